@@ -1,0 +1,42 @@
+"""cheapsearch: neural architecture search over the modification sites of MobileNetV2 and V3."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .models import build as build
+    from .models import count as count
+    from .models import load as load
+    from .space import PRESETS as PRESETS
+    from .space import Architecture as Architecture
+    from .space import SearchSpace as SearchSpace
+    from .space import UserError as UserError
+    from .space import architecture_hash as architecture_hash
+    from .space import canonical as canonical
+
+__version__ = "0.1.0"
+
+# Public name -> layer it lives in; loaded when first used, so that importing stays free of torch.
+_PUBLIC = {
+    "Architecture": "space",
+    "PRESETS": "space",
+    "SearchSpace": "space",
+    "UserError": "space",
+    "architecture_hash": "space",
+    "canonical": "space",
+    "build": "models",
+    "count": "models",
+    "load": "models",
+}
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

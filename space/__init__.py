@@ -1,0 +1,56 @@
+"""Sites, operations, backbones and architectures as plain data, without torch."""
+
+from .architecture import Architecture, Choice, parse_yaml
+from .backbones import BACKBONES, Backbone, Block, Layout, check_width, get_backbone
+from .canonical import (
+    architecture_hash,
+    canonical,
+    conv_groups,
+    largest_divisor,
+    shortcut_effect,
+    shuffle_order,
+)
+from .errors import UserError, check_keys, check_name
+from .front import PICKS, check_objectives, pareto_front, pick
+from .presets import PRESETS, get_preset
+from .records import COSTS, FLOPS_CONVENTION, OBJECTIVES, RunRecord, TrialRecord, join_choice
+from .search_space import SearchSpace
+from .sites import SITE_NAMES, SITES, STAGED_SITES, Site
+
+__all__ = [
+    "BACKBONES",
+    "COSTS",
+    "FLOPS_CONVENTION",
+    "OBJECTIVES",
+    "PICKS",
+    "PRESETS",
+    "SITES",
+    "SITE_NAMES",
+    "STAGED_SITES",
+    "Architecture",
+    "Backbone",
+    "Block",
+    "Choice",
+    "Layout",
+    "RunRecord",
+    "SearchSpace",
+    "Site",
+    "TrialRecord",
+    "UserError",
+    "architecture_hash",
+    "canonical",
+    "check_keys",
+    "check_name",
+    "check_objectives",
+    "check_width",
+    "conv_groups",
+    "get_backbone",
+    "get_preset",
+    "join_choice",
+    "largest_divisor",
+    "pareto_front",
+    "parse_yaml",
+    "pick",
+    "shortcut_effect",
+    "shuffle_order",
+]

@@ -1,0 +1,39 @@
+"""The one error a user can cause, and how a wrong name finds the right one."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(ValueError):
+    """A mistake of the user's: the message is one line that says argument, rule, value and remedy."""
+
+
+def check_name(argument: str, value: object, allowed: Iterable[str]) -> str:
+    """Return `value` if it is one of `allowed`.
+
+    Args:
+        argument: What the user would call the place the value came from.
+        value: The name to check.
+        allowed: The valid names, in the order to list them.
+
+    Raises:
+        UserError: If it is not; the message names the nearest valid name.
+    """
+    names = list(allowed)
+    if isinstance(value, str) and value in names:
+        return value
+    near = get_close_matches(str(value), names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise UserError(f"{argument}: must be one of {', '.join(names)}, got {value!r}{hint}")
+
+
+def check_keys(where: str, given: Iterable[str], allowed: Iterable[str]) -> None:
+    """Refuse any key of `given` that is not in `allowed`, naming the nearest valid one.
+
+    Raises:
+        UserError: At the first unknown key.
+    """
+    names = list(allowed)
+    for key in given:
+        if key not in names:
+            check_name(f"{where}: key", key, names)

@@ -1,0 +1,89 @@
+"""The Pareto front of finished trials, and the choice of one architecture from it."""
+
+from collections.abc import Sequence
+
+from .errors import UserError, check_name
+from .records import OBJECTIVES, TrialRecord
+
+PICKS = ("accuracy", "knee", "trial=N")
+
+
+def check_objectives(objectives: Sequence[str]) -> tuple[str, ...]:
+    """Return the objectives in their standard order.
+
+    Raises:
+        UserError: If one is unknown, or accuracy or every cost is missing.
+    """
+    for name in objectives:
+        check_name("objectives", name, OBJECTIVES)
+    ordered = tuple(name for name in OBJECTIVES if name in objectives)
+    if "accuracy" not in ordered or len(ordered) < 2:
+        raise UserError(
+            f"objectives: must be accuracy and at least one of params, flops, got {','.join(objectives)!r}"
+        )
+    return ordered
+
+
+def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[str] = OBJECTIVES) -> list[TrialRecord]:
+    """The complete records no other one beats in every objective, the cheapest first.
+
+    Of records equal in every objective the first is kept. Non-dominated sorting is moocore's.
+    """
+    import moocore
+    import numpy as np
+
+    complete = [record for record in records if record.state == "complete"]
+    if not complete:
+        return []
+    values = np.array([[float(getattr(record, name)) for name in objectives] for record in complete])
+    kept = moocore.is_nondominated(values, maximise=[name == "accuracy" for name in objectives])
+    front = [record for record, keep in zip(complete, kept, strict=True) if keep]
+    costs = [name for name in objectives if name != "accuracy"]
+    return sorted(front, key=lambda record: tuple(getattr(record, cost) for cost in costs))
+
+
+def pick(records: Sequence[TrialRecord], rule: str, objectives: Sequence[str] = OBJECTIVES) -> TrialRecord:
+    """Choose one architecture.
+
+    Args:
+        records: All trials of a run.
+        rule: `accuracy` for the most accurate one, `knee` for the front member nearest to the point
+            that is best in every objective (each scaled to its range on the front, costs in
+            logarithms), or `trial=N` for a complete trial by number.
+        objectives: The objectives that span the front.
+
+    Raises:
+        UserError: If the rule is unknown, there is no such trial, or none is complete.
+    """
+    front = pareto_front(records, objectives)
+    if not front:
+        raise UserError(
+            "pick: needs a complete trial, but the run has none yet; go on with `cheapsearch run`"
+        )
+    if rule == "accuracy":
+        return max(front, key=lambda record: record.accuracy or 0.0)
+    if rule == "knee":
+        return _knee(front, objectives)
+    name, _, number = rule.partition("=")
+    if name != "trial" or not number.isdecimal():
+        check_name("pick", rule, PICKS)
+        raise UserError(f"pick: must be one of {', '.join(PICKS)}, got {rule!r}")
+    for record in records:
+        if record.number == int(number) and record.state == "complete":
+            return record
+    complete = [record.number for record in records if record.state == "complete"]
+    raise UserError(
+        f"pick: trial must be a complete one, got {number}; the run has {len(complete)}, "
+        f"from {min(complete)} to {max(complete)}"
+    )
+
+
+def _knee(front: Sequence[TrialRecord], objectives: Sequence[str]) -> TrialRecord:
+    import numpy as np
+
+    values = np.array([[float(getattr(record, name)) for name in objectives] for record in front])
+    for column, name in enumerate(objectives):
+        values[:, column] = -values[:, column] if name == "accuracy" else np.log(values[:, column])
+    low, high = values.min(axis=0), values.max(axis=0)
+    scaled = (values - low) / np.where(high > low, high - low, 1.0)
+    return front[int(np.argmin((scaled**2).sum(axis=1)))]

@@ -1,0 +1,47 @@
+"""The published networks as points of the space."""
+
+from types import MappingProxyType
+
+from .architecture import Architecture
+from .errors import check_name
+
+PRESETS: MappingProxyType[str, Architecture] = MappingProxyType(
+    {
+        "mobilenet_v2": Architecture("mobilenet_v2"),
+        "cheap_v2": Architecture("mobilenet_v2", expand="reuse", shortcut="reuse", last_stage="reuse"),
+        "mobilenet_v3_large": Architecture("mobilenet_v3_large"),
+        "cheap_v3": Architecture("mobilenet_v3_large_e6", expand="reuse", last_stage="reuse", se="reuse_r4"),
+        "cheap_v3_shuffle": Architecture(
+            "mobilenet_v3_large_e6", first_conv="reuse", expand="reuse", last_stage="reuse", se="reuse_r8"
+        ),
+        "cheap_v3_shuffle6": Architecture(
+            "mobilenet_v3_large_d6",
+            first_conv="reuse",
+            expand="shuffle_reuse",
+            last_stage="reuse",
+            se="reuse_r8",
+        ),
+        "cheap_v3_imagenet": Architecture(
+            "mobilenet_v3_large_d6",
+            first_conv="pre_reuse",
+            expand="shuffle_reuse",
+            last_stage="reuse",
+            se="reuse_r8",
+        ),
+        "cheap_v3_shuffle6_last": Architecture(
+            "mobilenet_v3_large_d6", expand="shuffle_reuse", se="reuse_r8"
+        ),
+        "cheap_v3_k": Architecture(
+            "mobilenet_v3_large_k", expand="reuse_group", project="conv_shuffle", se="reuse_r4"
+        ),
+    }
+)
+
+
+def get_preset(name: str) -> Architecture:
+    """Look a preset up by name.
+
+    Raises:
+        UserError: If there is none of that name.
+    """
+    return PRESETS[check_name("preset", name, PRESETS)]
