@@ -1,0 +1,19 @@
+"""Networks from architectures, their cost, and exported configs."""
+
+from .config import describe, load
+from .cost import Cost, count, count_flops, count_params
+from .cost_table import CostTable, cost_table
+from .network import Network, build
+
+__all__ = [
+    "Cost",
+    "CostTable",
+    "Network",
+    "build",
+    "cost_table",
+    "count",
+    "count_flops",
+    "count_params",
+    "describe",
+    "load",
+]

@@ -10,6 +10,7 @@ from .canonical import (
     shortcut_effect,
     shuffle_order,
 )
+from .config import ArchitectureConfig, find_architecture, read_config
 from .errors import UserError, check_keys, check_name
 from .front import PICKS, check_objectives, pareto_front, pick
 from .presets import PRESETS, get_preset
@@ -28,6 +29,7 @@ __all__ = [
     "SITE_NAMES",
     "STAGED_SITES",
     "Architecture",
+    "ArchitectureConfig",
     "Backbone",
     "Block",
     "Choice",
@@ -44,6 +46,7 @@ __all__ = [
     "check_objectives",
     "check_width",
     "conv_groups",
+    "find_architecture",
     "get_backbone",
     "get_preset",
     "join_choice",
@@ -51,6 +54,7 @@ __all__ = [
     "pareto_front",
     "parse_yaml",
     "pick",
+    "read_config",
     "shortcut_effect",
     "shuffle_order",
 ]

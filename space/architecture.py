@@ -43,7 +43,7 @@ class Architecture:
             object.__setattr__(self, site, _check_choice(backbone, site, getattr(self, site)))
 
     def operation(self, site: str, stage: int) -> str:
-        """The operation at a site of a stage, counted from 1."""
+        """The operation at a site of a stage, counted from 1 (any number where there is one choice)."""
         choice = getattr(self, site)
         return choice if isinstance(choice, str) else choice[stage - 1]
 
@@ -65,7 +65,10 @@ class Architecture:
         check_keys("architecture", data, [field.name for field in fields(cls)])
         if "backbone" not in data:
             raise UserError("architecture: the key 'backbone' is missing; name one, e.g. mobilenet_v2")
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
+        }
+        return cls(**values)
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.to_dict(), sort_keys=False)

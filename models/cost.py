@@ -1,0 +1,129 @@
+"""Parameters and multiply-adds of a network, counted by fvcore.
+
+`flops` are the multiply-adds of convolutions, linear layers and matrix products, one each, in eval
+mode for one image. Every other operator has an explicit handle of zero in `HANDLES`; an operator
+without a handle is an error, so that nothing is skipped silently. Batch norm, activations, pooling,
+additions and copies are not counted.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import nn
+
+from .network import Network
+
+with warnings.catch_warnings():
+    # fvcore compiles with and traces by TorchScript, which torch deprecates.
+    warnings.simplefilter("ignore", FutureWarning)
+    from fvcore.nn import FlopCountAnalysis
+    from fvcore.nn.jit_handles import (
+        addmm_flop_jit,
+        bmm_flop_jit,
+        conv_flop_jit,
+        linear_flop_jit,
+        matmul_flop_jit,
+    )
+
+Handle = Callable[[list[Any], list[Any]], Any]
+
+
+def _zero(inputs: list[Any], outputs: list[Any]) -> int:
+    return 0
+
+
+HANDLES: MappingProxyType[str, Handle] = MappingProxyType(
+    {
+        "aten::_convolution": conv_flop_jit,
+        "aten::addmm": addmm_flop_jit,
+        "aten::bmm": bmm_flop_jit,
+        "aten::linear": linear_flop_jit,
+        "aten::matmul": matmul_flop_jit,
+        "aten::mm": matmul_flop_jit,
+        "aten::Int": _zero,
+        "aten::adaptive_avg_pool2d": _zero,
+        "aten::add": _zero,
+        "aten::add_": _zero,
+        "aten::avg_pool2d": _zero,
+        "aten::batch_norm": _zero,
+        "aten::cat": _zero,
+        "aten::channel_shuffle": _zero,
+        "aten::dropout": _zero,
+        "aten::flatten": _zero,
+        "aten::hardsigmoid": _zero,
+        "aten::hardswish": _zero,
+        "aten::hardswish_": _zero,
+        "aten::mul": _zero,
+        "aten::native_channel_shuffle": _zero,
+        "aten::pad": _zero,
+        "aten::constant_pad_nd": _zero,
+        "aten::relu": _zero,
+        "aten::relu_": _zero,
+        "aten::slice": _zero,
+        "aten::split": _zero,
+        "aten::transpose": _zero,
+        "aten::unflatten": _zero,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Parameters, and multiply-adds for one image."""
+
+    params: int
+    flops: int
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.params + other.params, self.flops + other.flops)
+
+
+def count_flops(model: nn.Module, input_shape: tuple[int, ...]) -> Mapping[str, int]:
+    """Count a module's multiply-adds and those of each of its submodules.
+
+    Args:
+        model: Any module; it is put into eval mode for the count and back.
+        input_shape: Shape of the input, (1, 3, S, S) for a network.
+
+    Returns:
+        Multiply-adds by submodule name, the whole module's under "".
+
+    Raises:
+        NotImplementedError: If the module runs an operator that `HANDLES` does not list.
+    """
+    training = model.training
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    model.eval()
+    try:
+        analysis = FlopCountAnalysis(model, torch.zeros(input_shape, device=device))
+        analysis.clear_op_handles()
+        analysis.set_op_handle(**HANDLES)
+        # fvcore drops some operators without a word; here every operator must have a handle.
+        analysis._ignored_ops = set()
+        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", (DeprecationWarning, FutureWarning))
+            by_module = analysis.by_module()
+            missing = analysis.unsupported_ops()
+            if missing:
+                raise NotImplementedError(
+                    f"no FLOP handle for {', '.join(sorted(missing))}; add it to HANDLES"
+                )
+            return {name: int(flops) for name, flops in by_module.items()}
+    finally:
+        model.train(training)
+
+
+def count_params(model: nn.Module) -> int:
+    """Number of parameters."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def count(network: Network) -> Cost:
+    """Parameters and multiply-adds of a network at its own input size."""
+    size = network.input_size
+    return Cost(count_params(network), count_flops(network, (1, 3, size, size))[""])

@@ -1,0 +1,120 @@
+"""The network of an architecture: one block for V2 and V3, the operations at their sites."""
+
+from torch import Tensor, nn
+
+from ..space import Architecture, Backbone, Block, UserError, get_backbone, get_preset
+from .layers import activation, conv_bn
+from .operations import BLOCK_OPERATIONS, NETWORK_OPERATIONS
+
+
+class InvertedResidual(nn.Module):
+    """Expand, depthwise conv, squeeze-and-excitation, activation, project, shortcut.
+
+    Shapes: (N, C, H, W) to (N, O, ceil(H / stride), ceil(W / stride)).
+    """
+
+    def __init__(self, backbone: Backbone, block: Block, operations: dict[str, str]) -> None:
+        super().__init__()
+
+        def make(site: str) -> nn.Module | None:
+            return BLOCK_OPERATIONS[site][operations[site]](backbone, block)
+
+        self.expand = make("expand") if block.expands else None
+        self.depthwise = conv_bn(
+            block.hidden,
+            block.hidden,
+            kernel_size=block.kernel_size,
+            stride=block.stride,
+            groups=block.hidden,
+        )
+        self.se = make("se")
+        self.act = activation(block.activation)
+        self.project = make("project")
+        self.shortcut = make("shortcut")
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x if self.expand is None else self.expand(x)
+        y = self.depthwise(y)
+        if self.se is not None:
+            y = self.se(y)
+        y = self.project(self.act(y))  # type: ignore[misc]
+        return y if self.shortcut is None else y + self.shortcut(x)  # type: ignore[no-any-return]
+
+
+class Network(nn.Module):
+    """The classifier that an `Architecture` describes.
+
+    Shapes: (N, 3, S, S) to (N, `num_classes`), for S on the same side of 64 pixels as `input_size`.
+    """
+
+    def __init__(
+        self, architecture: Architecture, *, num_classes: int, input_size: int, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        backbone = get_backbone(architecture.backbone)
+        layout = backbone.layout(architecture.width, input_size)
+        self.architecture = architecture
+        self.num_classes = num_classes
+        self.input_size = input_size
+
+        self.first_conv = NETWORK_OPERATIONS["first_conv"][str(architecture.first_conv)](backbone, layout)
+        self.blocks = nn.Sequential(
+            *(
+                InvertedResidual(
+                    backbone,
+                    block,
+                    {site: architecture.operation(site, block.stage) for site in BLOCK_OPERATIONS},
+                )
+                for block in layout.blocks
+            )
+        )
+        self.last_stage = NETWORK_OPERATIONS["last_stage"][str(architecture.last_stage)](backbone, layout)
+        self.dropout = nn.Dropout(dropout)
+        features = layout.last_channels
+        if architecture.last_stage == "reuse":
+            features = layout.blocks[-1].out_channels * backbone.last_tiles[0] * backbone.last_tiles[1]
+        self.classifier = nn.Linear(features, num_classes)
+        _initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.last_stage(self.blocks(self.first_conv(x)))
+        return self.classifier(self.dropout(x.flatten(1)))  # type: ignore[no-any-return]
+
+
+def build(
+    architecture: Architecture | str,
+    *,
+    num_classes: int = 10,
+    input_size: int = 32,
+    dropout: float = 0.0,
+) -> Network:
+    """Build the network of an architecture, with fresh weights.
+
+    Args:
+        architecture: An architecture or the name of a preset.
+        num_classes: Number of classes, 2 or more.
+        input_size: Side of the square input in pixels, 8 or more.
+        dropout: Probability of dropping a feature before the classifier, at least 0 and below 1.
+
+    Raises:
+        UserError: If a value is out of range or the preset is unknown.
+    """
+    if isinstance(architecture, str):
+        architecture = get_preset(architecture)
+    if num_classes < 2:
+        raise UserError(f"num_classes: must be 2 or more, got {num_classes}")
+    if not 0 <= dropout < 1:
+        raise UserError(f"dropout: must be at least 0 and below 1, got {dropout}")
+    return Network(architecture, num_classes=num_classes, input_size=input_size, dropout=dropout)
+
+
+def _initialise(network: nn.Module) -> None:
+    """The weights torchvision's MobileNets start from."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, 0.0, 0.01)
+            nn.init.zeros_(module.bias)
