@@ -1,0 +1,22 @@
+"""A run as tables, figures and one self-contained HTML page, without torch."""
+
+from .figures import accuracy_against_cost, progress
+from .operation_figures import operations_by_site, operations_by_stage
+from .operations import operation_frame, operation_means
+from .page import write_report
+from .run import Run, load_run
+from .table import front_frame, trials_frame
+
+__all__ = [
+    "Run",
+    "accuracy_against_cost",
+    "front_frame",
+    "load_run",
+    "operation_frame",
+    "operation_means",
+    "operations_by_site",
+    "operations_by_stage",
+    "progress",
+    "trials_frame",
+    "write_report",
+]

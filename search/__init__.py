@@ -1,0 +1,1 @@
+"""Data, training, the search and the command line."""

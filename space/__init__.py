@@ -1,7 +1,17 @@
 """Sites, operations, backbones and architectures as plain data, without torch."""
 
 from .architecture import Architecture, Choice, parse_yaml
-from .backbones import BACKBONES, Backbone, Block, Layout, check_width, get_backbone
+from .backbones import (
+    BACKBONES,
+    MAX_WIDTH,
+    MIN_INPUT,
+    MIN_WIDTH,
+    Backbone,
+    Block,
+    Layout,
+    check_width,
+    get_backbone,
+)
 from .canonical import (
     architecture_hash,
     canonical,
@@ -12,6 +22,7 @@ from .canonical import (
 )
 from .config import ArchitectureConfig, find_architecture, read_config
 from .errors import UserError, check_keys, check_name
+from .files import write_text
 from .front import PICKS, check_objectives, pareto_front, pick
 from .presets import PRESETS, get_preset
 from .records import COSTS, FLOPS_CONVENTION, OBJECTIVES, RunRecord, TrialRecord, join_choice
@@ -22,6 +33,9 @@ __all__ = [
     "BACKBONES",
     "COSTS",
     "FLOPS_CONVENTION",
+    "MAX_WIDTH",
+    "MIN_INPUT",
+    "MIN_WIDTH",
     "OBJECTIVES",
     "PICKS",
     "PRESETS",
@@ -57,4 +71,5 @@ __all__ = [
     "read_config",
     "shortcut_effect",
     "shuffle_order",
+    "write_text",
 ]

@@ -80,7 +80,10 @@ class Architecture:
         Raises:
             UserError: If the text is no YAML, or does not validate; `source` names it.
         """
-        return cls.from_dict(parse_yaml(text, source))
+        try:
+            return cls.from_dict(parse_yaml(text, source))
+        except UserError as error:
+            raise UserError(f"{source}: {str(error).removeprefix(f'{source}: ')}") from None
 
 
 def parse_yaml(text: str, source: str | Path) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from .architecture import Architecture, parse_yaml
+from .backbones import MIN_INPUT
 from .canonical import architecture_hash
 from .errors import UserError, check_keys, check_name
 from .presets import PRESETS
@@ -37,6 +38,12 @@ class ArchitectureConfig:
     origin: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, least in (("num_classes", 2), ("input_size", MIN_INPUT), ("params", 1), ("flops", 1)):
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise UserError(f"{name}: must be a whole number from {least}, got {value!r}")
+        if not isinstance(self.origin, Mapping):
+            raise UserError(f"origin: must be a mapping, got {self.origin!r}")
         actual = architecture_hash(self.architecture)
         if self.hash not in ("", actual):
             raise UserError(
@@ -66,9 +73,6 @@ class ArchitectureConfig:
         for name in names:
             if name not in data and name not in ("hash", "origin"):
                 raise UserError(f"{source}: the key {name!r} is missing; export the architecture again")
-        for name in ("num_classes", "input_size", "params", "flops"):
-            if type(data[name]) is not int:
-                raise UserError(f"{source}: {name} must be a whole number, got {data[name]!r}")
         try:
             return cls(**{**data, "architecture": Architecture.from_dict(data["architecture"])})
         except UserError as error:
@@ -99,5 +103,4 @@ def find_architecture(reference: str) -> Architecture | ArchitectureConfig:
         return PRESETS[reference]
     if reference.endswith((".yaml", ".yml")) or Path(reference).is_file():
         return read_config(reference)
-    check_name("ARCH: a path ends in .yaml, a preset", reference, PRESETS)
-    raise AssertionError("unreachable: a preset's name was handled above")
+    return PRESETS[check_name("ARCH", reference, [*PRESETS])]

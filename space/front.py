@@ -69,7 +69,7 @@ def pick(records: Sequence[TrialRecord], rule: str, objectives: Sequence[str] = 
         check_name("pick", rule, PICKS)
         raise UserError(f"pick: must be one of {', '.join(PICKS)}, got {rule!r}")
     for record in records:
-        if record.number == int(number) and record.state == "complete":
+        if str(record.number) == number and record.state == "complete":
             return record
     complete = [record.number for record in records if record.state == "complete"]
     raise UserError(
@@ -83,7 +83,7 @@ def _knee(front: Sequence[TrialRecord], objectives: Sequence[str]) -> TrialRecor
 
     values = np.array([[float(getattr(record, name)) for name in objectives] for record in front])
     for column, name in enumerate(objectives):
-        values[:, column] = -values[:, column] if name == "accuracy" else np.log(values[:, column])
+        values[:, column] = -values[:, column] if name == "accuracy" else np.log1p(values[:, column])
     low, high = values.min(axis=0), values.max(axis=0)
     scaled = (values - low) / np.where(high > low, high - low, 1.0)
     return front[int(np.argmin((scaled**2).sum(axis=1)))]

@@ -1,5 +1,6 @@
 """What a run writes down: one record for the run, one for each trial."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
@@ -16,6 +17,7 @@ OBJECTIVES = ("accuracy", *COSTS)
 FLOPS_CONVENTION = "multiply-adds of convolutions, linear layers and matrix products (fvcore), one each"
 
 _STAGE_SEPARATOR = "|"
+_OPTIONAL = ("accuracy", "seconds", "reason")  # columns that may be empty
 
 
 @dataclass(frozen=True)
@@ -49,25 +51,27 @@ class TrialRecord:
         check_name("state", self.state, STATES)
         if self.state == "complete" and self.accuracy is None:
             raise UserError(f"accuracy: a complete trial needs one, trial {self.number} has none")
+        if self.accuracy is not None and not 0 <= self.accuracy <= 100:
+            raise UserError(f"accuracy: must be from 0 to 100 percent, got {self.accuracy}")
+        for name in COSTS:
+            if getattr(self, name) < 0:
+                raise UserError(f"{name}: must be 0 or more, got {getattr(self, name)}")
 
     @property
     def hash(self) -> str:
         return architecture_hash(self.architecture)
 
     def to_row(self) -> dict[str, Any]:
-        """One row: number, hash, state, origin, accuracy, params, flops, the sites, seconds, reason."""
-        row: dict[str, Any] = {
-            "number": self.number,
-            "hash": self.hash,
-            "state": self.state,
-            "origin": self.origin,
-            "accuracy": self.accuracy,
-            "params": self.params,
-            "flops": self.flops,
-        }
-        for site in SITE_NAMES:
-            row[site] = join_choice(getattr(self.architecture, site))
-        return row | {"seconds": self.seconds, "reason": self.reason}
+        """One row, with the keys of `columns`; numbers stay numbers, None where there is none."""
+        values = {name: getattr(self, name) for name in self.columns() if name not in SITE_NAMES}
+        sites = {site: join_choice(getattr(self.architecture, site)) for site in SITE_NAMES}
+        return {name: (values | sites)[name] for name in self.columns()}
+
+    @staticmethod
+    def columns() -> list[str]:
+        """The columns of trials.csv, in order."""
+        before = ["number", "hash", "state", "origin", "accuracy", "params", "flops"]
+        return [*before, *SITE_NAMES, "seconds", "reason"]
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], *, backbone: str, width: float) -> "TrialRecord":
@@ -76,27 +80,41 @@ class TrialRecord:
         Raises:
             UserError: If a column is missing or unknown, or a value does not validate.
         """
-        columns = [*(f.name for f in fields(cls) if f.name != "architecture"), "hash", *SITE_NAMES]
+        columns = cls.columns()
         check_keys("trials.csv", row, columns)
-        missing = [column for column in columns if column not in row]
+        missing = [column for column in columns if row.get(column) is None and column not in _OPTIONAL]
         if missing:
             raise UserError(f"trials.csv: the column {missing[0]!r} is missing")
+        for site in SITE_NAMES:
+            if not row[site]:
+                raise UserError(f"trials.csv: {site} must name an operation, got nothing")
         sites = {site: split_choice(str(row[site])) for site in SITE_NAMES}
 
-        def number(column: str) -> float | None:
-            return None if row[column] in ("", None) else float(row[column])
+        def number(column: str, kind: type[int] | type[float]) -> Any:
+            try:
+                return kind(row[column])
+            except (TypeError, ValueError):
+                raise UserError(f"trials.csv: {column} must be a number, got {row[column]!r}") from None
 
-        return cls(
-            number=int(row["number"]),
+        def optional(column: str) -> float | None:
+            return None if row.get(column) in ("", None) else number(column, float)
+
+        record = cls(
+            number=number("number", int),
             architecture=Architecture(backbone, width, **sites),
             state=row["state"],
             origin=str(row["origin"]),
-            params=int(row["params"]),
-            flops=int(row["flops"]),
-            accuracy=number("accuracy"),
-            seconds=number("seconds"),
-            reason=str(row["reason"] or ""),
+            params=number("params", int),
+            flops=number("flops", int),
+            accuracy=optional("accuracy"),
+            seconds=optional("seconds"),
+            reason=str(row.get("reason") or ""),
         )
+        if record.hash != row["hash"]:
+            raise UserError(
+                f"trials.csv: hash of trial {record.number} must be {record.hash}, got {row['hash']!r}"
+            )
+        return record
 
 
 @dataclass(frozen=True)
@@ -104,21 +122,21 @@ class RunRecord:
     """What a run was asked to do, and with what: run.yaml.
 
     Attributes:
-        command: The command that repeats the run.
-        data: What the data set is called on the command line.
+        dataset: What the data set is called on the command line.
         fingerprint: Hash of the images and labels the search may see.
         input_size: Side in pixels of the full network's input, at which costs are counted.
+        data_dir: Where the data set lies, empty for its own default.
+        storage: URL of the Optuna study without its password; empty for study.db in the run folder.
         proxy: The proxy's settings.
         in_flight: Proposals made before their results are known; with the seed it fixes the trials.
     """
 
     version: str
     created: str
-    command: str
     backbone: str
     width: float
     per_stage: tuple[str, ...]
-    data: str
+    dataset: str
     fingerprint: str
     num_classes: int
     input_size: int
@@ -133,8 +151,37 @@ class RunRecord:
     budget: int
     workers: int
     device: str
+    storage: str = ""
+    data_dir: str = ""
     proxy: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def command(self) -> str:
+        """The command that repeats the run in another folder."""
+        options: dict[str, object] = {
+            "budget": self.budget,
+            "backbone": self.backbone,
+            "width": self.width,
+            "per-stage": ",".join(self.per_stage),
+            "dataset": self.dataset,
+            "data-dir": self.data_dir,
+            "input-size": self.input_size,
+            "objectives": ",".join(self.objectives),
+            "max-params": self.max_params,
+            "max-flops": self.max_flops,
+            "sampler": self.sampler,
+            "seed": self.seed,
+            "in-flight": self.in_flight,
+            "device": self.device,
+            "proxy": ",".join(f"{name}={value}" for name, value in self.proxy.items()),
+        }
+        given = [
+            f"--{name} {shlex.quote(str(value))}"
+            for name, value in options.items()
+            if value not in ("", None)
+        ]
+        return " ".join(["cheapsearch run", *given])
 
     def to_dict(self) -> dict[str, Any]:
         data = asdict(self)
@@ -154,6 +201,9 @@ class RunRecord:
         missing = [name for name in names if name not in data]
         if missing:
             raise UserError(f"run.yaml: the key {missing[0]!r} is missing")
+        for name in ("per_stage", "objectives"):
+            if not isinstance(data[name], (list, tuple)):
+                raise UserError(f"run.yaml: {name} must be a list, got {data[name]!r}")
         return cls(**{**data, "per_stage": tuple(data["per_stage"]), "objectives": tuple(data["objectives"])})
 
 

@@ -9,7 +9,7 @@ from math import prod
 from .architecture import Architecture
 from .backbones import check_width, get_backbone
 from .canonical import canonical, last_stage_form, stage_form
-from .errors import UserError, check_name
+from .errors import UserError, check_keys, check_name
 from .sites import SITE_NAMES, STAGED_SITES
 
 
@@ -31,10 +31,10 @@ class SearchSpace:
     per_stage: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        get_backbone(self.backbone)
+        backbone = get_backbone(self.backbone)
         object.__setattr__(self, "width", check_width(self.width))
         for site in self.per_stage:
-            check_name("per_stage", site, STAGED_SITES)
+            check_name("--per-stage", site, [s for s in STAGED_SITES if len(backbone.operations[s]) > 1])
         ordered = tuple(site for site in STAGED_SITES if site in self.per_stage)
         object.__setattr__(self, "per_stage", ordered)
 
@@ -77,8 +77,8 @@ class SearchSpace:
         each form once.
         """
         backbone = get_backbone(self.backbone)
-        options = [
-            [backbone.operations[site] if site not in self.per_stage else (None,)][0] for site in STAGED_SITES
+        options: list[tuple[str | None, ...]] = [
+            (None,) if site in self.per_stage else backbone.operations[site] for site in STAGED_SITES
         ]
         combinations = list(product(*options))
         stages = range(1, backbone.stages + 1)
@@ -102,6 +102,7 @@ class SearchSpace:
     def architecture(self, choices: Mapping[str, str]) -> Architecture:
         """The architecture that a value for each of `parameters` describes."""
         backbone = get_backbone(self.backbone)
+        check_keys("choices", choices, self.parameters)
         sites: dict[str, str | tuple[str, ...]] = {}
         for site in SITE_NAMES:
             default = backbone.operations[site][0]

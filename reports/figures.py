@@ -1,0 +1,194 @@
+"""The figures that show trials one by one: accuracy against a cost, and the progress of the search."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from html import escape
+from textwrap import wrap
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from ..space import COSTS, SITE_NAMES, check_name
+from . import text
+from .theme import (
+    BAND,
+    BLUE,
+    FRONT_MARKER,
+    GREY,
+    PRESET_MARKER,
+    TRIAL_MARKER,
+    UNMODIFIED_MARKER,
+    VERMILLION,
+    new_figure,
+    say_empty,
+)
+
+NOISE_POINTS = 2.0  # a smaller gap between two proxy trainings, one each, says nothing
+ACCURACY_TITLE = "validation accuracy of the proxy (%)"
+_COST_TITLES = {
+    "params": "parameters of the full network",
+    "flops": "FLOPs (multiply-adds) of the full network",
+}
+_NOT_TRAINED = {"duplicate": "circle-open", "refused": "square-open", "failed": "x-thin-open"}
+
+
+def best_at_cost(frame: pd.DataFrame, cost: str) -> pd.DataFrame:
+    """The best accuracy that the complete trials reach at each cost.
+
+    Returns:
+        Columns `cost` and `accuracy`: a row for each cost at which the best improves, and one that
+        takes the last accuracy to the highest cost of all.
+    """
+    complete = frame[frame["state"] == "complete"]
+    ordered = complete.sort_values([cost, "accuracy"], ascending=[True, False])
+    improves = ordered["accuracy"] > ordered["accuracy"].cummax().shift(fill_value=-1.0)
+    steps = ordered.loc[improves, [cost, "accuracy"]]
+    end = ordered[[cost]].tail(1).assign(accuracy=steps["accuracy"].max())
+    return pd.concat([steps, end], ignore_index=True).rename(columns={cost: "cost"})
+
+
+def best_so_far(frame: pd.DataFrame) -> pd.DataFrame:
+    """The best accuracy after each complete trial: columns `number` and `accuracy`."""
+    complete = frame[frame["state"] == "complete"].sort_values("number")
+    return complete[["number"]].assign(accuracy=complete["accuracy"].cummax()).reset_index(drop=True)
+
+
+def accuracy_against_cost(frame: pd.DataFrame, cost: str) -> go.Figure:
+    """Every complete trial, its accuracy against one of its costs.
+
+    The line is the best accuracy reachable at each cost; it looks at this cost alone, so a front of
+    three objectives also has members below it.
+
+    Args:
+        frame: What `trials_frame` returns.
+        cost: `params` or `flops`.
+
+    Raises:
+        UserError: If the cost is neither.
+    """
+    check_name("cost", cost, COSTS)
+    figure = new_figure(height=520)
+    complete = frame[frame["state"] == "complete"]
+    if complete.empty:
+        return say_empty(figure)
+
+    best = best_at_cost(complete, cost)
+    line = {"x": best["cost"], "mode": "lines", "hoverinfo": "skip"}
+    figure.add_scatter(
+        **line, y=best["accuracy"], line={"shape": "hv", "color": BLUE, "width": 2}, name="best at each cost"
+    )
+    figure.add_scatter(
+        **line,
+        y=best["accuracy"] - NOISE_POINTS,
+        line={"shape": "hv", "width": 0, "color": BAND},
+        fill="tonexty",
+        fillcolor=BAND,
+        name=f"less than {NOISE_POINTS:g} points below it",
+    )
+    preset = (complete["preset"] != "") & ~complete["unmodified"]
+    plain = ~complete["front"] & ~complete["unmodified"] & ~preset
+    middle = (complete[cost].min() + complete[cost].max()) / 2
+    for name, rows, marker, labels in (
+        ("trial", complete[plain], TRIAL_MARKER, None),
+        ("on the front", complete[complete["front"]], FRONT_MARKER, None),
+        ("published network", complete[preset], PRESET_MARKER, complete.loc[preset, "preset"]),
+        ("unmodified network", complete[complete["unmodified"]], UNMODIFIED_MARKER, "unmodified"),
+    ):
+        if rows.empty:
+            continue
+        figure.add_scatter(
+            x=rows[cost],
+            y=rows["accuracy"],
+            mode="markers" if labels is None else "markers+text",
+            marker=marker,
+            text=labels,
+            # Towards the middle, so that no label runs out of the figure.
+            textposition=["middle left" if value > middle else "middle right" for value in rows[cost]],
+            hovertext=hover_texts(rows, sites=True),
+            hoverinfo="text",
+            name=name,
+        )
+    figure.update_xaxes(title_text=_COST_TITLES[cost], tickformat="~s")
+    if complete[cost].nunique() == 1:  # else the ticks would differ in their seventh digit
+        figure.update_xaxes(range=[0.9 * middle, 1.1 * middle])
+    figure.update_yaxes(title_text=ACCURACY_TITLE)
+    return figure
+
+
+def progress(frame: pd.DataFrame) -> go.Figure:
+    """Accuracy over the number of the trial, with the best so far; below it, what was not trained."""
+    figure = new_figure(height=420)
+    complete = frame[frame["state"] == "complete"]
+    if complete.empty:
+        return say_empty(figure)
+
+    best = best_so_far(complete)
+    figure.add_scatter(
+        x=best["number"],
+        y=best["accuracy"],
+        mode="lines",
+        line={"shape": "hv", "color": BLUE, "width": 2},
+        name="best so far",
+        hoverinfo="skip",
+    )
+    for name, rows, marker in (
+        ("trial", complete[~complete["front"]], TRIAL_MARKER),
+        ("on the front", complete[complete["front"]], FRONT_MARKER),
+    ):
+        figure.add_scatter(
+            x=rows["number"],
+            y=rows["accuracy"],
+            mode="markers",
+            marker=marker,
+            hovertext=hover_texts(rows),
+            hoverinfo="text",
+            name=name,
+        )
+    for state, symbol in _NOT_TRAINED.items():
+        rows = frame[frame["state"] == state]
+        if rows.empty:
+            continue
+        figure.add_scatter(
+            x=rows["number"],
+            y=[state] * len(rows),
+            yaxis="y2",
+            mode="markers",
+            marker={"symbol": symbol, "size": 8, "color": VERMILLION if state == "failed" else GREY},
+            hovertext=hover_texts(rows),
+            hoverinfo="text",
+            showlegend=False,
+        )
+    figure.update_layout(xaxis_title_text="number of the trial", yaxis_title_text="accuracy (%)", margin_t=45)
+    if len(complete) < len(frame):
+        figure.update_layout(
+            xaxis_anchor="y2",
+            yaxis_domain=[0.26, 1],
+            yaxis2={
+                "domain": [0, 0.2],
+                "type": "category",
+                "dtick": 1,
+                "showgrid": False,
+                "fixedrange": True,
+            },
+        )
+    return figure
+
+
+def hover_texts(frame: pd.DataFrame, *, sites: bool = False) -> list[str]:
+    """What a point says of its trial: who it is, its results, with `sites` also its operations."""
+    return [_hover_text(row, SITE_NAMES if sites else ()) for row in frame.to_dict("records")]
+
+
+def _hover_text(row: Mapping[Hashable, Any], sites: Sequence[str]) -> str:
+    marks = [row["preset"]] if row["preset"] else []
+    marks += ["unmodified"] if row["unmodified"] else []
+    marks += ["on the front"] if row["front"] else []
+    lines = [
+        f"<b>trial {row['number']}</b> {row['hash']}",
+        escape(", ".join([row["origin"], *marks])),
+        f"accuracy {text.percent(row['accuracy'])} %",
+        f"{text.count(row['params'])} parameters, {text.count(row['flops'])} FLOPs",
+        *(f"{site}: {text.choice(row[site])}" for site in sites),
+        *(escape(line) for line in wrap(row["reason"], 60)),
+    ]
+    return "<br>".join(lines)

@@ -1,0 +1,170 @@
+"""The figures that compare operations: by site for the whole network, or stage by stage."""
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from . import text
+from .figures import ACCURACY_TITLE
+from .operations import operation_means
+from .theme import BLUE, GREY, INK, PALE, SKY, TEMPLATE, VERMILLION, new_figure, say_empty
+
+_ROW, _CELL = 30, 46  # pixels for one operation, as a row of points and as a row of cells
+_GAP, _CELL_GAP = 30, 56  # pixels between two sites
+_GOLDEN = 0.618034  # its multiples spread evenly between 0 and 1, so points scatter without chance
+
+
+def operations_by_site(operations: pd.DataFrame) -> go.Figure:
+    """Accuracy of every complete trial by operation, and mean costs, for the whole-network choices.
+
+    Args:
+        operations: What `operation_frame` returns.
+    """
+    whole = operations[operations["stage"] == 0]
+    means = operation_means(whole)
+    if means.empty:
+        return say_empty(new_figure(height=200))
+    sites = list(means.groupby("site", sort=False))
+    heights = [len(rows) for _, rows in sites]
+    figure = make_subplots(
+        rows=len(sites),
+        cols=3,
+        row_heights=heights,
+        column_widths=[0.5, 0.25, 0.25],
+        shared_xaxes=True,
+        shared_yaxes=True,
+        horizontal_spacing=0.03,
+        vertical_spacing=_GAP / (_ROW * sum(heights) + _GAP * len(sites)),
+    )
+    for row, (site, rows) in enumerate(sites, 1):
+        _draw_site(figure, row, str(site), rows.reset_index(drop=True), whole[whole["site"] == site])
+    figure.update_layout(
+        template=TEMPLATE,
+        height=_ROW * sum(heights) + _GAP * len(sites) + 100,
+        margin={"t": 30, "r": 20, "b": 50},
+        bargap=0.45,
+        showlegend=False,
+    )
+    for column, title in enumerate((ACCURACY_TITLE, "mean parameters", "mean FLOPs"), 1):
+        figure.update_xaxes(title_text=title, row=len(sites), col=column)
+    for column in (2, 3):
+        figure.update_xaxes(rangemode="tozero", tickformat="~s", nticks=4, col=column)
+    return figure
+
+
+def operations_by_stage(operations: pd.DataFrame) -> go.Figure:
+    """Mean accuracy by stage and operation, for the choices that are made stage by stage.
+
+    Args:
+        operations: What `operation_frame` returns.
+    """
+    means = operation_means(operations[operations["stage"] > 0])
+    if means.empty:
+        return say_empty(new_figure(height=200))
+    sites = list(means.groupby("site", sort=False))
+    heights = [rows["operation"].nunique() for _, rows in sites]
+    spacing = _CELL_GAP / (_CELL * sum(heights) + _CELL_GAP * len(sites))
+    figure = make_subplots(rows=len(sites), cols=1, row_heights=heights, vertical_spacing=spacing)
+    for row, (site, rows) in enumerate(sites, 1):
+        figure.add_heatmap(
+            x=rows["stage"],
+            y=rows["operation"],
+            z=rows["accuracy"],
+            text=[
+                f"{mean:.1f} <i>({trials})</i>"
+                for mean, trials in zip(rows["accuracy"], rows["trials"], strict=True)
+            ],
+            texttemplate="%{text}",
+            textfont={"color": INK},
+            hovertemplate="stage %{x}, %{y}: %{z:.2f} %<extra></extra>",
+            coloraxis="coloraxis",
+            xgap=2,
+            ygap=2,
+            row=row,
+            col=1,
+        )
+        _name_site(figure, row, str(site))
+    figure.update_xaxes(showgrid=False, dtick=1)
+    figure.update_xaxes(title_text="stage", row=len(sites))
+    figure.update_yaxes(showgrid=False, autorange="reversed")
+    figure.update_layout(
+        template=TEMPLATE,
+        height=_CELL * sum(heights) + _CELL_GAP * len(sites) + 60,
+        margin={"t": 40},
+        coloraxis={"colorscale": [PALE, SKY], "colorbar": {"title": {"text": "mean %"}, "thickness": 12}},
+    )
+    return figure
+
+
+def _draw_site(figure: go.Figure, row: int, site: str, means: pd.DataFrame, trials: pd.DataFrame) -> None:
+    place = {operation: index for index, operation in enumerate(means["operation"])}
+    spread = [
+        place[operation] + 0.5 * (number * _GOLDEN % 1 - 0.5)
+        for operation, number in zip(trials["operation"], trials["number"], strict=True)
+    ]
+    figure.add_scatter(
+        x=trials["accuracy"],
+        y=spread,
+        mode="markers",
+        marker={"size": 5, "color": GREY, "opacity": 0.55},
+        customdata=trials["number"],
+        hovertemplate="trial %{customdata}: %{x:.2f} %<extra></extra>",
+        row=row,
+        col=1,
+    )
+    figure.add_scatter(
+        x=means["accuracy"],
+        y=list(place.values()),
+        mode="markers",
+        marker={
+            "symbol": "diamond",
+            "size": 12,
+            "color": [VERMILLION if unmodified else BLUE for unmodified in means["unmodified"]],
+        },
+        hovertemplate="mean %{x:.2f} %<extra></extra>",
+        row=row,
+        col=1,
+    )
+    for column, cost in ((2, "params"), (3, "flops")):
+        figure.add_bar(
+            x=means[cost],
+            y=list(place.values()),
+            orientation="h",
+            marker={"color": [VERMILLION if unmodified else SKY for unmodified in means["unmodified"]]},
+            text=[text.count(value) for value in means[cost]],
+            hovertemplate="mean %{text}<extra></extra>",
+            row=row,
+            col=column,
+        )
+    reference = means[means["unmodified"]]
+    if not reference.empty:
+        line = {"color": VERMILLION, "width": 1, "dash": "dot"}
+        figure.add_vline(x=reference["accuracy"].iloc[0], line=line, row=row, col=1)
+    labels = [
+        f"{operation}  <span style='font-size:11px'>{trials} trial{'s' if trials > 1 else ''}</span>"
+        for operation, trials in zip(means["operation"], means["trials"], strict=True)
+    ]
+    figure.update_yaxes(
+        tickvals=list(place.values()),
+        ticktext=labels,
+        range=[len(place) - 0.4, -0.6],
+        showgrid=False,
+        zeroline=False,
+        row=row,
+    )
+    _name_site(figure, row, site)
+
+
+def _name_site(figure: go.Figure, row: int, site: str) -> None:
+    figure.add_annotation(
+        text=f"<b>{site}</b>",
+        x=0,
+        y=1,
+        xref="x domain",
+        yref="y domain",
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+        row=row,
+        col=1,
+    )

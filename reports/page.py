@@ -1,0 +1,137 @@
+"""One run as one self-contained HTML page."""
+
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+from plotly.offline import get_plotlyjs
+
+from ..space import COSTS, FLOPS_CONVENTION, write_text
+from . import run_tables, sections
+from .figures import NOISE_POINTS, accuracy_against_cost, progress
+from .operation_figures import operations_by_site, operations_by_stage
+from .operations import operation_frame, operation_means
+from .run import Run, load_run
+from .table import trials_frame
+from .template import PAGE, SCRIPT, STYLE
+
+REPORT_FILE = "report.html"
+
+
+def write_report(run_path: Path) -> Path:
+    """Write the report of a run into its folder, replacing an earlier one at once.
+
+    Args:
+        run_path: The folder with run.yaml and trials.csv.
+
+    Returns:
+        The path of report.html.
+
+    Raises:
+        UserError: If the folder or one of its files is missing or damaged.
+    """
+    run = load_run(run_path)
+    target = run.path / REPORT_FILE
+    write_text(target, render(run))
+    return target
+
+
+def render(run: Run) -> str:
+    """The page of a run as HTML."""
+    frame = trials_frame(run)
+    any_complete = bool((frame["state"] == "complete").any())
+    parts = [
+        sections.header(run, frame),
+        sections.highlights(run, frame),
+        sections.caution(run) if any_complete else _nothing_yet(run),
+        sections.facts(run, frame),
+        *(_results(run, frame) if any_complete else []),
+        "<h2>All trials</h2>",
+        "<p>Members of the front are set in bold. Duplicates (networks already known) and refused ones (over "
+        "a limit of cost) were not trained.</p>",
+        run_tables.trials_table(run, frame),
+        "<h2>To repeat this run</h2>",
+        sections.repeat(run),
+    ]
+    return PAGE.substitute(
+        title=escape(f"{run.record.backbone} on {run.record.dataset}: cheapsearch"),
+        style=STYLE,
+        plotly=f"<script>{get_plotlyjs()}</script>" if any_complete else "",
+        body="\n".join(part for part in parts if part),
+        script=SCRIPT,
+    )
+
+
+def _nothing_yet(run: Run) -> str:
+    return (
+        '<aside class="caution"><p><strong>No trial is complete yet</strong>, so there is no front to show. '
+        "The same command again goes on with the run.</p></aside>"
+    )
+
+
+def _results(run: Run, frame: pd.DataFrame) -> list[str]:
+    objectives = run.record.objectives
+    operations = operation_frame(run)
+    means = operation_means(operations)
+    return [
+        "<h2>Accuracy against cost</h2>",
+        '<div class="pair">',
+        *(_cost_figure(frame, cost, cost in objectives) for cost in COSTS),
+        "</div>",
+        "<h2>The front</h2>",
+        f"<p>What no trial beats in all of {', '.join(objectives)}. Differences are to the unmodified "
+        "network, which stands below the others where it is no member.</p>",
+        run_tables.front_table(run, frame),
+        "<p>To train the front in full, and to export one member of it:</p>",
+        sections.next_steps(run),
+        *(_operations(operations, means) if not means.empty else []),
+        "<h2>Progress</h2>",
+        sections.figure(
+            progress(frame),
+            ident="progress",
+            label="Accuracy over the number of the trial",
+            caption="Accuracy of each trial and the best so far; below, the proposals that were not trained.",
+        ),
+    ]
+
+
+def _cost_figure(frame: pd.DataFrame, cost: str, objective: bool) -> str:
+    aside = f" FLOPs are {FLOPS_CONVENTION}." if cost == "flops" else ""
+    aside += "" if objective else " This cost was not an objective of the run."
+    return sections.figure(
+        accuracy_against_cost(frame, cost),
+        ident=f"accuracy-{cost}",
+        label=f"Accuracy against {sections.COST_NAMES[cost]}",
+        caption=f"The line is the best accuracy reachable at each cost; trials in the shaded band are less "
+        f"than {NOISE_POINTS:g} points below it.{aside}",
+    )
+
+
+def _operations(operations: pd.DataFrame, means: pd.DataFrame) -> list[str]:
+    parts = [
+        "<h2>Operations compared</h2>",
+        "<p>The means hide that everything else varies too between trials, and that the sampler prefers some "
+        "partners. Matched pairs are free of that: two trials that differ at this site only, one of them "
+        "with the unmodified network's operation. Operations that make the same network count as one.</p>",
+    ]
+    if (means["stage"] == 0).any():
+        parts.append(
+            sections.figure(
+                operations_by_site(operations),
+                ident="by-site",
+                label="Accuracy and cost by operation",
+                caption="Each dot is a trial, each diamond a mean. The unmodified network's operation is "
+                "orange-red, and a dotted line marks its mean.",
+            )
+        )
+    if (means["stage"] > 0).any():
+        parts.append(
+            sections.figure(
+                operations_by_stage(operations),
+                ident="by-stage",
+                label="Mean accuracy by stage and operation",
+                caption="Mean accuracy of the trials with an operation in a stage, their number in brackets. "
+                "Where a cell is empty, no trial has the operation, or it is the same there as another.",
+            )
+        )
+    return [*parts, run_tables.operations_table(means)]

@@ -1,0 +1,121 @@
+"""A run folder read back: what was asked for, and every trial."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, get_origin
+
+from ..space import RunRecord, SearchSpace, TrialRecord, UserError, check_objectives, parse_yaml
+
+RECORD_FILE, TRIALS_FILE = "run.yaml", "trials.csv"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder.
+
+    Attributes:
+        path: The folder.
+        record: What is in run.yaml.
+        trials: The rows of trials.csv, in the order of the file.
+    """
+
+    path: Path
+    record: RunRecord
+    trials: tuple[TrialRecord, ...]
+
+    @property
+    def space(self) -> SearchSpace:
+        """The space that was searched."""
+        return SearchSpace(self.record.backbone, self.record.width, self.record.per_stage)
+
+
+def load_run(path: Path) -> Run:
+    """Read a run folder.
+
+    Raises:
+        UserError: If the folder, run.yaml or trials.csv is missing or damaged.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise UserError(
+            f"run: must be the folder of a run, got {str(path)!r}, which is no folder; "
+            "give the folder named by --out in `cheapsearch run`"
+        )
+    record = _read_record(path / RECORD_FILE)
+    return Run(path, record, tuple(_read_trials(path / TRIALS_FILE, record)))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise UserError(
+            f"run: must hold {RECORD_FILE} and {TRIALS_FILE}, but {str(path)!r} is missing; "
+            "give a folder that `cheapsearch run` wrote"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}: must be UTF-8 text, got byte {error.object[error.start]:#04x} at position "
+            f"{error.start}; put back the file that `cheapsearch run` wrote"
+        ) from None
+
+
+def _read_record(path: Path) -> RunRecord:
+    data = parse_yaml(_read_text(path), path)
+    try:
+        record = RunRecord.from_dict(data)
+        _check_types(record)
+        check_objectives(record.objectives)
+        SearchSpace(record.backbone, record.width, record.per_stage)
+    except (TypeError, ValueError) as error:
+        rule = str(error).removeprefix(f"{RECORD_FILE}: ")
+        raise UserError(f"{path}: {rule}; put back the file that `cheapsearch run` wrote") from None
+    return record
+
+
+def _check_types(record: RunRecord) -> None:
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if field.type is str and not isinstance(value, str):
+            raise UserError(f"{field.name}: must be text, got {value!r}")
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if (field.type is int or (field.type == int | None and value is not None)) and not whole:
+            raise UserError(f"{field.name}: must be a whole number, got {value!r}")
+        if get_origin(field.type) is Mapping and not isinstance(value, Mapping):
+            raise UserError(f"{field.name}: must be a mapping, got {value!r}")
+
+
+def _read_trials(path: Path, record: RunRecord) -> Iterator[TrialRecord]:
+    reader = csv.DictReader(io.StringIO(_read_text(path), newline=""), strict=True)
+    numbers: set[int] = set()
+    try:
+        if not reader.fieldnames:
+            raise UserError("must start with a row of column names, got an empty file")
+        for row in reader:
+            trial = _read_trial(row, record)
+            if trial.number in numbers:
+                raise UserError(f"number: must occur once, got {trial.number} again")
+            numbers.add(trial.number)
+            yield trial
+    except (TypeError, ValueError, csv.Error) as error:
+        rule = str(error).removeprefix(f"{TRIALS_FILE}: ")
+        raise UserError(
+            f"{path}, line {max(1, reader.line_num)}: {rule}; put back the file that `cheapsearch run` wrote"
+        ) from None
+
+
+def _read_trial(row: Mapping[str | Any, Any], record: RunRecord) -> TrialRecord:
+    # csv.DictReader puts surplus values under None, and None where a value is missing.
+    if None in row or None in row.values():
+        raise UserError(f"must have {len([key for key in row if key])} values, got another number of them")
+    trial = TrialRecord.from_row(row, backbone=record.backbone, width=record.width)
+    if trial.accuracy is not None and not 0 <= trial.accuracy <= 100:
+        raise UserError(f"accuracy: must be from 0 to 100 percent, got {trial.accuracy}")
+    if trial.state == "complete" and min(trial.params, trial.flops) <= 0:
+        raise UserError(
+            f"params, flops: must be above 0 in a complete trial, got {trial.params}, {trial.flops}"
+        )
+    return trial

@@ -1,0 +1,112 @@
+"""The tables of the page: the front, the operations, all trials."""
+
+import pandas as pd
+
+from ..space import COSTS, SITE_NAMES
+from . import text
+from .html_table import Column, sortable_table
+from .run import Run
+from .table import front_of
+
+
+def front_table(run: Run, frame: pd.DataFrame) -> str:
+    """The front, and below it the unmodified network if it is not a member."""
+    frame = frame.assign(
+        name=[name_of(*marks) for marks in zip(frame["preset"], frame["unmodified"], strict=True)],
+        accuracy_note=[text.difference(value) for value in frame["accuracy_difference"]],
+        params_note=[text.difference(value, " %") for value in frame["params_difference"]],
+        flops_note=[text.difference(value, " %") for value in frame["flops_difference"]],
+    )
+    unmodified = frame[frame["unmodified"] & (frame["state"] == "complete") & ~frame["front"]]
+    columns = [
+        Column("number", "trial", numeric=True),
+        Column("name", "known as"),
+        Column("accuracy", "accuracy %, ±", text.percent, numeric=True, note="accuracy_note"),
+        *(Column(cost, f"{cost}, ± %", text.count, numeric=True, note=f"{cost}_note") for cost in COSTS),
+        *_site_columns(run),
+        Column("hash", "hash", code=True),
+    ]
+    return sortable_table(
+        front_of(frame, run),
+        columns,
+        ident="front",
+        caption="The front, with differences to the unmodified network",
+        sorted_by=next(name for name in run.record.objectives if name != "accuracy"),
+        footer=unmodified.head(1).assign(name="unmodified"),
+    )
+
+
+def operations_table(means: pd.DataFrame) -> str:
+    """Means by operation, with matched pairs; the unmodified network's operation is their other half."""
+    columns = [
+        Column("choice", "site"),
+        Column("operation", "operation"),
+        Column("trials", "trials", numeric=True),
+        Column("accuracy", "mean accuracy %", text.percent, numeric=True),
+        Column("params", "mean params", text.count, numeric=True),
+        Column("flops", "mean flops", text.count, numeric=True),
+        Column("pairs", "matched pairs", lambda value: f"{value:.0f}", numeric=True),
+        Column("matched", "mean difference in pairs", lambda value: text.signed(value, 2), numeric=True),
+    ]
+    return sortable_table(
+        means.assign(pairs=means["pairs"].where(~means["unmodified"])),
+        columns,
+        ident="operations",
+        caption="Operations compared, by site",
+    )
+
+
+def trials_table(run: Run, frame: pd.DataFrame) -> str:
+    """Every trial, with a filter."""
+    ordered = frame.sort_values("number")
+    columns = [
+        Column("number", "trial", numeric=True),
+        Column("state", "state"),
+        Column("origin", "origin"),
+        Column("accuracy", "accuracy %", text.percent, numeric=True),
+        Column("params", "params", text.count, numeric=True),
+        Column("flops", "flops", text.count, numeric=True),
+        *_site_columns(run),
+        Column("seconds", "seconds", lambda value: f"{value:.1f}", numeric=True),
+        Column("hash", "hash", code=True),
+        Column("reason", "reason", wide=bool(frame["reason"].any())),
+    ]
+    table = sortable_table(
+        ordered,
+        columns,
+        ident="trials",
+        caption="All trials",
+        sorted_by="number",
+        strong=[position for position, front in enumerate(ordered["front"]) if front],
+    )
+    return (
+        '<div class="filter"><label for="filter">Filter</label>'
+        '<input id="filter" type="search" data-filters="trials" data-status="shown" '
+        'placeholder="words, such as: complete ghost" autocomplete="off">'
+        f'<span id="shown" class="muted" role="status">{len(frame)} of {len(frame)} shown</span></div>{table}'
+    )
+
+
+def searched_sites(run: Run) -> list[str]:
+    """The sites at which the run had a choice."""
+    searched = {name.partition(".")[0] for name in run.space.parameters}
+    return [site for site in SITE_NAMES if site in searched]
+
+
+def name_of(preset: str, unmodified: bool) -> str:
+    """What a network is known as; empty if it is nothing but a trial."""
+    return ", ".join([*(["unmodified"] if unmodified else []), *([preset] if preset else [])])
+
+
+def _site_columns(run: Run) -> list[Column]:
+    unmodified = run.space.unmodified
+    return [
+        Column(
+            site,
+            site,
+            text.choice,
+            wide=site in run.record.per_stage,
+            muted=str(getattr(unmodified, site)),
+        )
+        for site in searched_sites(run)
+    ]

@@ -1,0 +1,156 @@
+"""The sections of the page as HTML; everything that comes from a file is escaped."""
+
+import shlex
+from collections.abc import Mapping
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from ..space import COSTS, FLOPS_CONVENTION, pick
+from . import text
+from .figures import NOISE_POINTS
+from .run import Run
+from .run_tables import name_of, searched_sites
+from .table import front_of
+
+_FEW_IMAGES = 1000  # so few that single images show in an accuracy
+COST_NAMES = {"params": "parameters", "flops": "FLOPs"}
+
+
+def header(run: Run, frame: pd.DataFrame) -> str:
+    """What was searched, when, and how many trials of which state."""
+    record = run.record
+    states = ", ".join(f"{count:,} {state}" for state, count in frame["state"].value_counts().items())
+    return (
+        f"<header><h1>{escape(record.backbone)} on {escape(record.dataset)}</h1>"
+        f'<p class="lede">cheapsearch {escape(record.version)}, started {escape(text.date(record.created))}. '
+        f"{_many(len(frame), 'trial')}{': ' + states if states else ''}.</p></header>"
+    )
+
+
+def highlights(run: Run, frame: pd.DataFrame) -> str:
+    """Three members of the front: the most accurate, the knee, the cheapest as good as the original."""
+    front = front_of(frame, run)
+    if front.empty:
+        return ""
+    objectives = run.record.objectives
+    best, knee = (pick(run.trials, rule, objectives).number for rule in ("accuracy", "knee"))
+    titles = {best: ["Most accurate"]}
+    titles.setdefault(knee, []).append("Compromise (knee of the front)")
+    cost = next(name for name in objectives if name != "accuracy")
+    as_good = front[front["accuracy_difference"] >= -NOISE_POINTS]
+    if not as_good.empty:
+        title = f"Fewest {COST_NAMES[cost]} within {NOISE_POINTS:g} points of unmodified"
+        titles.setdefault(int(as_good["number"].iloc[0]), []).append(title)
+    rows = {row["number"]: row for _, row in front.iterrows()}
+    cards = "".join(_card("; ".join(found), rows[number]) for number, found in titles.items())
+    return f'<div class="cards">{cards}</div>'
+
+
+def caution(run: Run) -> str:
+    """How much of a gap between two accuracies is chance."""
+    images = run.record.val_images
+    coarse = 0 < images <= _FEW_IMAGES
+    step = f" One of the {images:,} validation images alone is {100 / images:.2g} points." if coarse else ""
+    return (
+        '<aside class="caution" aria-label="Caution">'
+        f"<p><strong>A gap under about {NOISE_POINTS:g} points says nothing.</strong> Each architecture was "
+        "trained once, and briefly. Measured on CIFAR-10 (width 0.5, 16 px, 3 epochs), the accuracy of one "
+        "and the same architecture has a standard deviation of 0.84 points over seeds; on other data or with "
+        f"other settings it can be more.{step} The best of many trials also owes something to luck. Retrain "
+        "the front before trusting the order of neighbours.</p></aside>"
+    )
+
+
+def facts(run: Run, frame: pd.DataFrame) -> str:
+    """What was searched, and what the numbers are."""
+    record, space = run.record, run.space
+    trained = int((frame["state"] == "complete").sum())
+    staged = f"; stage by stage: {', '.join(space.per_stage)}" if space.per_stage else ""
+    limits = [
+        f"at most {text.count(limit)} {COST_NAMES[cost]}"
+        for cost, limit in (("params", record.max_params), ("flops", record.max_flops))
+        if limit is not None
+    ]
+    costs = [COST_NAMES[name] for name in record.objectives if name != "accuracy"]
+    items = {
+        "Trained": f"{trained:,} of a budget of {_many(record.budget, 'architecture')}, "
+        f"{text.duration(float(frame['seconds'].sum()))} of training",
+        "Space": f"{space.size:,} combinations, {space.distinct_size:,} of them different networks; "
+        f"sites: {', '.join(searched_sites(run))}{staged}",
+        "Objectives": f"high accuracy, few {' and '.join(costs)}" + "".join(f"; {limit}" for limit in limits),
+        "Data": f"{record.dataset}, {record.num_classes} classes, {record.train_images:,} training and "
+        f"{record.val_images:,} validation images",
+        "Accuracy": "validation accuracy, in percent, after one short proxy training of a reduced network "
+        f"({_settings(record.proxy) or 'settings not recorded'}). It ranks architectures; it is not what "
+        "full training reaches. Test images are never used in a search.",
+        "Parameters": f"of the full network as it is trained: width {record.width:g}, {record.num_classes} "
+        "classes. Folding for deployment can make them fewer.",
+        "FLOPs": f"of the full network for one image of {record.input_size} x {record.input_size} pixels: "
+        f"{FLOPS_CONVENTION}.",
+    }
+    return _definitions(items)
+
+
+def figure(drawing: go.Figure, *, ident: str, label: str, caption: str) -> str:
+    """A plotly figure as data that the page's script draws, with a caption."""
+    # plotly writes < as an escape, so no text in the data can end the script element.
+    return (
+        f'<figure aria-label="{escape(label)}">'
+        f'<div id="{escape(ident)}" class="plot" style="height:{drawing.layout.height}px"></div>'
+        f'<script type="application/json" data-draws="{escape(ident)}">{drawing.to_json()}</script>'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def next_steps(run: Run) -> str:
+    """The two commands that usually follow."""
+    path = shlex.quote(str(run.path))
+    commands = f"cheapsearch retrain {path}\ncheapsearch export {path} --pick knee -o best.yaml"
+    return f"<pre><code>{escape(commands)}</code></pre>"
+
+
+def repeat(run: Run) -> str:
+    """Everything that is needed to repeat the run."""
+    record = run.record
+    items = {
+        "Seed": f"{record.seed}, sampler {record.sampler}, {record.in_flight} proposals in flight",
+        "Device": f"{record.device}, {_many(record.workers, 'worker')}",
+        "Data": f"{record.dataset}{f' in {record.data_dir}' if record.data_dir else ''}, "
+        f"fingerprint {record.fingerprint}",
+        **({"Storage": record.storage} if record.storage else {}),
+        "Proxy": _settings(record.proxy) or text.MISSING,
+        "Versions": _settings({"cheapsearch": record.version, **record.versions}),
+    }
+    return (
+        "<p>In another folder, named by <code>--out</code>:</p>"
+        f"<pre><code>{escape(record.command)}</code></pre>{_definitions(items)}"
+    )
+
+
+def _card(title: str, row: pd.Series) -> str:
+    costs = "<br>".join(
+        f"{text.count(row[cost])} {COST_NAMES[cost]} "
+        f'<span class="muted">{text.difference(row[f"{cost}_difference"], " %")}</span>'
+        for cost in COSTS
+    )
+    known = name_of(row["preset"], row["unmodified"])
+    return (
+        f'<div class="card"><h3>{escape(title)}</h3>'
+        f'<div class="value">{text.percent(row["accuracy"])} <small>% '
+        f"{text.difference(row['accuracy_difference'], ' points')}</small></div><p>{costs}</p>"
+        f'<p class="muted">trial {row["number"]}{f", {escape(known)}" if known else ""}</p></div>'
+    )
+
+
+def _settings(settings: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def _definitions(items: Mapping[str, str]) -> str:
+    return "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in items.items()) + "</dl>"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

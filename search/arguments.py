@@ -1,0 +1,169 @@
+"""What can be typed after `cheapsearch`. Imports nothing heavy, so that --help answers at once."""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from .. import __version__
+from ..space import BACKBONES, COSTS, OBJECTIVES, PICKS, STAGED_SITES, UserError
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see `{self.prog} --help`")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of every command; a mistake raises `UserError`."""
+    parser = _Parser(
+        prog="cheapsearch",
+        description="Neural architecture search over the modification sites of MobileNetV2 and MobileNetV3.",
+        epilog="A first search that needs no network: cheapsearch run --dataset digits --budget 20",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(
+        title="commands", dest="command", required=True, metavar="COMMAND", parser_class=_Parser
+    )
+    _add_run(commands)
+
+    show = commands.add_parser("show", help="what an architecture is and costs, site by site")
+    show.add_argument("arch", metavar="ARCH", help="a preset's name or an exported YAML")
+    _add_network(show, default=None)
+    _add_json(show)
+
+    space = commands.add_parser("space", help="sites, operations, size and range of costs of a search space")
+    space.add_argument("--backbone", default="mobilenet_v2", metavar="NAME", help=_names(BACKBONES))
+    space.add_argument("--width", type=float, default=1.0, help="width multiplier (default 1)")
+    space.add_argument("--per-stage", type=_words, default=(), metavar="SITES", help=_names(STAGED_SITES))
+    _add_network(space, default=(10, 32))
+    _add_json(space)
+
+    presets = commands.add_parser("presets", help="the published networks")
+    _add_network(presets, default=(100, 32))
+    _add_json(presets)
+
+    report = commands.add_parser("report", help="write a run's report.html again")
+    report.add_argument("run", metavar="RUN", type=Path, help="a run folder")
+
+    export = commands.add_parser("export", help="export an architecture as a config that builds it anywhere")
+    export.add_argument(
+        "source", metavar="RUN|ARCH", help="a run folder, a preset's name or an exported YAML"
+    )
+    export.add_argument("--pick", metavar="RULE", help=f"of a run: {', '.join(PICKS)}")
+    export.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="where to write it (default: print it)"
+    )
+    _add_network(export, default=None)
+    return parser
+
+
+def _add_run(commands: Any) -> None:
+    run = commands.add_parser(
+        "run",
+        help="search; again with the same --out: go on",
+        description="Search. With the --out of an earlier run it goes on where that one stopped.",
+        argument_default=argparse.SUPPRESS,
+    )
+    run.add_argument("--budget", type=int, metavar="N", help="distinct architectures to train (default 100)")
+    run.add_argument("--backbone", metavar="NAME", help=f"{_names(BACKBONES)} (default mobilenet_v2)")
+    run.add_argument("--width", type=float, help="width multiplier of the full networks (default 1)")
+    run.add_argument(
+        "--per-stage",
+        type=_words,
+        metavar="SITES",
+        help=f"search these stage by stage: {_names(STAGED_SITES)}",
+    )
+    run.add_argument(
+        "--dataset",
+        metavar="DATA",
+        help="cifar10 (default), cifar100, digits, imagenet, a MedMNIST-style .npz, or a folder of classes",
+    )
+    run.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="where the data set lies or is downloaded to"
+    )
+    run.add_argument(
+        "--input-size", type=int, metavar="PIXELS", help="of the full networks (default: the data set's)"
+    )
+    run.add_argument(
+        "--objectives",
+        type=_words,
+        metavar="LIST",
+        help=f"accuracy and costs (default {','.join(OBJECTIVES)})",
+    )
+    for cost in COSTS:
+        run.add_argument(f"--max-{cost}", type=_count, metavar="N", help="refuse anything dearer, e.g. 1.2M")
+    run.add_argument("--sampler", metavar="NAME", help="tpe (default), nsga2, gp, random")
+    run.add_argument("--seed", type=int, help="of weights, images and proposals (default 0)")
+    run.add_argument(
+        "--workers", type=int, metavar="N", help="worker processes (default: one per core or GPU)"
+    )
+    run.add_argument(
+        "--in-flight",
+        type=int,
+        metavar="N",
+        help="proposals made before their results are known, the most workers that can help (default 4)",
+    )
+    run.add_argument("--device", help="auto (default), cpu, cuda, cuda:N, mps")
+    run.add_argument("--storage", metavar="URL", help="Optuna storage in place of study.db in the run folder")
+    run.add_argument(
+        "--epochs", type=int, metavar="N", help="epochs of the proxy, short for --proxy epochs=N"
+    )
+    run.add_argument(
+        "--proxy",
+        type=_settings,
+        metavar="K=V,...",
+        help="change the proxy: epochs, width, input_size, images, batch_size, learning_rate",
+    )
+    run.add_argument(
+        "--out", type=Path, default=None, metavar="DIR", help="run folder (default runs/BACKBONE-DATASET)"
+    )
+    run.add_argument("--json", action="store_true", default=False, help="print the result as JSON")
+
+
+def _add_network(parser: argparse.ArgumentParser, *, default: tuple[int, int] | None) -> None:
+    classes, size = default or (None, None)
+    said = (f" (default {classes})", f" (default {size})") if default else ("", "")
+    parser.add_argument("--num-classes", type=int, default=classes, metavar="N", help=f"classes{said[0]}")
+    parser.add_argument("--input-size", type=int, default=size, metavar="N", help=f"pixels a side{said[1]}")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def given_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """The run settings that were on the command line."""
+    given = {key: value for key, value in vars(options).items() if key not in ("command", "out", "json")}
+    if "epochs" in given:
+        given["proxy"] = {**given.get("proxy", {}), "epochs": given.pop("epochs")}
+    return given
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _count(text: str) -> int:
+    """A whole number, also as 1.2M or 300k."""
+    scale = {"k": 10**3, "m": 10**6, "g": 10**9}.get(text[-1:].lower(), 1)
+    try:
+        return round(float(text[:-1] if scale > 1 else text.replace(",", "").replace("_", "")) * scale)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"must be a number such as 1200000 or 1.2M, got {text!r}") from None
+
+
+def _settings(text: str) -> dict[str, int | float]:
+    """`name=number,...` as a dict."""
+    found: dict[str, int | float] = {}
+    for part in _words(text):
+        name, _, value = part.partition("=")
+        try:
+            found[name.strip()] = int(value) if value.strip().isdecimal() else float(value)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be name=number,..., got {part!r}") from None
+    return found

@@ -1,0 +1,178 @@
+"""The command line: each command parses, calls the library and prints."""
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..space import ArchitectureConfig, UserError, find_architecture, write_text
+from .arguments import given_settings, make_parser
+
+EXIT_FAILED, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
+
+# Commands import what they use, so that --help and --version answer without torch.
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Returns:
+        0 done, 1 something failed while running, 2 the user's mistake, 130 interrupted.
+    """
+    try:
+        options = make_parser().parse_args(arguments)
+        return COMMANDS[options.command](options)
+    except UserError as error:
+        return _complain(str(error), EXIT_USER)
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        return _complain(f"cannot read or write{where}: {error.strerror or error}", EXIT_USER)
+    except KeyboardInterrupt:
+        return _complain("interrupted", EXIT_INTERRUPTED)
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"cheapsearch: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ..reports import write_report
+    from .display import SearchDisplay, make_console, print_result, run_result
+    from .driver import SearchFailedError
+    from .run import Run, default_folder, open_run
+
+    # Progress goes to stderr where stdout is to be read by a program.
+    console = make_console(stderr=options.json)
+    given = given_settings(options)
+    out = options.out or default_folder(given)
+    # A polite `kill` ends a search as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def finish(run: Run) -> int:
+        write_report(out)
+        if run.trained == 0:
+            return 0
+        best = run.write_best()
+        if options.json:
+            print(json.dumps(run_result(run, best), indent=2))
+        else:
+            print_result(console, run, best)
+        return 0
+
+    with open_run(given, out=out, say=lambda line: console.print(line, style="dim")) as run:
+        try:
+            with SearchDisplay(console, run) as display:
+                for trial in run.search():
+                    display.update(trial)
+        except KeyboardInterrupt:
+            write_report(out)
+            return _complain(
+                f"interrupted with {run.trained} of {run.record.budget} architectures trained; "
+                f"go on with: cheapsearch run --out {out}",
+                EXIT_INTERRUPTED,
+            )
+        except SearchFailedError as error:
+            write_report(out)
+            return _complain(f"{error}; the trials so far are in {out}", EXIT_FAILED)
+        return finish(run)
+
+
+def _show(options: argparse.Namespace) -> int:
+    from .facts import architecture_facts, print_architecture
+
+    architecture, num_classes, input_size = _architecture(options.arch, options)
+    facts = architecture_facts(architecture, num_classes=num_classes, input_size=input_size)
+    return _print(options, facts, print_architecture)
+
+
+def _space(options: argparse.Namespace) -> int:
+    from .facts import print_space, space_facts
+
+    facts = space_facts(
+        options.backbone,
+        width=options.width,
+        per_stage=options.per_stage,
+        num_classes=options.num_classes,
+        input_size=options.input_size,
+    )
+    return _print(options, facts, print_space)
+
+
+def _presets(options: argparse.Namespace) -> int:
+    from .facts import preset_facts, print_presets
+
+    facts = preset_facts(num_classes=options.num_classes, input_size=options.input_size)
+    return _print(options, facts, print_presets)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from ..reports import write_report
+
+    print(write_report(options.run))
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from .. import __version__
+    from ..models import describe
+    from ..reports import load_run
+    from .run import export_trial
+
+    source = Path(options.source)
+    if source.is_dir():
+        for name in ("num_classes", "input_size"):
+            if getattr(options, name) is not None:
+                raise UserError(
+                    f"--{name.replace('_', '-')}: is the run's own; leave it out for a run folder"
+                )
+        run = load_run(source)
+        config = export_trial(run.record, run.trials, options.pick, run_name=source.resolve().name)
+    else:
+        if options.pick is not None:
+            raise UserError(f"--pick: chooses from a run folder, {options.source} is none; leave it out")
+        architecture, num_classes, input_size = _architecture(options.source, options)
+        config = describe(
+            architecture,
+            num_classes=num_classes,
+            input_size=input_size,
+            version=__version__,
+            origin={"source": options.source},
+        )
+    if options.output is None:
+        print(config.to_yaml(), end="")
+    else:
+        write_text(options.output, config.to_yaml())
+        print(options.output)
+    return 0
+
+
+def _architecture(reference: str, options: argparse.Namespace) -> tuple[Any, int, int]:
+    """ARCH with its number of classes and input size: what was asked, else its own, else 10 and 32."""
+    found = find_architecture(reference)
+    own = (found.num_classes, found.input_size) if isinstance(found, ArchitectureConfig) else (10, 32)
+    architecture = found.architecture if isinstance(found, ArchitectureConfig) else found
+    return architecture, options.num_classes or own[0], options.input_size or own[1]
+
+
+def _print(
+    options: argparse.Namespace, facts: dict[str, Any], as_text: Callable[[dict[str, Any]], None]
+) -> int:
+    if options.json:
+        print(json.dumps(facts, indent=2))
+    else:
+        as_text(facts)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "run": _run,
+    "show": _show,
+    "space": _space,
+    "presets": _presets,
+    "report": _report,
+    "export": _export,
+}

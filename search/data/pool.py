@@ -1,0 +1,83 @@
+"""What a source offers before any image is chosen, decoded or resized."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from .image_data import ByteArray
+from .resize import resize_images
+from .split import IntArray
+
+Progress = Callable[[str], None]
+
+FINGERPRINT_DIGITS = 16
+# Of the test images a data set has no file for: fixed, so that they stay closed whatever a run's seed.
+TEST_SEED = 0
+TEST_FRACTION = 0.2
+
+
+class Images(Protocol):
+    """Images that are decoded only when read."""
+
+    def read(self, indices: IntArray, size: int, progress: Progress | None = None) -> ByteArray:
+        """The images at `indices` as uint8 (len(indices), size, size, 3)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayImages:
+    """Images held in one array, uint8 (N, H, W, C) with C 1 (grey) or 3."""
+
+    array: ByteArray
+
+    def read(self, indices: IntArray, size: int, progress: Progress | None = None) -> ByteArray:
+        resized = resize_images(self.array[indices], size)
+        return resized if resized.shape[3] == 3 else np.repeat(resized, 3, axis=3)
+
+
+ImagesT_co = TypeVar("ImagesT_co", bound=Images, covariant=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Part(Generic[ImagesT_co]):
+    """One split: its images and their labels, int64 (N,)."""
+
+    images: ImagesT_co
+    labels: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Everything a search may look at, and a door to the test split that a search leaves closed.
+
+    Attributes:
+        train: Training images; also the validation images where `val` is None.
+        val: Validation images of the data set's own.
+        open_test: Reads the test split; the only way to it.
+        classes: Names by label.
+        input_size: Side in pixels at which the full network is meant to run.
+        val_fraction: Share of `train` that becomes validation where `val` is None.
+        fingerprint: Of `train` and `val`.
+        flip: Whether an image mirrored left to right keeps its label.
+    """
+
+    train: Part[Images]
+    val: Part[Images] | None
+    open_test: Callable[[], Part[Images]]
+    classes: tuple[str, ...]
+    input_size: int
+    val_fraction: float
+    fingerprint: str
+    flip: bool = True
+
+
+def fingerprint_arrays(*arrays: ByteArray | IntArray) -> str:
+    """Digits that change with any value or shape."""
+    digest = sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:FINGERPRINT_DIGITS]

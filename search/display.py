@@ -1,0 +1,204 @@
+"""What a person sees of a search: a live display on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from ..space import (
+    FLOPS_CONVENTION,
+    SITE_NAMES,
+    Architecture,
+    ArchitectureConfig,
+    TrialRecord,
+    architecture_hash,
+    get_backbone,
+    join_choice,
+    pareto_front,
+)
+from .facts import make_console as make_console
+from .run import Run
+
+_FRONT_ROWS = 12
+
+
+class SearchDisplay:
+    """Shows trials done and to come, the time left, the best and the front; use it as a context manager."""
+
+    def __init__(self, console: Console, run: Run) -> None:
+        self._console = console
+        self._trials = list(run.trials)
+        self._budget = run.record.budget
+        self._workers = len(run.devices)
+        self._objectives = run.record.objectives
+        self._unmodified = run.plan.space.unmodified
+        self._start = time.monotonic()
+        self._at_start = self._trained
+        live = console.is_terminal
+        self._live = (
+            Live(get_renderable=self._render, console=console, refresh_per_second=2) if live else None
+        )
+
+    def __enter__(self) -> "SearchDisplay":
+        if self._live is not None:
+            self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)
+
+    def update(self, trial: TrialRecord) -> None:
+        """Take a trial in."""
+        self._trials.append(trial)
+        if self._live is None and trial.state != "refused":
+            left = time_left(self._seconds_left())
+            what = trial_line(trial, self._unmodified)
+            self._console.print(
+                f"{self._trained}/{self._budget}  {what}{left}", soft_wrap=True, highlight=False
+            )
+
+    @property
+    def _trained(self) -> int:
+        return sum(trial.state == "complete" for trial in self._trials)
+
+    def _seconds_left(self) -> float | None:
+        done = self._trained - self._at_start
+        if done:
+            return (time.monotonic() - self._start) / done * (self._budget - self._trained)
+        seconds = [trial.seconds for trial in self._trials if trial.seconds and trial.state == "complete"]
+        if seconds:
+            return sum(seconds) / len(seconds) * (self._budget - self._trained) / self._workers
+        return None
+
+    def _render(self) -> Group:
+        counts = Text(f"{self._trained}/{self._budget} architectures trained", style="bold")
+        counts.append(time_left(self._seconds_left()), style="default")
+        others = [state for state in ("failed", "duplicate", "refused") if self._count(state)]
+        counts.append("".join(f"   {self._count(state)} {state}" for state in others), style="dim")
+        bar = ProgressBar(total=self._budget, completed=self._trained, width=60)
+        front = pareto_front(self._trials, self._objectives)
+        if not front:
+            return Group(counts, bar, Text("the first trainings are under way", style="dim"))
+        best = max(front, key=lambda trial: trial.accuracy or 0.0)
+        newest = front if len(front) <= _FRONT_ROWS else front[:: -(-len(front) // _FRONT_ROWS)]
+        more = f", {len(newest)} of {len(front)} shown" if len(newest) < len(front) else ""
+        title = Text(f"best {best.accuracy:.1f} %   front so far{more}", style="dim")
+        return Group(counts, bar, title, front_table(newest, self._trials, self._unmodified))
+
+    def _count(self, state: str) -> int:
+        return sum(trial.state == state for trial in self._trials)
+
+
+def run_result(run: Run, best: ArchitectureConfig) -> dict[str, Any]:
+    """What a run came to, for programs."""
+    front = pareto_front(run.trials, run.record.objectives)
+    return {
+        "out": str(run.folder.path),
+        "trained": run.trained,
+        "budget": run.record.budget,
+        "flops_convention": FLOPS_CONVENTION,
+        "best": best.hash,
+        "front": [trial.to_row() for trial in front],
+    }
+
+
+def print_result(console: Console, run: Run, best: ArchitectureConfig) -> None:
+    """The front against the unmodified network, where the files are, and what to do next."""
+    record, out = run.record, run.folder.path
+    front = pareto_front(run.trials, record.objectives)
+    console.print()
+    console.print(
+        f"{run.trained} architectures trained, {len(front)} on the front of {', '.join(record.objectives)}; "
+        "differences are to the unmodified network"
+    )
+    console.print(front_table(front, run.trials, run.plan.space.unmodified))
+    console.print(f"flops: {FLOPS_CONVENTION}; accuracy: validation, after a short proxy", style="dim")
+    if run.trained < record.budget:
+        console.print(f"nothing untried is left within the limits: {run.trained} of {record.budget} trained")
+    console.print(f"report   {run.folder.report_path}", soft_wrap=True)
+    console.print(
+        f"best     {run.folder.best_path} (trial {best.origin['trial']}, picked by {best.origin['pick']})",
+        soft_wrap=True,
+    )
+    console.print(f"next     cheapsearch show {run.folder.best_path}", soft_wrap=True)
+    console.print(
+        f"         cheapsearch run --out {out} --budget {2 * record.budget}    to search on", soft_wrap=True
+    )
+
+
+def front_table(
+    front: Sequence[TrialRecord], trials: Sequence[TrialRecord], unmodified: Architecture
+) -> Table:
+    """The front against the unmodified network: accuracy in points, costs in percent."""
+    base = next((trial for trial in trials if trial.hash == architecture_hash(unmodified)), None)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("trial", "accuracy", "params", "flops"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("operations other than the unmodified network's")
+    for trial in front:
+        table.add_row(
+            str(trial.number),
+            f"{trial.accuracy:.1f} %" + points(trial, base),
+            amount(trial.params) + percent(trial.params, base.params if base else None),
+            amount(trial.flops) + percent(trial.flops, base.flops if base else None),
+            operations(trial.architecture, unmodified),
+        )
+    return table
+
+
+def trial_line(trial: TrialRecord, unmodified: Architecture) -> str:
+    """One trial on one line."""
+    accuracy = f"{trial.accuracy:5.1f} %" if trial.accuracy is not None else "      -"
+    cost = f"{amount(trial.params)} params  {amount(trial.flops)} flops"
+    seconds = f"  {trial.seconds:.0f} s" if trial.seconds is not None else ""
+    state = "" if trial.state == "complete" else f"  {trial.state}: {trial.reason}"
+    what = operations(trial.architecture, unmodified)
+    return f"trial {trial.number}  {accuracy}  {cost}  {what} ({trial.origin}){seconds}{state}"
+
+
+def operations(architecture: Architecture, unmodified: Architecture) -> str:
+    """The operations that differ from the unmodified network's."""
+    changed = [
+        f"{site} {join_choice(getattr(architecture, site))}"
+        for site in SITE_NAMES
+        if len(get_backbone(architecture.backbone).operations[site]) > 1
+        and getattr(architecture, site) != getattr(unmodified, site)
+    ]
+    return ", ".join(changed) or "unmodified"
+
+
+def amount(count: int) -> str:
+    """A number of parameters or multiply-adds, in millions."""
+    return f"{count / 1e6:.2f} M"
+
+
+def percent(value: int, base: int | None) -> str:
+    """A cost's difference to the unmodified network's, in percent."""
+    return f" ({100 * (value / base - 1):+.0f} %)" if base and value != base else ""
+
+
+def points(trial: TrialRecord, base: TrialRecord | None) -> str:
+    """An accuracy's difference to the unmodified network's, in points."""
+    if base is None or base.accuracy is None or trial.accuracy is None or trial.hash == base.hash:
+        return ""
+    return f" ({trial.accuracy - base.accuracy:+.1f})"
+
+
+def time_left(seconds: float | None) -> str:
+    """How long is left, as `  ~ 12 min left`; empty where it is not known or over."""
+    if seconds is None or seconds <= 0:
+        return ""
+    if seconds < 90:
+        return f"   ~ {seconds:.0f} s left"
+    if seconds < 5400:
+        return f"   ~ {seconds / 60:.0f} min left"
+    return f"   ~ {seconds / 3600:.1f} h left"

@@ -1,0 +1,99 @@
+"""One proxy training: an architecture in, its validation accuracy out."""
+
+import time
+from dataclasses import dataclass, replace
+
+import torch
+
+from ..models import build
+from ..space import Architecture
+from .data import ImageData, channel_statistics
+from .data.image_data import ByteArray
+from .data.split import IntArray
+from .proxy import Proxy
+from .training import Split, train
+
+
+@dataclass(frozen=True)
+class Job:
+    """An architecture to train. `index` is the caller's, `seed` fixes weights, order and augmentation."""
+
+    index: int
+    architecture: Architecture
+    seed: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes:
+        accuracy: Validation accuracy in percent after the last epoch, None if the training failed.
+        curve: Validation accuracy in percent after each epoch.
+        losses: Mean training loss of each epoch.
+        images_per_second: Training and validation images seen per second.
+        reason: Why it failed, in one line.
+    """
+
+    index: int
+    accuracy: float | None
+    curve: tuple[float, ...] = ()
+    losses: tuple[float, ...] = ()
+    seconds: float = 0.0
+    images_per_second: float = 0.0
+    reason: str = ""
+
+
+class Evaluator:
+    """Trains architectures under one proxy on one device.
+
+    Args:
+        data: Images at the proxy's input size.
+        device: A torch device, such as `cpu` or `cuda:1`.
+    """
+
+    def __init__(self, data: ImageData, proxy: Proxy, device: str) -> None:
+        self.proxy = proxy
+        self.device = torch.device(device)
+        self.num_classes = data.num_classes
+        self.flip = data.flip
+        mean, std = channel_statistics(data.train_images)
+        self.mean, self.std = mean.to(self.device), std.to(self.device)
+        self.train_split = self._split(data.train_images, data.train_labels)
+        self.val_split = self._split(data.val_images, data.val_labels)
+
+    def evaluate(self, job: Job) -> Outcome:
+        """Train one architecture; whatever goes wrong is told in the outcome, not raised."""
+        start = time.perf_counter()
+        try:
+            torch.manual_seed(job.seed)
+            narrow = replace(job.architecture, width=self.proxy.network_width(job.architecture.width))
+            network = build(narrow, num_classes=self.num_classes, input_size=self.proxy.input_size)
+            epochs = list(
+                train(
+                    network.to(self.device),
+                    self.train_split,
+                    self.val_split,
+                    self.proxy.recipe(flip=self.flip),
+                    mean=self.mean,
+                    std=self.std,
+                    seed=job.seed,
+                )
+            )
+        except (RuntimeError, MemoryError, ArithmeticError, ValueError) as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            return Outcome(job.index, None, seconds=time.perf_counter() - start, reason=reason[:300])
+        seen = self.proxy.epochs * (len(self.train_split.labels) + len(self.val_split.labels))
+        return Outcome(
+            index=job.index,
+            accuracy=epochs[-1].val_accuracy,
+            curve=tuple(epoch.val_accuracy for epoch in epochs),
+            losses=tuple(epoch.train_loss for epoch in epochs),
+            seconds=time.perf_counter() - start,
+            images_per_second=seen / epochs[-1].seconds,
+        )
+
+    def _split(self, images: ByteArray, labels: IntArray) -> Split:
+        # (N, S, S, 3) in memory seen as (N, 3, S, S) is channels_last already.
+        pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+        return Split(pixels.to(self.device), torch.from_numpy(labels).to(self.device))

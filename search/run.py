@@ -1,0 +1,250 @@
+"""One run: settings and a folder in, a search that can go on where it stopped."""
+
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from .. import __version__
+from ..models import cost_table, describe
+from ..space import ArchitectureConfig, RunRecord, TrialRecord, UserError, pick, write_text
+from .data import ImageData, load_images
+from .devices import resolve_device, worker_devices
+from .driver import Plan, search
+from .limits import Limits
+from .proxy import Proxy, default_proxy
+from .run_folder import RunFolder
+from .settings import RunSettings, settle
+from .trial_store import TrialStore
+from .workers import WorkerPool
+
+_STUDY_NAME = "cheapsearch"
+_PACKAGES = ("torch", "torchvision", "optuna", "fvcore", "numpy")
+
+
+class Run:
+    """A run that is ready to search.
+
+    Attributes:
+        folder: Where it keeps its files.
+        record: What run.yaml says.
+        plan: What will be searched.
+        trials: Every trial told of so far.
+        devices: The device of each worker.
+    """
+
+    def __init__(
+        self, folder: RunFolder, record: RunRecord, plan: Plan, store: TrialStore, data: ImageData
+    ) -> None:
+        self.folder = folder
+        self.record = record
+        self.plan = plan
+        self.trials = store.records()
+        self.devices = worker_devices(record.device, record.workers, record.in_flight)
+        self._store = store
+        self._data = data
+
+    @property
+    def trained(self) -> int:
+        """Distinct architectures trained so far."""
+        return sum(trial.state == "complete" for trial in self.trials)
+
+    def search(self) -> Iterator[TrialRecord]:
+        """Go on with the search, giving every trial as it ends; trials.csv is whole after each.
+
+        Raises:
+            SearchFailedError: If training after training fails.
+        """
+        if self.trained >= self.record.budget:
+            return
+        proxy = Proxy.from_dict(self.record.proxy)
+        with WorkerPool(self._data, proxy, devices=self.devices) as pool:
+            for trial in search(self.plan, self._store, pool):
+                self.trials.append(trial)
+                self.folder.write_trials(self.trials)
+                yield trial
+
+    def write_best(self) -> ArchitectureConfig:
+        """Export the default pick as best.yaml.
+
+        Raises:
+            UserError: If no trial is complete.
+        """
+        config = export_trial(self.record, self.trials, None, run_name=self.folder.path.name)
+        write_text(self.folder.best_path, config.to_yaml())
+        return config
+
+
+@contextmanager
+def open_run(
+    given: Mapping[str, Any], *, out: Path, say: Callable[[str], None] = lambda line: None
+) -> Iterator[Run]:
+    """Begin a run, or take one up where it stopped.
+
+    Args:
+        given: Fields of `RunSettings` by name, only those that differ from their default or, where
+            the run goes on, from what it began with.
+        out: The run folder.
+        say: Called with a line of text while data is read.
+
+    Raises:
+        UserError: If a setting is invalid, contradicts the run folder, or cannot be met. A new folder
+            is made only after every check.
+    """
+    folder = RunFolder(out)
+    existing = folder.read_record()
+    settings = settle(given, existing, where=out)
+    device = resolve_device(settings.device)
+    if existing is not None and _kind(device) != _kind(existing.device):
+        raise UserError(
+            f"--device: must stay {existing.device}, as the run in {out} began, got {device}; "
+            "its accuracies would not compare; choose another --out"
+        )
+    proxy = replace(default_proxy(settings.dataset, device), **settings.proxy)
+    devices = worker_devices(device, settings.workers, settings.in_flight)
+    data = load_images(
+        settings.dataset,
+        data_dir=settings.data_dir,
+        size=proxy.input_size,
+        limit=proxy.images,
+        seed=settings.seed,
+        progress=say,
+        input_size=settings.input_size,
+    )
+    if existing is not None and data.fingerprint != existing.fingerprint:
+        raise UserError(
+            f"--dataset: must be the images the run in {out} began with, fingerprint {existing.fingerprint}, "
+            f"got {settings.dataset} with {data.fingerprint}; choose another --out"
+        )
+    space = settings.space
+    table = cost_table(
+        space.backbone, width=space.width, num_classes=data.num_classes, input_size=data.input_size
+    )
+    limits = Limits(settings.max_params, settings.max_flops)
+    limits.check_reachable(space, table)
+
+    record = existing or _new_record(settings, data, proxy, device)
+    record = replace(
+        record, budget=settings.budget, workers=len(devices), device=device, versions=_versions()
+    )
+    with folder.locked():
+        store = TrialStore(
+            settings.storage or f"sqlite:///{folder.study_path}",
+            study_name=out.name if settings.storage else _STUDY_NAME,
+            space=space,
+            table=table,
+            objectives=record.objectives,
+        )
+        plan = Plan(
+            space=space,
+            table=table,
+            limits=limits,
+            sampler=record.sampler,
+            seed=record.seed,
+            budget=record.budget,
+            in_flight=record.in_flight,
+        )
+        run = Run(folder, record, plan, store, data)
+        folder.write_record(record)
+        folder.write_trials(run.trials)
+        yield run
+
+
+def default_folder(given: Mapping[str, Any]) -> Path:
+    """runs/BACKBONE-DATASET, by what was given."""
+    backbone = given.get("backbone", RunSettings.backbone)
+    return Path("runs") / f"{backbone}-{Path(given.get('dataset', RunSettings.dataset)).stem}"
+
+
+def export_trial(
+    record: RunRecord, trials: Sequence[TrialRecord], rule: str | None, *, run_name: str
+) -> ArchitectureConfig:
+    """Choose a trial of a run and describe its network.
+
+    Args:
+        rule: As for `space.pick`; None for the most accurate one where a cost is limited, and the
+            knee of the front where none is.
+
+    Raises:
+        UserError: If the rule is unknown or no trial is complete.
+    """
+    limited = record.max_params is not None or record.max_flops is not None
+    rule = rule or ("accuracy" if limited else "knee")
+    trial = pick(trials, rule, record.objectives)
+    return describe(
+        trial.architecture,
+        num_classes=record.num_classes,
+        input_size=record.input_size,
+        version=__version__,
+        origin={
+            "run": run_name,
+            "trial": trial.number,
+            "pick": rule,
+            "proposed_by": trial.origin,
+            "proxy_accuracy": trial.accuracy,
+            "proxy": dict(record.proxy),
+            "data": record.dataset,
+            "fingerprint": record.fingerprint,
+            "seed": record.seed,
+            "exported": _now(),
+        },
+    )
+
+
+def _new_record(settings: RunSettings, data: ImageData, proxy: Proxy, device: str) -> RunRecord:
+    return RunRecord(
+        version=__version__,
+        created=_now(),
+        backbone=settings.backbone,
+        width=settings.width,
+        per_stage=settings.per_stage,
+        dataset=settings.dataset,
+        data_dir=str(settings.data_dir.resolve()) if settings.data_dir else "",
+        fingerprint=data.fingerprint,
+        num_classes=data.num_classes,
+        input_size=data.input_size,
+        train_images=len(data.train_labels),
+        val_images=len(data.val_labels),
+        objectives=settings.objectives,
+        max_params=settings.max_params,
+        max_flops=settings.max_flops,
+        sampler=settings.sampler,
+        seed=settings.seed,
+        in_flight=settings.in_flight,
+        budget=settings.budget,
+        workers=1,
+        device=device,
+        storage=_without_password(settings.storage),
+        proxy=proxy.to_dict(),
+        versions=_versions(),
+    )
+
+
+def _without_password(storage: str | None) -> str:
+    if storage is None:
+        return ""
+    try:
+        return make_url(storage).render_as_string(hide_password=True)
+    except ArgumentError:
+        raise UserError(
+            f"--storage: must be an Optuna storage URL such as sqlite:///study.db, got {storage!r}"
+        ) from None
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version()} | {name: package_version(name) for name in _PACKAGES}
+
+
+def _kind(device: str) -> str:
+    return device.partition(":")[0]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,125 @@
+"""What a user asks of a run, and how that meets what a run folder already says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ..space import (
+    OBJECTIVES,
+    RunRecord,
+    SearchSpace,
+    UserError,
+    check_keys,
+    check_name,
+    check_objectives,
+)
+from .proxy import Proxy
+from .samplers import SAMPLERS
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Settings of a run, validated when made.
+
+    Attributes:
+        input_size: Side of the full network's input in pixels, None for the data set's own.
+        in_flight: Proposals made before their results are known; more than that many workers idle.
+        workers: None for one per CPU core or GPU.
+        device: auto, cpu, cuda, cuda:N or mps.
+        storage: An Optuna storage URL, None for study.db in the run folder.
+        proxy: Settings of the proxy to change from its defaults, by name.
+
+    Raises:
+        UserError: If a value is unknown or out of range.
+    """
+
+    budget: int = 100
+    backbone: str = "mobilenet_v2"
+    width: float = 1.0
+    per_stage: tuple[str, ...] = ()
+    dataset: str = "cifar10"
+    data_dir: Path | None = None
+    input_size: int | None = None
+    objectives: tuple[str, ...] = OBJECTIVES
+    max_params: int | None = None
+    max_flops: int | None = None
+    sampler: str = next(iter(SAMPLERS))
+    seed: int = 0
+    in_flight: int = 4
+    workers: int | None = None
+    device: str = "auto"
+    storage: str | None = None
+    proxy: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("budget", "in_flight", "workers", "max_params", "max_flops"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"{flag(name)}: must be 1 or more, got {value}")
+        if not 0 <= self.seed < 2**31:
+            raise UserError(f"--seed: must be from 0 to {2**31 - 1}, got {self.seed}")
+        check_name("--sampler", self.sampler, SAMPLERS)
+        check_keys("--proxy", self.proxy, [f.name for f in fields(Proxy)])
+        object.__setattr__(self, "objectives", check_objectives(self.objectives))
+        object.__setattr__(self, "per_stage", self.space.per_stage)
+
+    @property
+    def space(self) -> SearchSpace:
+        return SearchSpace(self.backbone, self.width, self.per_stage)
+
+
+# Settings that decide what the trials of a run are: they stay when it goes on.
+_FIXED = (
+    *("backbone", "width", "per_stage", "dataset", "input_size", "objectives", "max_params", "max_flops"),
+    *("sampler", "seed", "in_flight"),
+)
+
+
+def flag(name: str) -> str:
+    """The command line's name of a setting."""
+    return f"--{name.replace('_', '-')}"
+
+
+def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -> RunSettings:
+    """Settings from what was given and, where a run goes on, from its record.
+
+    Args:
+        given: Settings by name, only those that were given.
+        record: What the run folder says, None where it is new.
+        where: The run folder.
+
+    Raises:
+        UserError: If a setting is unknown or out of range, or contradicts the record.
+    """
+    check_keys("settings", given, [f.name for f in fields(RunSettings)])
+    asked = RunSettings(**given)
+    if record is None:
+        return asked
+    recorded: dict[str, Any] = {name: getattr(record, name) for name in _FIXED}
+    for name in recorded.keys() & given.keys():
+        _check_same(flag(name), recorded[name], getattr(asked, name), where)
+    for name, value in asked.proxy.items():
+        _check_same(f"--proxy {name}", record.proxy[name], value, where)
+    if bool(record.storage) != bool(asked.storage):
+        kept = record.storage or "study.db"
+        raise UserError(
+            f"--storage: must stay what the run in {where} began with, {kept}, got {asked.storage}; "
+            "give it again or choose another --out"
+        )
+    resumed: dict[str, Any] = {"budget": record.budget, "device": record.device}
+    if record.data_dir:
+        resumed["data_dir"] = Path(record.data_dir)
+    return replace(RunSettings(**{**resumed, **given, **recorded}), proxy=record.proxy)
+
+
+def _check_same(name: str, recorded: object, asked: object, where: Path) -> None:
+    if recorded != asked:
+        raise UserError(
+            f"{name}: must stay {_as_text(recorded)}, as the run in {where} began, got {_as_text(asked)}; "
+            "leave it out or choose another --out"
+        )
+
+
+def _as_text(value: object) -> str:
+    return ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)

@@ -1,0 +1,193 @@
+"""The trials of a run, kept in an Optuna study."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..models import CostTable
+from ..space import Architecture, SearchSpace, TrialRecord, UserError
+from .evaluation import Outcome
+
+_INTERRUPTED = "interrupted while it was proposed"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An architecture somebody proposed, not yet told of."""
+
+    number: int
+    architecture: Architecture
+    origin: str
+
+
+class TrialStore:
+    """Asks and tells an Optuna study, whose storage is the only state a run has.
+
+    A trial is an architecture's choices as categorical parameters. A trial that is running in the
+    storage was proposed and not finished, by this process or by one that was killed.
+
+    Args:
+        storage: An Optuna storage URL.
+        objectives: accuracy and one or more of params and flops.
+
+    Raises:
+        UserError: If the storage cannot be opened, or holds a study of other objectives.
+    """
+
+    def __init__(
+        self,
+        storage: str,
+        *,
+        study_name: str,
+        space: SearchSpace,
+        table: CostTable,
+        objectives: Sequence[str],
+    ) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.space = space
+        self._table = table
+        self._objectives = tuple(objectives)
+        self._distributions: dict[str, BaseDistribution] = {
+            name: CategoricalDistribution(operations) for name, operations in space.parameters.items()
+        }
+        directions: list[Literal["maximize", "minimize"]] = [
+            "maximize" if name == "accuracy" else "minimize" for name in objectives
+        ]
+        try:
+            self._storage = optuna.storages.get_storage(storage)
+            self.study = optuna.create_study(
+                storage=self._storage, study_name=study_name, directions=directions, load_if_exists=True
+            )
+            stored = [direction.name.lower() for direction in self.study.directions]
+        except (SQLAlchemyError, ImportError, ValueError, KeyError, OSError) as error:
+            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise UserError(
+                f"--storage: must be a readable Optuna study, {storage} is not ({reason}); "
+                "mend or remove it, or choose another --out"
+            ) from None
+        if stored != directions:
+            raise UserError(
+                f"--objectives: must be those of the study in {storage}, got {','.join(objectives)}; "
+                "choose another --out"
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            self.study.set_metric_names(list(objectives))
+        self._study_id = self._storage.get_study_id_from_name(study_name)
+        self._abandon_incomplete()
+
+    @property
+    def proposed(self) -> int:
+        """How many architectures have been proposed, in whatever state they are."""
+        return sum(1 for trial in self._trials() if not self._is_incomplete(trial))
+
+    def propose(self, sampler: BaseSampler, *, origin: str) -> Proposal:
+        """Let a sampler choose an architecture; it is running from then on."""
+        self.study.sampler = sampler
+        trial = self.study.ask(fixed_distributions=self._distributions)
+        trial.set_user_attr("origin", origin)
+        return Proposal(trial.number, self.space.architecture(trial.params), origin)
+
+    def running(self) -> list[Proposal]:
+        """Proposals that have not been told of, in the order they were made."""
+        return [
+            Proposal(trial.number, self.space.architecture(trial.params), self._origin(trial))
+            for trial in self._trials()
+            if trial.state == TrialState.RUNNING
+        ]
+
+    def complete(self, proposal: Proposal, outcome: Outcome) -> TrialRecord:
+        """Tell of a finished training."""
+        accuracy = outcome.accuracy
+        assert accuracy is not None
+        attributes = {
+            "state": "complete",
+            "seconds": round(outcome.seconds, 2),
+            "images_per_second": round(outcome.images_per_second, 1),
+            "curve": list(outcome.curve),
+            "losses": list(outcome.losses),
+        }
+        return self._tell(proposal, attributes, values=self._values(proposal, accuracy))
+
+    def duplicate(self, proposal: Proposal, original: TrialRecord) -> TrialRecord:
+        """Tell of an architecture that is the same as an earlier one; it learns that one's accuracy."""
+        reason = f"the same network as trial {original.number}"
+        if original.accuracy is None:
+            return self.fail(proposal, f"{reason}, which failed", state="duplicate")
+        attributes = {"state": "duplicate", "reason": reason}
+        return self._tell(proposal, attributes, values=self._values(proposal, original.accuracy))
+
+    def fail(
+        self, proposal: Proposal, reason: str, *, seconds: float | None = None, state: str = "failed"
+    ) -> TrialRecord:
+        """Tell of an architecture that has no accuracy: it failed, or was refused."""
+        attributes: dict[str, object] = {"state": state, "reason": reason}
+        if seconds is not None:
+            attributes["seconds"] = round(seconds, 2)
+        return self._tell(proposal, attributes, values=None)
+
+    def records(self) -> list[TrialRecord]:
+        """Every trial that has been told of, in the order of the proposals."""
+        return [
+            self._record(trial)
+            for trial in self._trials()
+            if trial.state.is_finished() and not self._is_incomplete(trial)
+        ]
+
+    def _values(self, proposal: Proposal, accuracy: float) -> list[float]:
+        cost = self._table.cost(proposal.architecture)
+        known = {"accuracy": accuracy, "params": cost.params, "flops": cost.flops}
+        return [known[name] for name in self._objectives]
+
+    def _tell(
+        self, proposal: Proposal, attributes: Mapping[str, object], values: Sequence[float] | None
+    ) -> TrialRecord:
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, proposal.number)
+        for key, value in attributes.items():
+            self._storage.set_trial_user_attr(trial_id, key, value)
+        state = TrialState.FAIL if values is None else TrialState.COMPLETE
+        return self._record(self.study.tell(proposal.number, values, state))
+
+    def _record(self, trial: FrozenTrial) -> TrialRecord:
+        architecture = self.space.architecture(trial.params)
+        cost = self._table.cost(architecture)
+        known = trial.user_attrs
+        values = trial.values
+        return TrialRecord(
+            number=trial.number,
+            architecture=architecture,
+            state=known["state"],
+            origin=self._origin(trial),
+            params=cost.params,
+            flops=cost.flops,
+            accuracy=values[self._objectives.index("accuracy")] if values else None,
+            seconds=known.get("seconds"),
+            reason=known.get("reason", ""),
+        )
+
+    def _trials(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False)
+
+    def _origin(self, trial: FrozenTrial) -> str:
+        return str(trial.user_attrs.get("origin", "sampler"))
+
+    def _is_incomplete(self, trial: FrozenTrial) -> bool:
+        return len(trial.params) < len(self._distributions)
+
+    def _abandon_incomplete(self) -> None:
+        """Fail what was killed in the middle of being proposed; its number is the only thing lost."""
+        for trial in self._trials():
+            if trial.state == TrialState.RUNNING and self._is_incomplete(trial):
+                self._tell_interrupted(trial.number)
+
+    def _tell_interrupted(self, number: int) -> None:
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        self._storage.set_trial_user_attr(trial_id, "reason", _INTERRUPTED)
+        self.study.tell(number, state=TrialState.FAIL)

@@ -1,0 +1,145 @@
+"""Worker processes that train: they outlive a crash of one of them and never outlive the driver."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from .data import ImageData
+from .evaluation import Evaluator, Job, Outcome
+from .proxy import Proxy
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    connection: Connection
+    device: str
+    job: Job | None = None
+
+
+class WorkerPool:
+    """Evaluates jobs in processes of their own, one after another in each.
+
+    On a CPU every worker computes with one thread, which makes the figures independent of the number
+    of workers. A worker that dies takes its job with it, as a failed outcome, and is replaced.
+
+    Args:
+        devices: The torch device of each worker.
+    """
+
+    def __init__(self, data: ImageData, proxy: Proxy, *, devices: Sequence[str]) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._setup = (data, proxy)
+        self._waiting: deque[Job] = deque()
+        self._workers = [self._start(device) for device in devices]
+
+    def submit(self, job: Job) -> None:
+        """Hand a job in; jobs start in the order they come."""
+        self._waiting.append(job)
+        self._assign()
+
+    def collect(self, timeout: float | None = None) -> list[Outcome]:
+        """Wait until at least one job ends, or the timeout in seconds, and return what has ended."""
+        by_handle: dict[Any, _Worker] = {}
+        for worker in self._workers:
+            by_handle[worker.process.sentinel] = by_handle[worker.connection] = worker
+        handles = wait(list(by_handle), timeout)
+        ready = {id(by_handle[handle]): by_handle[handle] for handle in handles}
+        outcomes = [outcome for worker in ready.values() if (outcome := self._receive(worker)) is not None]
+        self._assign()
+        return outcomes
+
+    def close(self) -> None:
+        """End the workers, whatever they are doing."""
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+            worker.connection.close()
+        self._workers = []
+
+    def __enter__(self) -> "WorkerPool":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _receive(self, worker: _Worker) -> Outcome | None:
+        try:
+            if worker.connection.poll():
+                outcome: Outcome = worker.connection.recv()
+                worker.job = None
+                return outcome
+        except (EOFError, OSError):
+            pass  # the worker died; the lines below say so
+        if worker.process.is_alive():
+            return None
+        worker.process.join()
+        worker.connection.close()
+        self._workers[self._workers.index(worker)] = self._start(worker.device)
+        if worker.job is None:
+            return None
+        return Outcome(worker.job.index, None, reason=_cause_of_death(worker.process.exitcode))
+
+    def _assign(self) -> None:
+        for worker in self._workers:
+            if worker.job is None and self._waiting:
+                worker.job = self._waiting.popleft()
+                try:
+                    worker.connection.send(worker.job)
+                except OSError:
+                    return  # it died idle; collect() replaces it and reports the job
+
+    def _start(self, device: str) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=_serve,
+            args=(theirs, *self._setup, device),
+            name=f"cheapsearch worker {device}",
+            daemon=True,
+        )
+        process.start()
+        theirs.close()
+        return _Worker(process, ours, device)
+
+
+def _cause_of_death(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        name = signal.Signals(-exit_code).name
+        hint = "; out of memory?" if name == "SIGKILL" else ""
+        return f"the worker process was ended by {name}{hint}"
+    return f"the worker process ended with exit code {exit_code}"
+
+
+def _serve(connection: Connection, data: ImageData, proxy: Proxy, device: str) -> None:
+    import torch
+
+    from .allocator import keep_freed_memory
+
+    # Ctrl-C reaches the whole process group; the driver decides what becomes of the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    if device == "cpu":
+        keep_freed_memory()
+        torch.set_num_threads(1)
+    evaluator = Evaluator(data, proxy, device)
+    while True:
+        try:
+            job = connection.recv()
+        except EOFError:
+            return
+        connection.send(evaluator.evaluate(job))
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

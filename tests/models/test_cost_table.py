@@ -1,0 +1,131 @@
+"""The cost table, which adds sites up, against counting the whole network."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from cheapsearch.models import Cost, build, cost_table, count
+from cheapsearch.space import (
+    BACKBONES,
+    SITE_NAMES,
+    SITES,
+    STAGED_SITES,
+    Architecture,
+    UserError,
+    canonical,
+    get_backbone,
+)
+
+DRAWS = 25  # random architectures per backbone at 32 pixels
+FEW = 3  # and at each of the settings below
+SETTINGS = [
+    # width, input size, classes
+    (0.25, 96, 3),
+    (1.4, 33, 100),
+]
+Draw = Callable[[random.Random, str, float], Architecture]
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_cost_equals_the_count_of_random_architectures(name: str, random_architecture: Draw) -> None:
+    rng = random.Random(f"cost table of {name}")
+    table = cost_table(name)
+    drawn = [random_architecture(rng, name, 1.0) for _ in range(DRAWS)]
+    assert any(isinstance(getattr(a, site), tuple) for a in drawn for site in STAGED_SITES)
+    for architecture in drawn:
+        assert table.cost(architecture) == count(build(architecture)), architecture
+
+
+@pytest.mark.parametrize(("width", "input_size", "num_classes"), SETTINGS)
+@pytest.mark.parametrize("name", BACKBONES)
+def test_cost_equals_the_count_at_other_settings(
+    name: str, width: float, input_size: int, num_classes: int, random_architecture: Draw
+) -> None:
+    rng = random.Random(f"{name} {width}")
+    table = cost_table(name, width=width, input_size=input_size, num_classes=num_classes)
+    for _ in range(FEW):
+        architecture = random_architecture(rng, name, width)
+        network = build(architecture, num_classes=num_classes, input_size=input_size)
+        assert table.cost(architecture) == count(network), architecture
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_by_site_and_by_part_add_up_to_the_cost(name: str, random_architecture: Draw) -> None:
+    rng = random.Random(name)
+    table = cost_table(name)
+    for _ in range(100):
+        architecture = random_architecture(rng, name, 1.0)
+        by_site, by_part = table.by_site(architecture), table.by_part(architecture)
+        assert list(by_site) == [*SITE_NAMES, "depthwise"]
+        assert sum(by_site.values(), Cost(0, 0)) == table.cost(architecture)
+        assert sum(by_part.values(), table.fixed) == table.cost(architecture)
+        for site in SITE_NAMES:
+            parts = [cost for (part_site, _), cost in by_part.items() if part_site == site]
+            assert sum(parts, Cost(0, 0)) == by_site[site]
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_parts_list_every_operation_of_every_site_and_stage(name: str) -> None:
+    backbone = get_backbone(name)
+    parts = cost_table(name).parts
+    expected = {
+        (site, stage)
+        for site in SITE_NAMES
+        for stage in (range(1, backbone.stages + 1) if SITES[site].staged else [0])
+    }
+    assert set(parts) == expected
+    for (site, _), costs in parts.items():
+        assert set(costs) == set(backbone.operations[site])
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_fixed_cost_is_that_of_the_depthwise_convolutions(name: str) -> None:
+    params = flops = 0
+    side = 32
+    for block in get_backbone(name).layout().blocks:
+        side = -(-side // block.stride)
+        params += block.hidden * block.kernel_size**2 + 2 * block.hidden
+        flops += block.hidden * block.kernel_size**2 * side**2
+    assert cost_table(name).fixed == Cost(params, flops)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_reuse_costs_nothing_but_what_the_classifier_reads(name: str) -> None:
+    layout = get_backbone(name).layout()
+    table = cost_table(name)
+    by_site = table.by_site(Architecture(name, expand="reuse", shortcut="reuse", last_stage="reuse"))
+    assert by_site["expand"] == by_site["shortcut"] == Cost(0, 0)
+    features = layout.blocks[-1].out_channels * (4 if name == "mobilenet_v2" else 12)
+    assert by_site["last_stage"] == Cost(features * 10 + 10, features * 10)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_cost_is_the_same_for_equal_architectures(name: str, random_architecture: Draw) -> None:
+    rng = random.Random(f"equal {name}")
+    table = cost_table(name)
+    changed = 0
+    for _ in range(100):
+        architecture = random_architecture(rng, name, 1.0)
+        changed += canonical(architecture) != architecture
+        assert table.cost(canonical(architecture)) == table.cost(architecture)
+    assert changed > 20
+
+
+def test_cost_table_counts_once_for_the_same_settings() -> None:
+    assert cost_table("mobilenet_v2") is cost_table("mobilenet_v2")
+    assert cost_table("mobilenet_v2", num_classes=3) != cost_table("mobilenet_v2")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("mobilenet_v4", {}, "backbone: must be one of .*did you mean 'mobilenet_v"),
+        ("mobilenet_v2", {"width": 3.0}, "width: must be a number from 0.25 to 2.0, got 3.0"),
+        ("mobilenet_v2", {"num_classes": 1}, "num_classes: must be 2 or more, got 1"),
+        ("mobilenet_v2", {"input_size": 7}, "input_size: must be at least 8 pixels, got 7"),
+    ],
+)
+def test_cost_table_refuses_values_out_of_range(name: str, settings: dict[str, float], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        cost_table(name, **settings)

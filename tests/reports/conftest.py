@@ -1,0 +1,94 @@
+"""Run folders for the tests of the reports layer."""
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cheapsearch.space import Architecture, RunRecord, TrialRecord
+
+RECORD: dict[str, Any] = {
+    "version": "0.1.0",
+    "created": "2026-03-14T10:22:31+00:00",
+    "backbone": "mobilenet_v2",
+    "width": 1.0,
+    "per_stage": (),
+    "dataset": "cifar10",
+    "fingerprint": "9c2f0b1d",
+    "num_classes": 10,
+    "input_size": 32,
+    "train_images": 45000,
+    "val_images": 5000,
+    "objectives": ("accuracy", "params", "flops"),
+    "max_params": None,
+    "max_flops": None,
+    "sampler": "tpe",
+    "seed": 7,
+    "in_flight": 4,
+    "budget": 40,
+    "workers": 1,
+    "device": "cpu",
+    "proxy": {"epochs": 3, "width": 0.5},
+    "versions": {"torch": "2.6.0"},
+}
+
+
+def trial(number: int, accuracy: float | None, params: int, flops: int, **rest: Any) -> TrialRecord:
+    """A trial of MobileNetV2; without an accuracy it has failed, unless `state` says another thing."""
+    settings = {
+        "backbone": "mobilenet_v2",
+        "width": 1.0,
+        "state": "failed" if accuracy is None else "complete",
+        "origin": "tpe",
+        "seconds": None if accuracy is None else 10.0,
+        "reason": "",
+    } | rest
+    record = {name: settings.pop(name) for name in ("state", "origin", "seconds", "reason")}
+    return TrialRecord(
+        number=number,
+        architecture=Architecture(**settings),
+        accuracy=accuracy,
+        params=params,
+        flops=flops,
+        **record,
+    )
+
+
+# The unmodified network, cheap_v2, and three others; 4 and 5 were not trained.
+SEARCH = (
+    trial(0, 72.0, 2_000_000, 90_000_000, origin="unmodified"),
+    trial(1, 71.0, 1_000_000, 45_000_000, expand="reuse", shortcut="reuse", last_stage="reuse"),
+    trial(2, 68.0, 1_500_000, 60_000_000, expand="ghost"),
+    trial(3, 73.0, 1_800_000, 80_000_000, shortcut="pool_reuse"),
+    trial(4, None, 900_000, 40_000_000, expand="group_conv", reason="loss was not a number"),
+    trial(5, None, 2_000_000, 90_000_000, state="refused", reason="over the limit", first_conv="reuse"),
+    trial(6, 66.0, 1_200_000, 70_000_000, project="reduce"),
+)
+
+MakeRun = Callable[..., Path]
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    """Write a run folder of the given trials; keywords change the record."""
+
+    def make(trials: Sequence[TrialRecord] = SEARCH, **changes: Any) -> Path:
+        folder = tmp_path / "run"
+        folder.mkdir()
+        record = RunRecord(**(RECORD | changes))
+        (folder / "run.yaml").write_text(yaml.safe_dump(record.to_dict()), encoding="utf-8")
+        with (folder / "trials.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, TrialRecord.columns())
+            writer.writeheader()
+            writer.writerows(one.to_row() for one in trials)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def make_trial() -> Callable[..., TrialRecord]:
+    return trial

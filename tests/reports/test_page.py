@@ -1,0 +1,198 @@
+import json
+from html.parser import HTMLParser
+
+import pytest
+
+from cheapsearch.reports import load_run, page, trials_frame, write_report
+from cheapsearch.space import FLOPS_CONVENTION, UserError
+
+VOID = {"meta", "input", "br"}
+BAD = "</script><script>alert(1)</script>"
+
+
+class Page(HTMLParser):
+    """Checks that elements nest; `elements` are (tag, attributes, the text directly inside)."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.elements = [], []
+        self.feed(html)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        element = (tag, dict(attrs), [])
+        self.elements.append(element)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        if self.open:
+            self.open[-1][2].append(data)
+
+    @property
+    def text(self):
+        shown = (texts for tag, _, texts in self.elements if tag not in ("script", "style"))
+        return " ".join("".join(texts) for texts in shown)
+
+    def inside(self, tag, **wanted):
+        return ["".join(texts) for t, a, texts in self.elements if t == tag and wanted.items() <= a.items()]
+
+    def find(self, tag, **wanted):
+        return [a for t, a, _ in self.elements if t == tag and wanted.items() <= a.items()]
+
+
+def read(path):
+    return Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def report(make_run):
+    return read(write_report(make_run()))
+
+
+def test_write_report_writes_one_page_into_the_folder(make_run):
+    folder = make_run()
+    path = write_report(folder)
+    assert path == folder / "report.html"
+    found = read(path)
+    assert [attrs["id"] for attrs in found.find("table")] == ["front", "operations", "trials"]
+    assert [attrs["id"] for attrs in found.find("div", **{"class": "plot"})] == [
+        "accuracy-params",
+        "accuracy-flops",
+        "by-site",
+        "progress",
+    ]
+
+
+def test_write_report_loads_nothing(report):
+    loading = {"src", "href", "srcset", "action", "data", "poster"}
+    assert [attrs for _, attrs, _ in report.elements if loading & set(attrs)] == []
+    (policy,) = report.find("meta", **{"http-equiv": "Content-Security-Policy"})
+    assert policy["content"].startswith("default-src 'none'")
+    assert "http" not in policy["content"]
+    (style,) = report.inside("style")
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_write_report_leaves_out_the_button_that_uploads_figures(report):
+    script = report.inside("script")[-1]
+    assert "showSendToCloud: false" in script
+    assert "plotlyServerURL: ''" in script
+
+
+def test_write_report_gives_every_figure_its_data(report):
+    drawn = [json.loads(text) for text in report.inside("script", type="application/json")]
+    assert len(drawn) == len(report.find("div", **{"class": "plot"}))
+    assert all(figure["data"] and figure["layout"]["height"] > 0 for figure in drawn)
+
+
+def test_write_report_escapes_everything_from_files(make_run, make_trial):
+    trials = [
+        make_trial(0, 72.0, 20, 30, origin=BAD),
+        make_trial(1, 70.0, 10, 20, origin=BAD, expand="reuse"),
+        make_trial(2, None, 5, 9, reason=BAD, origin=BAD),
+    ]
+    names = ("version", "created", "dataset", "fingerprint", "sampler", "device", "storage", "data_dir")
+    changes = dict.fromkeys(names, BAD) | {"proxy": {BAD: BAD}, "versions": {BAD: BAD}}
+    path = write_report(make_run(trials, **changes))
+    assert "<script>alert" not in path.read_text(encoding="utf-8")
+    assert read(path).text.count("alert(1)") > len(names)
+
+
+@pytest.mark.parametrize("name", ["front", "operations", "trials"])
+def test_write_report_sorts_tables_by_buttons(report, name):
+    heads = report.find("th", scope="col")
+    assert len(heads) == len(report.find("button", type="button"))
+    assert {head["aria-sort"] for head in heads} == {"none", "ascending"}
+    assert name in {attrs["id"] for attrs in report.find("table", **{"class": "sortable"})}
+
+
+def test_write_report_lists_every_trial_with_state_and_reason(make_run):
+    folder = make_run()
+    report = read(write_report(folder))
+    cells = report.inside("td")
+    for state, count in trials_frame(load_run(folder))["state"].value_counts().items():
+        assert cells.count(state) == count
+    assert "loss was not a number" in cells
+    assert "over the limit" in cells
+    assert "7 of 7 shown" in report.text
+
+
+def test_write_report_says_what_is_needed_to_repeat_the_run(make_run):
+    folder = make_run()
+    record = load_run(folder).record
+    text = read(write_report(folder)).text
+    for part in (record.command, "7, sampler tpe", "cpu", "9c2f0b1d", "epochs 3, width 0.5", "torch 2.6.0"):
+        assert part in text
+
+
+def test_write_report_says_what_the_numbers_are(report):
+    assert "short proxy training" in report.text
+    assert "Test images are never used" in report.text
+    assert "A gap under about 2 points says nothing." in report.text
+    assert "0.84 points" in report.text
+    assert FLOPS_CONVENTION in report.text
+
+
+@pytest.mark.parametrize(
+    ("objectives", "asides"),
+    [(("accuracy", "params"), [False, True]), (("accuracy", "params", "flops"), [False, False])],
+)
+def test_write_report_shows_both_costs_and_says_which_was_no_objective(make_run, objectives, asides):
+    captions = read(write_report(make_run(objectives=objectives))).inside("figcaption")
+    said = ["This cost was not an objective of the run." in caption for caption in captions[:2]]
+    assert said == asides
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_write_report_renders_without_complete_trials(make_run, make_trial, count):
+    trials = [make_trial(number, None, 5, 9, reason="out of memory") for number in range(count)]
+    report = read(write_report(make_run(trials)))
+    assert "No trial is complete yet" in report.text
+    assert "says nothing" not in report.text
+    assert [attrs["id"] for attrs in report.find("table")] == ["trials"]
+    assert report.inside("td").count("out of memory") == count
+
+
+def test_write_report_renders_one_complete_trial(make_run, make_trial):
+    report = read(write_report(make_run([make_trial(0, 72.0, 20, 30, origin="unmodified")])))
+    assert [attrs["id"] for attrs in report.find("table")] == ["front", "trials"]  # nothing to compare
+    assert len(report.find("div", **{"class": "card"})) == 1
+
+
+def test_write_report_renders_choices_stage_by_stage(make_run, make_trial):
+    staged = ("conv", "reuse", "reuse", *["conv"] * 4)
+    trials = [make_trial(0, 72.0, 20, 30), make_trial(1, 70.0, 10, 20, expand=staged)]
+    report = read(write_report(make_run(trials, per_stage=("expand",))))
+    assert "1 conv · 2-3 reuse · 4-7 conv" in report.inside("td")
+    assert report.find("div", id="by-stage")
+
+
+def test_write_report_replaces_an_earlier_report(make_run):
+    folder = make_run()
+    (folder / "report.html").write_text("old", encoding="utf-8")
+    write_report(folder)
+    assert read(folder / "report.html").find("table")
+    assert sorted(path.name for path in folder.iterdir()) == ["report.html", "run.yaml", "trials.csv"]
+
+
+def test_write_report_keeps_the_earlier_report_when_writing_fails(make_run, monkeypatch):
+    folder = make_run()
+    (folder / "report.html").write_text("old", encoding="utf-8")
+    # A lone surrogate cannot be encoded: the writing itself fails, half-way.
+    monkeypatch.setattr(page, "render", lambda run: "new" * 100_000 + "\ud800")
+    with pytest.raises(UnicodeEncodeError):
+        write_report(folder)
+    assert (folder / "report.html").read_text(encoding="utf-8") == "old"
+    assert sorted(path.name for path in folder.iterdir()) == ["report.html", "run.yaml", "trials.csv"]
+
+
+def test_write_report_refuses_a_folder_that_is_no_run(tmp_path):
+    with pytest.raises(UserError, match=r"run\.yaml' is missing"):
+        write_report(tmp_path)
+    assert list(tmp_path.iterdir()) == []

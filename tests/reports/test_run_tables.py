@@ -1,0 +1,70 @@
+import re
+
+import pytest
+
+from cheapsearch.reports import load_run, run_tables, trials_frame
+
+
+@pytest.fixture
+def run(make_run):
+    return load_run(make_run())
+
+
+def rows(html, part):
+    inside = re.search(f"<{part}>(.*?)</{part}>", html, re.S).group(1)
+    return [
+        [re.sub("<[^>]*>", "", cell) for cell in re.findall("<td.*?</td>", row)]
+        for row in re.findall("<tr.*?</tr>", inside, re.S)
+    ]
+
+
+def test_front_table_shows_differences_and_the_unmodified_network_below(run):
+    html = run_tables.front_table(run, trials_frame(run))
+    first, second = rows(html, "tbody")
+    minus = "\N{MINUS SIGN}"
+    assert first[:5] == [
+        "1",
+        "cheap_v2",
+        f"71.00 {minus}1.0",
+        f"1.000 M {minus}50.0 %",
+        f"45.00 M {minus}50.0 %",
+    ]
+    assert second[:3] == ["3", "", "73.00 +1.0"]
+    ((number, name, *_),) = rows(html, "tfoot")
+    assert (number, name) == ("0", "unmodified")
+
+
+def test_front_table_has_no_row_below_where_the_unmodified_network_is_a_member(make_run, make_trial):
+    run = load_run(make_run([make_trial(0, 72.0, 20, 30)]))
+    html = run_tables.front_table(run, trials_frame(run))
+    assert "<tfoot>" not in html
+    assert rows(html, "tbody")[0][1] == "unmodified, mobilenet_v2"
+
+
+def test_front_table_is_sorted_by_the_first_cost_of_the_objectives(make_run):
+    run = load_run(make_run(objectives=("accuracy", "flops")))
+    html = run_tables.front_table(run, trials_frame(run))
+    assert re.search('aria-sort="ascending"[^>]*><button type="button">flops', html)
+    assert html.count('aria-sort="ascending"') == 1
+
+
+def test_trials_table_is_in_the_order_of_the_numbers(run):
+    html = run_tables.trials_table(run, trials_frame(run).iloc[::-1])
+    assert [row[0] for row in rows(html, "tbody")] == [str(number) for number in range(7)]
+
+
+def test_trials_table_sets_off_the_front(run):
+    html = run_tables.trials_table(run, trials_frame(run))
+    strong = re.findall(r'<tr class="strong"><td class="number" data-value="(\d+)"', html)
+    assert strong == ["1", "3"]
+
+
+def test_trials_table_has_a_labelled_filter(run):
+    html = run_tables.trials_table(run, trials_frame(run))
+    assert '<label for="filter">' in html
+    assert 'data-filters="trials"' in html
+    assert 'role="status"' in html
+
+
+def test_searched_sites_leaves_out_a_site_without_a_choice(run):
+    assert run_tables.searched_sites(run) == ["first_conv", "expand", "project", "shortcut", "last_stage"]

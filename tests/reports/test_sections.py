@@ -1,0 +1,76 @@
+from dataclasses import replace
+
+import pytest
+
+from cheapsearch.reports import load_run, sections, trials_frame
+
+
+@pytest.fixture
+def run(make_run):
+    return load_run(make_run())
+
+
+def test_header_counts_the_trials_by_state(run):
+    html = sections.header(run, trials_frame(run))
+    assert "<h1>mobilenet_v2 on cifar10</h1>" in html
+    assert "started 2026-03-14 10:22 UTC" in html
+    assert "7 trials: 5 complete, 1 failed, 1 refused" in html
+
+
+def test_highlights_names_three_members_of_the_front(run):
+    html = sections.highlights(run, trials_frame(run))
+    cards = html.split('<div class="card">')[1:]
+    # Trial 1 is 1 point below the unmodified network, with the fewest parameters, and the knee:
+    # of the two front members it is best in two objectives, the other in one.
+    assert len(cards) == 2
+    assert "Most accurate" in cards[0]
+    assert "73.00" in cards[0]
+    assert "trial 3<" in cards[0]
+    assert "knee" in cards[1]
+    assert "Fewest parameters within 2 points of unmodified" in cards[1]
+    assert "trial 1, cheap_v2<" in cards[1]
+
+
+def test_highlights_compares_with_the_unmodified_network_only_where_it_was_trained(make_run, make_trial):
+    run = load_run(make_run([make_trial(0, 70.0, 10, 20, expand="reuse")]))
+    html = sections.highlights(run, trials_frame(run))
+    assert "Most accurate" in html
+    assert "unmodified" not in html
+    assert "points" not in html
+
+
+def test_highlights_leaves_out_what_is_too_far_below_the_unmodified_network(make_run, make_trial):
+    trials = [
+        make_trial(0, 72.0, 20, 30),
+        make_trial(1, 69.9, 10, 20, expand="reuse"),  # 2.1 points below
+        make_trial(2, 70.1, 15, 25, expand="ghost"),  # 1.9 points below
+    ]
+    run = load_run(make_run(trials))
+    cards = sections.highlights(run, trials_frame(run)).split('<div class="card">')[1:]
+    (fewest,) = [card for card in cards if "Fewest" in card]
+    assert "trial 2<" in fewest
+
+
+@pytest.mark.parametrize(("images", "said"), [(5000, False), (360, True)])
+def test_caution_says_what_one_image_is_where_images_are_few(run, images, said):
+    few = replace(run, record=replace(run.record, val_images=images))
+    assert (f"{100 / images:.2g} points" in sections.caution(few)) == said
+
+
+def test_facts_counts_what_was_trained_and_what_there_is(run):
+    html = sections.facts(run, trials_frame(run))
+    assert "5 of a budget of 40 architectures, 50.0 s of training" in html
+    assert f"{run.space.size:,} combinations, {run.space.distinct_size:,} of them different networks" in html
+
+
+def test_facts_names_the_limits(make_run):
+    run = load_run(make_run(max_params=1_500_000, max_flops=70_000_000))
+    html = sections.facts(run, trials_frame(run))
+    assert (
+        "high accuracy, few parameters and FLOPs; at most 1.500 M parameters; at most 70.00 M FLOPs" in html
+    )
+
+
+def test_next_steps_quotes_the_folder(run):
+    html = sections.next_steps(replace(run, path="my runs/a&b"))
+    assert "cheapsearch retrain &#x27;my runs/a&amp;b&#x27;" in html

@@ -1,0 +1,260 @@
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copytree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cheapsearch.search.data import load_images, load_test
+from cheapsearch.search.data.folder import folder_pool
+from cheapsearch.space import UserError
+
+MakeFolder = Callable[..., Path]
+
+
+def refusal(root: Path) -> str:
+    """The message of the error, which is one line that names the argument."""
+    with pytest.raises(UserError) as error:
+        folder_pool(root)
+    message = str(error.value)
+    assert "\n" not in message
+    assert message.startswith("--dataset: ")
+    return message
+
+
+def values(images: np.ndarray) -> list[int]:
+    """What make_folder filled each image with."""
+    return images[:, 0, 0, 0].tolist()
+
+
+def test_folder_of_classes_is_split_in_three(make_folder: MakeFolder) -> None:
+    root = str(make_folder(count=25))
+    data = load_images(root, seed=0)
+    test_images, test_labels = load_test(root)
+    # 5 of 25 are the test split, 4 of the other 20 validation.
+    assert np.bincount(test_labels).tolist() == [5, 5]
+    assert np.bincount(data.val_labels).tolist() == [4, 4]
+    assert np.bincount(data.train_labels).tolist() == [16, 16]
+    every = values(data.train_images) + values(data.val_images) + values(test_images)
+    assert sorted(every) == sorted([*range(25), *range(40, 65)])
+
+
+def test_folder_test_split_is_the_same_for_every_seed(make_folder: MakeFolder) -> None:
+    root = str(make_folder(count=25))
+    first, other = load_images(root, seed=0), load_images(root, seed=1)
+    assert values(first.val_images) != values(other.val_images)
+    closed = set(values(load_test(root)[0]))
+    for data in (first, other):
+        assert not closed & {*values(data.train_images), *values(data.val_images)}
+
+
+def test_folder_labels_follow_the_class_names(make_folder: MakeFolder) -> None:
+    data = load_images(str(make_folder(classes=("b", "a", "C"))), seed=0)
+    assert data.classes == ("C", "a", "b")
+    # make_folder fills by the order it was given: b from 0, a from 40, C from 80.
+    assert [value // 40 for value in values(data.train_images)] == [2 - label for label in data.train_labels]
+
+
+def test_folder_with_train_and_val_uses_both_whole(make_folder: MakeFolder) -> None:
+    make_folder("images/train")
+    root = make_folder("images/val", count=3).parent
+    data = load_images(str(root), seed=0)
+    assert np.bincount(data.train_labels).tolist() == [10, 10]
+    assert values(data.val_images) == [0, 1, 2, 40, 41, 42]
+
+
+def test_folder_with_train_and_test_splits_train(make_folder: MakeFolder) -> None:
+    make_folder("images/train")
+    root = make_folder("images/test", count=3).parent
+    data = load_images(str(root), seed=0)
+    assert np.bincount(data.val_labels).tolist() == [2, 2]
+    assert np.bincount(data.train_labels).tolist() == [8, 8]
+
+
+def test_folder_with_train_alone_has_no_test_split(make_folder: MakeFolder) -> None:
+    root = make_folder("images/train").parent
+    assert len(load_images(str(root), seed=0).train_labels) == 16
+    with pytest.raises(UserError, match=r"there is no folder '.*test': add it"):
+        load_test(str(root))
+
+
+def test_folder_with_test_beside_the_classes_holds_nothing_out(make_folder: MakeFolder) -> None:
+    root = make_folder("images")
+    make_folder("images/test", count=3)
+    data = load_images(str(root), seed=0)
+    assert data.classes == ("cat", "dog")
+    assert len(data.train_labels) + len(data.val_labels) == 20
+    assert len(load_test(str(root))[1]) == 6
+
+
+def test_folder_with_val_beside_the_classes_holds_a_test_part_out(make_folder: MakeFolder) -> None:
+    root = make_folder("images")
+    make_folder("images/val", count=3)
+    data = load_images(str(root), seed=0)
+    assert len(data.val_labels) == 6
+    assert np.bincount(data.train_labels).tolist() == [8, 8]
+    assert len(load_test(str(root))[1]) == 4
+
+
+def test_folder_test_is_never_looked_into(make_folder: MakeFolder, opened: list[str]) -> None:
+    make_folder("images/train")
+    closed = make_folder("images/test")
+    opened.clear()
+    load_images(str(closed.parent), seed=0)
+    assert any("train" in path for path in opened)
+    assert not [path for path in opened if path.startswith(str(closed))]
+    load_test(str(closed.parent))
+    assert [path for path in opened if path.startswith(str(closed))]
+
+
+def test_folder_held_out_files_are_never_opened(make_folder: MakeFolder, opened: list[str]) -> None:
+    root = make_folder(count=25)
+    opened.clear()
+    load_images(str(root), seed=0, size=8, limit=40)
+    assert len({path for path in opened if path.endswith(".png")}) == 40
+
+
+def test_folder_class_called_train_is_a_class(make_folder: MakeFolder) -> None:
+    assert folder_pool(make_folder(classes=("bus", "train"))).classes == ("bus", "train")
+
+
+def test_folder_takes_nested_and_linked_images_and_ignores_the_rest(
+    make_folder: MakeFolder, tmp_path: Path
+) -> None:
+    root = make_folder(count=10)
+    (root / "cat" / "more").mkdir()
+    Image.new("RGB", (16, 16)).save(root / "cat" / "more" / "UPPER.PNG")
+    elsewhere = make_folder("elsewhere", classes=("cow",), count=7)
+    (root / "cow").symlink_to(elsewhere / "cow", target_is_directory=True)
+    (root / "dog" / "linked").symlink_to(elsewhere / "cow", target_is_directory=True)
+    for name in ("Thumbs.db", ".DS_Store", "._000.png", "notes.txt"):
+        (root / "dog" / name).write_bytes(b"no image")
+    (root / "readme.md").write_text("about")
+    (root / ".git").mkdir()
+    (root / "__MACOSX").mkdir()
+    data = load_images(str(root), seed=0)
+    count = len(data.train_labels) + len(data.val_labels) + len(load_test(str(root))[1])
+    assert data.classes == ("cat", "cow", "dog")
+    assert count == 11 + 7 + 17
+
+
+def test_folder_order_does_not_depend_on_the_file_system(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_folder()
+    (root / "cat" / "more").mkdir()
+    Image.new("RGB", (16, 16)).save(root / "cat" / "more" / "a.png")
+    before = load_images(str(root), seed=0)
+    walk, iterdir = __import__("os").walk, Path.iterdir
+    monkeypatch.setattr("os.walk", lambda *a, **k: reversed([(p, d, f[::-1]) for p, d, f in walk(*a, **k)]))
+    monkeypatch.setattr(Path, "iterdir", lambda self: reversed(list(iterdir(self))))
+    after = load_images(str(root), seed=0)
+    np.testing.assert_array_equal(before.train_images, after.train_images)
+    assert before.fingerprint == after.fingerprint
+
+
+def test_folder_fingerprint_is_of_names_sizes_and_labels(make_folder: MakeFolder, tmp_path: Path) -> None:
+    root = make_folder(count=25)
+    before = folder_pool(root).fingerprint
+    assert folder_pool(copytree(root, tmp_path / "copy")).fingerprint == before
+    held_in = sorted(path for path in (root / "cat").iterdir())
+    for path in held_in:
+        path.write_bytes(path.read_bytes() + b"\0")
+    assert folder_pool(root).fingerprint != before
+
+
+@pytest.mark.parametrize(
+    ("side", "expected"),
+    # 27 / 8 = 3.4, 28 / 8 = 3.5, 79 / 32 = 2.5 below a half, 80 / 32 = 2.5
+    [
+        (16, 16),
+        (27, 24),
+        (28, 32),
+        (63, 64),
+        (64, 64),
+        (79, 64),
+        (80, 96),
+        (223, 224),
+        (224, 224),
+        (300, 224),
+        (4, 8),
+    ],
+)
+def test_folder_input_size_follows_the_median_shorter_side(
+    side: int, expected: int, make_folder: MakeFolder
+) -> None:
+    assert folder_pool(make_folder(count=3, side=side)).input_size == expected
+
+
+def test_folder_images_come_at_the_input_size_unless_told(make_folder: MakeFolder) -> None:
+    root = str(make_folder(side=30))
+    assert load_images(root, seed=0).train_images.shape[1:] == (32, 32, 3)
+    assert load_images(root, seed=0, size=16).train_images.shape[1:] == (16, 16, 3)
+    wider = load_images(root, seed=0, input_size=48)
+    assert wider.train_images.shape[1:] == (48, 48, 3)
+    assert wider.input_size == 48
+
+
+def test_folder_pool_refuses_a_missing_folder(tmp_path: Path) -> None:
+    assert (
+        refusal(tmp_path / "none") == f"--dataset: there is no folder '{tmp_path / 'none'}': check the path"
+    )
+
+
+def test_folder_pool_refuses_a_folder_without_classes(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "image.png")
+    message = refusal(tmp_path)
+    assert "must hold at least two class folders" in message
+    assert "got none" in message
+
+
+@pytest.mark.parametrize("where", ["images", "images/train"])
+def test_folder_pool_refuses_a_single_class(where: str, make_folder: MakeFolder, tmp_path: Path) -> None:
+    make_folder(where, classes=("cat",))
+    message = refusal(tmp_path / "images")
+    assert str(tmp_path / "images") in message
+    assert "got cat" in message
+
+
+@pytest.mark.parametrize("where", ["images", "images/val"])
+def test_folder_pool_names_an_empty_class_folder(where: str, make_folder: MakeFolder, tmp_path: Path) -> None:
+    make_folder("images")
+    if where != "images":
+        make_folder(where)
+    (tmp_path / where / "cow").mkdir()
+    (tmp_path / where / "cow" / "notes.txt").write_text("no image")
+    if where != "images":
+        (tmp_path / "images" / "cow").mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / "images" / "cow" / "0.png")
+    assert f"the class folder '{tmp_path / where / 'cow'}' has no image files" in refusal(tmp_path / "images")
+
+
+def test_folder_pool_refuses_other_classes_in_val(make_folder: MakeFolder) -> None:
+    make_folder("images/train", classes=("cat", "dog", "cow"))
+    root = make_folder("images/val", classes=("cat", "dogs")).parent
+    message = refusal(root)
+    assert f"'{root / 'val'}' must have the class folders of the training images" in message
+    assert "got cow missing, dog missing, dogs extra" in message
+
+
+def test_load_test_refuses_other_classes_in_test(make_folder: MakeFolder) -> None:
+    make_folder("images/train")
+    root = make_folder("images/test", classes=("cat", "dog", "cow")).parent
+    assert load_images(str(root), seed=0).num_classes == 2
+    with pytest.raises(UserError, match=r"test' must have the class folders .* got cow extra"):
+        load_test(str(root))
+
+
+def test_folder_pool_names_a_class_too_small_for_three_parts(make_folder: MakeFolder) -> None:
+    root = make_folder(count=2)
+    assert "every class needs at least 3 images to be split, class 'cat' has 2" in refusal(root)
+
+
+def test_folder_images_name_a_file_that_cannot_be_decoded(make_folder: MakeFolder) -> None:
+    make_folder("images/train")
+    root = make_folder("images/val").parent
+    (root / "val" / "dog" / "003.png").write_bytes(b"no image")
+    with pytest.raises(UserError) as error:
+        load_images(str(root), seed=0)
+    assert str(error.value).startswith(f"--dataset: '{root / 'val' / 'dog' / '003.png'}' cannot be decoded")

@@ -1,0 +1,148 @@
+"""An exported architecture is read back as it was written, and a changed file is noticed."""
+
+from dataclasses import FrozenInstanceError, fields, replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cheapsearch.space import (
+    PRESETS,
+    Architecture,
+    ArchitectureConfig,
+    UserError,
+    architecture_hash,
+    find_architecture,
+    read_config,
+)
+
+STAGED = Architecture("mobilenet_v3_small", 0.5, se=("se", "se", "eca", "none", "se"), expand="reuse")
+CONFIG = ArchitectureConfig(
+    STAGED, 10, 32, 1_000, 2_000, "0.1.0", origin={"run": "runs/erste Größe", "trial": 3, "accuracy": 61.5}
+)
+
+
+def changed(**values: object) -> str:
+    return yaml.safe_dump(yaml.safe_load(CONFIG.to_yaml()) | values)
+
+
+def test_config_knows_the_hash_of_its_architecture() -> None:
+    assert CONFIG.hash == architecture_hash(STAGED)
+    assert replace(CONFIG, hash="").hash == CONFIG.hash
+
+
+@pytest.mark.parametrize("architecture", [*PRESETS.values(), STAGED])
+def test_config_round_trips_through_yaml(architecture: Architecture) -> None:
+    config = replace(CONFIG, architecture=architecture, hash="")
+    assert ArchitectureConfig.from_yaml(config.to_yaml()) == config
+
+
+def test_config_yaml_is_plain_data_in_the_order_of_the_fields() -> None:
+    data = yaml.safe_load(CONFIG.to_yaml())
+    assert list(data) == [field.name for field in fields(ArchitectureConfig)]
+    assert data["architecture"] == STAGED.to_dict()
+    assert "Größe" in CONFIG.to_yaml()
+
+
+def test_config_refuses_a_hash_of_another_architecture_and_says_what_to_do() -> None:
+    data = yaml.safe_load(CONFIG.to_yaml())
+    text = changed(architecture=data["architecture"] | {"expand": "conv"})
+    expected = architecture_hash(replace(STAGED, expand="conv"))
+    with pytest.raises(
+        UserError, match=f"^best.yaml: hash: must be {expected} .* got {CONFIG.hash}; .*remove"
+    ):
+        ArchitectureConfig.from_yaml(text, "best.yaml")
+
+
+def test_config_accepts_a_change_without_a_hash() -> None:
+    data = yaml.safe_load(CONFIG.to_yaml())
+    del data["hash"], data["origin"]
+    data["architecture"]["expand"] = "conv"
+    config = ArchitectureConfig.from_yaml(yaml.safe_dump(data))
+    assert config.architecture == replace(STAGED, expand="conv")
+    assert config.origin == {}
+
+
+@pytest.mark.parametrize(
+    "key", [field.name for field in fields(ArchitectureConfig) if field.name not in ("hash", "origin")]
+)
+def test_config_names_source_and_missing_key(key: str) -> None:
+    data = yaml.safe_load(CONFIG.to_yaml())
+    del data[key]
+    with pytest.raises(UserError, match=f"^best.yaml: the key '{key}' is missing"):
+        ArchitectureConfig.from_yaml(yaml.safe_dump(data), "best.yaml")
+
+
+def test_config_refuses_an_unknown_key_and_names_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"^best.yaml: key: .*'num_clases'; did you mean 'num_classes'\?"):
+        ArchitectureConfig.from_yaml(changed(num_clases=3), "best.yaml")
+
+
+@pytest.mark.parametrize("key", ["num_classes", "input_size", "params", "flops"])
+@pytest.mark.parametrize("value", ["10", 10.0, None, True, [10]])
+def test_config_refuses_what_is_no_whole_number(key: str, value: object) -> None:
+    with pytest.raises(UserError, match=f"^best.yaml: {key} must be a whole number, got "):
+        ArchitectureConfig.from_yaml(changed(**{key: value}), "best.yaml")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "message"),
+    [
+        ({"backbone": "mobilenet_v2", "expand": "resue"}, "^best.yaml: expand: .*did you mean 'reuse'"),
+        ({"backbone": "mobilenet_v2", "exapnd": "reuse"}, "^best.yaml: architecture: key: .*'expand'"),
+        ({"expand": "reuse"}, "^best.yaml: architecture: the key 'backbone' is missing"),
+        ("mobilenet_v2", "^best.yaml: architecture: must be a mapping"),
+    ],
+)
+def test_config_refuses_a_wrong_architecture_and_names_source(architecture: object, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        ArchitectureConfig.from_yaml(changed(architecture=architecture), "best.yaml")
+
+
+@pytest.mark.parametrize(("text", "kind"), [("", "NoneType"), ("[1]", "list"), ("conv", "str")])
+def test_config_refuses_what_is_no_mapping(text: str, kind: str) -> None:
+    with pytest.raises(UserError, match=f"^best.yaml: must be an exported architecture, got {kind}"):
+        ArchitectureConfig.from_yaml(text, "best.yaml")
+
+
+def test_config_is_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        CONFIG.params = 3  # type: ignore[misc]
+
+
+def test_read_config_reads_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "best.yaml"
+    path.write_text(CONFIG.to_yaml(), encoding="utf-8")
+    assert read_config(path) == CONFIG
+    assert read_config(str(path)) == CONFIG
+
+
+def test_read_config_names_a_path_that_cannot_be_read(tmp_path: Path) -> None:
+    missing = tmp_path / "none.yaml"
+    with pytest.raises(UserError, match=r"none.yaml: must be a readable YAML file \(No such file"):
+        read_config(missing)
+    with pytest.raises(UserError, match=r"must be a readable YAML file \(Is a directory\)"):
+        read_config(tmp_path)
+    binary = tmp_path / "weights.yaml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"weights.yaml: must be a readable YAML file \(not a text file\)"):
+        read_config(binary)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_find_architecture_takes_a_preset(name: str) -> None:
+    assert find_architecture(name) is PRESETS[name]
+
+
+@pytest.mark.parametrize("name", ["best.yaml", "best.yml", "best"])
+def test_find_architecture_takes_a_file(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(CONFIG.to_yaml(), encoding="utf-8")
+    assert find_architecture(str(path)) == CONFIG
+
+
+def test_find_architecture_refuses_neither_and_names_the_nearest_preset(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^ARCH: .*'cheap_v'; did you mean 'cheap_v[23]'\?"):
+        find_architecture("cheap_v")
+    with pytest.raises(UserError, match=r"none\.yaml: must be a readable YAML file"):
+        find_architecture(str(tmp_path / "none.yaml"))

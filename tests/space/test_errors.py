@@ -1,0 +1,65 @@
+"""A wrong name is refused with the rule, the value and the nearest right name, on one line."""
+
+import pytest
+
+from cheapsearch.space import UserError, check_keys, check_name
+
+NAMES = ("conv", "reuse", "shuffle_reuse")
+
+
+def test_user_error_is_a_value_error() -> None:
+    assert issubclass(UserError, ValueError)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_check_name_returns_a_valid_name(name: str) -> None:
+    assert check_name("expand", name, NAMES) == name
+
+
+def test_check_name_accepts_any_iterable_once() -> None:
+    with pytest.raises(UserError, match="must be one of conv, reuse, shuffle_reuse"):
+        check_name("expand", "nothing", iter(NAMES))
+    assert check_name("expand", "reuse", iter(NAMES)) == "reuse"
+
+
+def test_check_name_names_argument_rule_value_and_nearest() -> None:
+    with pytest.raises(UserError) as caught:
+        check_name("expand", "shufle_reuse", NAMES)
+    message = str(caught.value)
+    assert message == (
+        "expand: must be one of conv, reuse, shuffle_reuse, got 'shufle_reuse'; did you mean 'shuffle_reuse'?"
+    )
+
+
+def test_check_name_gives_no_hint_when_nothing_is_near() -> None:
+    with pytest.raises(UserError) as caught:
+        check_name("expand", "zzz", NAMES)
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [None, 3, 1.5, True, ["conv"], {"conv": 1}, "", "Conv", " conv"])
+def test_check_name_refuses_what_is_no_name(value: object) -> None:
+    with pytest.raises(UserError) as caught:
+        check_name("expand", value, NAMES)
+    assert repr(value) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_check_keys_accepts_a_subset_in_any_order() -> None:
+    check_keys("run.yaml", [], NAMES)
+    check_keys("run.yaml", ["reuse", "conv"], NAMES)
+
+
+def test_check_keys_names_the_first_unknown_key_and_its_nearest() -> None:
+    with pytest.raises(UserError) as caught:
+        check_keys("run.yaml", {"conv": 1, "resue": 2, "shufle": 3}, NAMES)
+    message = str(caught.value)
+    assert message.startswith("run.yaml: key: must be one of conv, reuse, shuffle_reuse")
+    assert "'resue'" in message
+    assert "did you mean 'reuse'?" in message
+    assert "shufle'" not in message
+
+
+def test_check_keys_refuses_a_key_that_is_no_string() -> None:
+    with pytest.raises(UserError, match="got None"):
+        check_keys("trials.csv", {None: ["extra"]}, NAMES)

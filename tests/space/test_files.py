@@ -1,0 +1,36 @@
+"""A file is replaced whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from cheapsearch.space import write_text
+
+
+def test_write_text_writes_exactly_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    for text in ("first: 1\n", "größer\r\n\n", ""):
+        write_text(path, text)
+        assert path.read_bytes() == text.encode()
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_write_text_keeps_the_old_text_when_the_new_one_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "trials.csv"
+    write_text(path, "old")
+
+    def fail(descriptor: int) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_text(path, "new")
+    assert path.read_text("utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_write_text_needs_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_text(tmp_path / "none" / "run.yaml", "text")
