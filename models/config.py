@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..space import Architecture, ArchitectureConfig, UserError, read_config
-from .cost import count, count_params
+from ..space import COSTS, Architecture, ArchitectureConfig, UserError, read_config
+from .cost import count
 from .network import Network, build
 
 
@@ -38,15 +38,17 @@ def load(path: str | Path) -> Network:
     """Build the network that an exported YAML describes, with fresh weights.
 
     Raises:
-        UserError: If the file cannot be read, does not validate, or says another number of parameters
-            than the network has.
+        UserError: If the file cannot be read, does not validate, or says other costs than the network
+            has.
     """
     config = read_config(path)
     network = build(config.architecture, num_classes=config.num_classes, input_size=config.input_size)
-    params = count_params(network)
-    if params != config.params:
-        raise UserError(
-            f"{path}: params must be those of the network, {params:,}, got {config.params:,}; "
-            "export the architecture again"
-        )
+    cost = count(network)
+    for name in COSTS:
+        actual, said = getattr(cost, name), getattr(config, name)
+        if actual != said:
+            raise UserError(
+                f"{path}: {name} must be those of the network, {actual:,}, got {said:,}; "
+                "export the architecture again"
+            )
     return network

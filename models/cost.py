@@ -44,10 +44,8 @@ HANDLES: MappingProxyType[str, Handle] = MappingProxyType(
         "aten::linear": linear_flop_jit,
         "aten::matmul": matmul_flop_jit,
         "aten::mm": matmul_flop_jit,
-        "aten::Int": _zero,
         "aten::adaptive_avg_pool2d": _zero,
         "aten::add": _zero,
-        "aten::add_": _zero,
         "aten::avg_pool2d": _zero,
         "aten::batch_norm": _zero,
         "aten::cat": _zero,
@@ -58,9 +56,7 @@ HANDLES: MappingProxyType[str, Handle] = MappingProxyType(
         "aten::hardswish": _zero,
         "aten::hardswish_": _zero,
         "aten::mul": _zero,
-        "aten::native_channel_shuffle": _zero,
         "aten::pad": _zero,
-        "aten::constant_pad_nd": _zero,
         "aten::relu": _zero,
         "aten::relu_": _zero,
         "aten::slice": _zero,
@@ -95,11 +91,11 @@ def count_flops(model: nn.Module, input_shape: tuple[int, ...]) -> Mapping[str, 
     Raises:
         NotImplementedError: If the module runs an operator that `HANDLES` does not list.
     """
-    training = model.training
-    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    modes = [(module, module.training) for module in model.modules()]
+    like = next(model.parameters(), torch.empty(0))
     model.eval()
     try:
-        analysis = FlopCountAnalysis(model, torch.zeros(input_shape, device=device))
+        analysis = FlopCountAnalysis(model, torch.zeros(input_shape, device=like.device, dtype=like.dtype))
         analysis.clear_op_handles()
         analysis.set_op_handle(**HANDLES)
         # fvcore drops some operators without a word; here every operator must have a handle.
@@ -115,7 +111,8 @@ def count_flops(model: nn.Module, input_shape: tuple[int, ...]) -> Mapping[str, 
                 )
             return {name: int(flops) for name, flops in by_module.items()}
     finally:
-        model.train(training)
+        for module, training in modes:
+            module.training = training
 
 
 def count_params(model: nn.Module) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ..space import SITE_NAMES, STAGED_SITES, Architecture, get_backbone
+from ..space import SITE_NAMES, STAGED_SITES, Architecture, UserError, get_backbone
 from .cost import Cost, count_flops, count_params
 from .network import Network, build
 
@@ -39,7 +39,16 @@ class CostTable:
         return sum(self.by_part(architecture).values(), self.fixed)
 
     def by_part(self, architecture: Architecture) -> dict[Part, Cost]:
-        """Cost of the chosen operation at every site and stage."""
+        """Cost of the chosen operation at every site and stage.
+
+        Raises:
+            UserError: If the architecture has another backbone or width.
+        """
+        if (architecture.backbone, architecture.width) != (self.backbone, self.width):
+            raise UserError(
+                f"architecture: must be a {self.backbone} of width {self.width}, "
+                f"got {architecture.backbone} of width {architecture.width}"
+            )
         return {part: costs[architecture.operation(*part)] for part, costs in self.parts.items()}
 
     def by_site(self, architecture: Architecture) -> dict[str, Cost]:

@@ -112,14 +112,14 @@ class ResidualGroupConv(nn.Module):
 class Ghost(nn.Module):
     """GhostNet's module (arXiv 1911.11907, figure 2): half the channels made from the other half.
 
-    Shapes: (N, C, H, W) to (N, `out_channels`, H, W).
+    Shapes: (N, C, H, W) to (N, `out_channels`, H, W), `out_channels` even.
     """
 
     def __init__(self, in_channels: int, out_channels: int, act: str) -> None:
         super().__init__()
-        half = math.ceil(out_channels / 2)
+        half = out_channels // 2
         self.primary = conv_bn(in_channels, half, act=act)
-        self.cheap = conv_bn(half, out_channels - half, kernel_size=3, groups=out_channels - half, act=act)
+        self.cheap = conv_bn(half, half, kernel_size=3, groups=half, act=act)
 
     def forward(self, x: Tensor) -> Tensor:
         primary = self.primary(x)

@@ -101,6 +101,9 @@ def build(
     """
     if isinstance(architecture, str):
         architecture = get_preset(architecture)
+    for name, value in (("num_classes", num_classes), ("input_size", input_size)):
+        if type(value) is not int:
+            raise UserError(f"{name}: must be a whole number, got {value!r}")
     if num_classes < 2:
         raise UserError(f"num_classes: must be 2 or more, got {num_classes}")
     if not 0 <= dropout < 1:

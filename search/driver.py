@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..models import CostTable
 from ..space import PRESETS, Architecture, SearchSpace, TrialRecord, architecture_hash
+from .candidates import Candidates
 from .evaluation import Job, Outcome
 from .limits import LISTABLE, Limits
 from .samplers import fixed_sampler, make_sampler
@@ -29,6 +30,7 @@ class Plan:
 
     Attributes:
         budget: Distinct architectures to train to the end of their proxy.
+        candidates: The architectures within the limits.
         in_flight: Proposals made before their results are known. With the seed it fixes the trials,
             whatever the number of workers.
     """
@@ -40,6 +42,7 @@ class Plan:
     seed: int
     budget: int
     in_flight: int
+    candidates: Candidates
 
 
 def first_architectures(space: SearchSpace) -> list[tuple[str, Architecture]]:
@@ -145,7 +148,8 @@ def _propose(
         sampler = fixed_sampler(plan.space.choices(architecture), seed=seed)
         return store.propose(sampler, origin=origin)
     if not untried:
-        return store.propose(make_sampler(plan.sampler, seed=seed), origin=plan.sampler)
+        sampler = make_sampler(plan.sampler, plan.candidates, seed=seed)
+        return store.propose(sampler, origin=plan.sampler)
     left = _untried(plan, tried, random.Random(seed))
     if left is None:
         return None

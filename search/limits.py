@@ -71,6 +71,16 @@ LISTABLE = 20_000  # architectures that are cheap to enumerate
 
 def cheapest_architecture(space: SearchSpace, table: CostTable, weights: dict[str, float]) -> Architecture:
     """The architecture with the least weighted cost: the cheapest operation at every choice."""
+    by_choice = choice_costs(space, table, weights)
+    return space.architecture(
+        {choice: min(costs, key=costs.__getitem__) for choice, costs in by_choice.items()}
+    )
+
+
+def choice_costs(
+    space: SearchSpace, table: CostTable, weights: dict[str, float]
+) -> dict[str, dict[str, float]]:
+    """What each option of each choice adds to the weighted cost."""
     totals: dict[str, dict[str, float]] = {
         name: dict.fromkeys(operations, 0.0) for name, operations in space.parameters.items()
     }
@@ -80,8 +90,7 @@ def cheapest_architecture(space: SearchSpace, table: CostTable, weights: dict[st
             totals[choice][operation] += sum(
                 weight * getattr(costs[operation], name) for name, weight in weights.items()
             )
-    cheapest = {choice: min(by, key=by.__getitem__) for choice, by in totals.items()}
-    return space.architecture(cheapest)
+    return totals
 
 
 def _describe(architecture: Architecture) -> str:

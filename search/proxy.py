@@ -73,9 +73,9 @@ class Proxy:
         return cls(**data)
 
 
-DIGITS = Proxy(epochs=10, width=0.5, input_size=16, images=1200, batch_size=32, learning_rate=0.1)
-CPU = Proxy(epochs=3, width=0.5, input_size=16, images=10_000, batch_size=64, learning_rate=0.1)
-GPU = Proxy(epochs=10, width=0.5, input_size=32, images=50_000, batch_size=128, learning_rate=0.2)
+DIGITS = Proxy(epochs=6, width=0.5, input_size=16, images=1200, batch_size=32, learning_rate=0.05)
+CPU = Proxy(epochs=3, width=0.5, input_size=16, images=10_000, batch_size=64, learning_rate=0.05)
+GPU = Proxy(epochs=10, width=0.5, input_size=32, images=50_000, batch_size=128, learning_rate=0.1)
 
 
 def default_proxy(dataset: str, device: str) -> Proxy:

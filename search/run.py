@@ -14,7 +14,8 @@ from sqlalchemy.exc import ArgumentError
 
 from .. import __version__
 from ..models import cost_table, describe
-from ..space import ArchitectureConfig, RunRecord, TrialRecord, UserError, pick, write_text
+from ..space import COSTS, ArchitectureConfig, RunRecord, TrialRecord, UserError, pick, write_text
+from .candidates import make_candidates
 from .data import ImageData, load_images
 from .devices import resolve_device, worker_devices
 from .driver import Plan, search
@@ -150,6 +151,9 @@ def open_run(
             seed=record.seed,
             budget=record.budget,
             in_flight=record.in_flight,
+            candidates=make_candidates(
+                space, table, limits, [name for name in record.objectives if name in COSTS], seed=record.seed
+            ),
         )
         run = Run(folder, record, plan, store, data)
         folder.write_record(record)

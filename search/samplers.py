@@ -1,40 +1,105 @@
 """The samplers that propose architectures, by name."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
 
 from ..space import check_name
+from .candidates import Candidates, History
+from .cost_aware import Choice
 
 # Smaller than Optuna's 50, so that a budget of a hundred spans several generations.
 _NSGA2_POPULATION = 20
 
 
-def _random(seed: int) -> BaseSampler:
-    return optuna.samplers.RandomSampler(seed=seed)
+class CostAwareSampler(BaseSampler):
+    """Proposes the candidate with the largest expected gain of hypervolume, its costs being known.
+
+    It reads the accuracy, the first objective, of the trials of a study, and needs no other state:
+    the same study and seed give the same proposal.
+
+    Args:
+        candidates: What may be proposed, with its costs.
+        seed: Draws the start and breaks ties.
+
+    Attributes:
+        choice: Why the last proposal was made, None before the first.
+    """
+
+    def __init__(self, candidates: Candidates, *, seed: int) -> None:
+        self.choice: Choice | None = None
+        self._candidates = candidates
+        self._seed = seed
+        self._independent = RandomSampler(seed=seed)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return {name: CategoricalDistribution(ops) for name, ops in self._candidates.parameters.items()}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        others = [
+            t
+            for t in study.get_trials(deepcopy=False)
+            if t.number != trial.number and _is_whole(t, search_space)
+        ]
+        complete = [t for t in others if t.state == TrialState.COMPLETE]
+        history = History(
+            observed=[t.params for t in complete],
+            accuracies=[t.values[0] for t in complete],
+            pending=[t.params for t in others if t.state == TrialState.RUNNING],
+            closed=[t.params for t in others if t.state in (TrialState.FAIL, TrialState.PRUNED)],
+        )
+        found = self._candidates.propose(history, seed=self._seed)
+        if found is None:
+            # Nothing is left: whatever is drawn instead is known already.
+            return {}
+        choices, self.choice = found
+        return choices
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
 
-def _nsga2(seed: int) -> BaseSampler:
+def _is_whole(trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]) -> bool:
+    return trial.params.keys() == search_space.keys()
+
+
+def _random(candidates: Candidates, seed: int) -> BaseSampler:
+    return RandomSampler(seed=seed)
+
+
+def _nsga2(candidates: Candidates, seed: int) -> BaseSampler:
     return optuna.samplers.NSGAIISampler(seed=seed, population_size=_NSGA2_POPULATION)
 
 
-def _tpe(seed: int) -> BaseSampler:
+def _tpe(candidates: Candidates, seed: int) -> BaseSampler:
     return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
 
 
-def _gp(seed: int) -> BaseSampler:
+def _gp(candidates: Candidates, seed: int) -> BaseSampler:
     return optuna.samplers.GPSampler(seed=seed)
 
 
-SAMPLERS: MappingProxyType[str, Callable[[int], BaseSampler]] = MappingProxyType(
-    {"tpe": _tpe, "random": _random, "nsga2": _nsga2, "gp": _gp}
+def _cost_aware(candidates: Candidates, seed: int) -> BaseSampler:
+    return CostAwareSampler(candidates, seed=seed)
+
+
+SAMPLERS: MappingProxyType[str, Callable[[Candidates, int], BaseSampler]] = MappingProxyType(
+    {"cost_aware": _cost_aware, "tpe": _tpe, "gp": _gp, "nsga2": _nsga2, "random": _random}
 )
 
 
-def make_sampler(name: str, *, seed: int) -> BaseSampler:
+def make_sampler(name: str, candidates: Candidates, *, seed: int) -> BaseSampler:
     """A fresh sampler.
 
     Raises:
@@ -43,11 +108,11 @@ def make_sampler(name: str, *, seed: int) -> BaseSampler:
     factory = SAMPLERS[check_name("--sampler", name, SAMPLERS)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return factory(seed)
+        return factory(candidates, seed)
 
 
 def fixed_sampler(choices: dict[str, str], *, seed: int) -> BaseSampler:
     """A sampler that proposes these choices and nothing else."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.PartialFixedSampler(choices, optuna.samplers.RandomSampler(seed=seed))
+        return optuna.samplers.PartialFixedSampler(choices, RandomSampler(seed=seed))

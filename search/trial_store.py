@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import optuna
@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..models import CostTable
 from ..space import Architecture, SearchSpace, TrialRecord, UserError
 from .evaluation import Outcome
+from .samplers import CostAwareSampler
 
 _INTERRUPTED = "interrupted while it was proposed"
 
@@ -93,6 +94,8 @@ class TrialStore:
         self.study.sampler = sampler
         trial = self.study.ask(fixed_distributions=self._distributions)
         trial.set_user_attr("origin", origin)
+        if isinstance(sampler, CostAwareSampler) and sampler.choice is not None:
+            trial.set_user_attr("why", asdict(sampler.choice))
         return Proposal(trial.number, self.space.architecture(trial.params), origin)
 
     def running(self) -> list[Proposal]:

@@ -131,6 +131,10 @@ class SearchSpace:
             for site, _, stage in [name.partition(".")]
         }
 
+    def canonical_choices(self, choices: Mapping[str, str]) -> dict[str, str]:
+        """The choices of the canonical form: equal for choices that make the same network."""
+        return self.choices(canonical(self.architecture(choices)))
+
     def __contains__(self, architecture: object) -> bool:
         return (
             isinstance(architecture, Architecture)

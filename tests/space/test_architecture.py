@@ -206,8 +206,32 @@ def test_from_yaml_refuses_what_is_no_mapping(text: str) -> None:
 
 @pytest.mark.parametrize("value", ["no", "~", "3", "{conv: 1}", "[[conv]]"])
 def test_from_yaml_refuses_a_choice_that_is_no_name(value: str) -> None:
-    with pytest.raises(UserError, match=r"^expand"):
+    with pytest.raises(UserError, match=r"^architecture: expand"):
         Architecture.from_yaml(f"backbone: mobilenet_v2\nexpand: {value}\n")
+    with pytest.raises(UserError, match=r"^best\.yaml: expand"):
+        Architecture.from_yaml(f"backbone: mobilenet_v2\nexpand: {value}\n", "best.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("backbone: [", "must be YAML"),
+        ("mobilenet_v2", "architecture: must be a mapping"),
+        ("{}", "architecture: the key 'backbone' is missing"),
+        ("backbone: mobilenet_v2\nexpnd: conv", "architecture: key: must be one of backbone, "),
+        ("backbone: mobilnet_v2", "backbone: must be one of "),
+        ("backbone: mobilenet_v2\nwidth: 9", "width: must be a number from "),
+        ("backbone: mobilenet_v2\nexpand: resue", "expand: must be one of "),
+        ("backbone: mobilenet_v2\nexpand: [conv, reuse]", "expand: a per-stage list "),
+        ("backbone: mobilenet_v2\nlast_stage: [conv, reuse]", "last_stage: takes one operation"),
+    ],
+)
+def test_from_yaml_names_the_source_once_in_every_error(text: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        Architecture.from_yaml(text, "runs/best.yaml")
+    assert str(caught.value).startswith(f"runs/best.yaml: {message}")
+    assert str(caught.value).count("runs/best.yaml") == 1
+    assert "\n" not in str(caught.value)
 
 
 def test_from_yaml_names_source_and_line_of_a_syntax_error() -> None:

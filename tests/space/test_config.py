@@ -22,6 +22,10 @@ CONFIG = ArchitectureConfig(
 )
 
 
+# Two classes make a classifier, eight pixels are the smallest input, and no network is free.
+LEAST = {"num_classes": 2, "input_size": 8, "params": 1, "flops": 1}
+
+
 def changed(**values: object) -> str:
     return yaml.safe_dump(yaml.safe_load(CONFIG.to_yaml()) | values)
 
@@ -78,11 +82,30 @@ def test_config_refuses_an_unknown_key_and_names_the_nearest() -> None:
         ArchitectureConfig.from_yaml(changed(num_clases=3), "best.yaml")
 
 
-@pytest.mark.parametrize("key", ["num_classes", "input_size", "params", "flops"])
+@pytest.mark.parametrize("key", LEAST)
 @pytest.mark.parametrize("value", ["10", 10.0, None, True, [10]])
 def test_config_refuses_what_is_no_whole_number(key: str, value: object) -> None:
-    with pytest.raises(UserError, match=f"^best.yaml: {key} must be a whole number, got "):
+    with pytest.raises(UserError) as caught:
         ArchitectureConfig.from_yaml(changed(**{key: value}), "best.yaml")
+    least = LEAST[key]
+    assert str(caught.value) == f"best.yaml: {key}: must be a whole number from {least}, got {value!r}"
+
+
+@pytest.mark.parametrize("key", LEAST)
+def test_config_refuses_a_number_below_the_least(key: str) -> None:
+    assert getattr(replace(CONFIG, **{key: LEAST[key]}), key) == LEAST[key]
+    with pytest.raises(UserError) as caught:
+        replace(CONFIG, **{key: LEAST[key] - 1})
+    assert str(caught.value) == f"{key}: must be a whole number from {LEAST[key]}, got {LEAST[key] - 1}"
+
+
+@pytest.mark.parametrize("origin", [None, "runs/first", 3, ["run", "trial"]])
+def test_config_refuses_an_origin_that_is_no_mapping(origin: object) -> None:
+    with pytest.raises(UserError) as caught:
+        ArchitectureConfig.from_yaml(changed(origin=origin), "best.yaml")
+    assert str(caught.value) == f"best.yaml: origin: must be a mapping, got {origin!r}"
+    with pytest.raises(UserError, match=r"^origin: must be a mapping"):
+        replace(CONFIG, origin=origin)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The Pareto front against a plain check of every pair, and the rules that pick from it."""
 
 import random
-from math import log
+from math import log1p
 
 import pytest
 
@@ -27,13 +27,17 @@ def trial(
 
 
 def random_trials(seed: int, count: int, values: int) -> list[TrialRecord]:
-    """Trials with `values` different values per objective: few of them make ties and duplicates."""
+    """Trials with `values` different values per objective, accuracies spread over 0 to 100 percent.
+
+    Few values make ties and duplicates.
+    """
     rng = random.Random(seed)
     trials = []
     for number in range(count):
         state = rng.choice(["complete", "complete", "complete", "failed", "refused", "duplicate"])
-        accuracy = float(rng.randint(1, values)) if state == "complete" else None
-        trials.append(trial(number, accuracy, rng.randint(1, values), rng.randint(1, values), state))
+        accuracy = 100 * rng.randint(0, values - 1) / (values - 1) if state == "complete" else None
+        params, flops = rng.randint(0, values - 1), rng.randint(0, values - 1)
+        trials.append(trial(number, accuracy, params, flops, state))
     return trials
 
 
@@ -130,21 +134,29 @@ def test_pick_knee_takes_the_corner() -> None:
 
 
 def test_pick_knee_measures_costs_in_logarithms() -> None:
-    # Between costs 1 and 10^4, 10^2 is half way in logarithms but a hundredth of the way itself. The point
-    # (75 %, 10^2) is at squared distance 0.25^2 + 0.5^2 = 0.3125 from the best of both, the point
-    # (45 %, 10) at 0.55^2 + 0.25^2 = 0.365; with plain costs it would be 0.0626 to 0.3025 as well, so
-    # a third point (93 %, 10^3.6): 0.07^2 + 0.9^2 = 0.8149 here, 0.0049 + 0.1585 = 0.163 with plain costs.
+    # The logarithm is of 1 + cost. From 1 + cost = 1 to 10^4, 10^2 is half way in logarithms but a
+    # hundredth of the way itself. The point (75 %, 10^2) is at squared distance 0.25^2 + 0.5^2 = 0.3125
+    # from the best of both, (45 %, 10) at 0.55^2 + 0.25^2 = 0.365, (93 %, 10^3.6) at 0.07^2 + 0.9^2.
     records = [
-        trial(0, 0.0, 1, 5),
-        trial(1, 45.0, 10, 5),
-        trial(2, 75.0, 100, 5),
-        trial(3, 93.0, round(10**3.6), 5),
-        trial(4, 100.0, 10_000, 5),
+        trial(0, 0.0, 0, 5),
+        trial(1, 45.0, 9, 5),
+        trial(2, 75.0, 99, 5),
+        trial(3, 93.0, round(10**3.6) - 1, 5),
+        trial(4, 100.0, 9_999, 5),
     ]
     assert pick(records, "knee", ("accuracy", "params")).number == 2
     # Here plain costs would choose (70 %, 10^2) at 0.0901, logarithms choose (60 %, 10) at 0.2225 < 0.34
-    records = [trial(0, 0.0, 1, 5), trial(1, 60.0, 10, 5), trial(2, 70.0, 100, 5), trial(3, 100.0, 10_000, 5)]
+    records = [trial(0, 0.0, 0, 5), trial(1, 60.0, 9, 5), trial(2, 70.0, 99, 5), trial(3, 100.0, 9_999, 5)]
     assert pick(records, "knee", ("accuracy", "params")).number == 1
+
+
+def test_pick_knee_takes_a_cost_of_nothing() -> None:
+    # 1 + cost is 1, 2, 1024: (50 %, 2) is at 0.5^2 + 0.1^2 = 0.26 from the best of both, the ends at 1
+    records = [trial(0, 0.0, 0, 0), trial(1, 50.0, 1, 1), trial(2, 100.0, 1_023, 1_023)]
+    assert pick(records, "knee").number == 1
+    assert pick(records, "knee", ("accuracy", "flops")).number == 1
+    # The ends of a front of two are (1, 0, 0) and (0, 1, 1) from the best of all three
+    assert pick([records[0], records[2]], "knee").number == 0
 
 
 @pytest.mark.parametrize("objectives", SUBSETS)
@@ -153,7 +165,7 @@ def test_pick_knee_is_nearest_to_the_best_of_every_objective(objectives: tuple[s
         records = random_trials(seed, 40, 1000)
         front = pareto_front(records, objectives)
         points = [
-            [-r.accuracy if n == "accuracy" else log(getattr(r, n)) for n in objectives]  # type: ignore[operator]
+            [-r.accuracy if n == "accuracy" else log1p(getattr(r, n)) for n in objectives]  # type: ignore[operator]
             for r in front
         ]
         columns = list(zip(*points, strict=True))

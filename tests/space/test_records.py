@@ -29,6 +29,7 @@ FAILED = TrialRecord(8, MIXED, "failed", "preset cheap_v2", 5, 6, None, 0.25, 'l
 REFUSED = TrialRecord(0, MIXED, "refused", "unmodified", 5, 6, reason="params 5 above --max-params 4")
 DUPLICATE = TrialRecord(12, MIXED, "duplicate", "random", 5, 6, reason="same network as trial 7")
 TRIALS = [COMPLETE, FAILED, REFUSED, DUPLICATE]
+OPTIONAL = ("accuracy", "seconds", "reason")
 
 RUN = RunRecord(
     version="0.1.0",
@@ -109,11 +110,68 @@ def test_trial_row_has_every_field_but_the_architecture() -> None:
     assert set(COMPLETE.to_row()) == names | {"hash", *SITE_NAMES}
 
 
-@pytest.mark.parametrize("column", list(COMPLETE.to_row()))
+@pytest.mark.parametrize("column", [name for name in COMPLETE.to_row() if name not in OPTIONAL])
 def test_trial_from_row_names_a_missing_column(column: str) -> None:
+    for trial in TRIALS:
+        row = trial.to_row()
+        for without in ({k: v for k, v in row.items() if k != column}, row | {column: None}):
+            with pytest.raises(UserError, match=f"^trials.csv: the column '{column}' is missing"):
+                TrialRecord.from_row(without, backbone="mobilenet_v2", width=0.5)
+
+
+@pytest.mark.parametrize("trial", [FAILED, REFUSED, DUPLICATE])
+def test_trial_from_row_takes_optional_columns_as_nothing(trial: TrialRecord) -> None:
+    bare = replace(trial, accuracy=None, seconds=None, reason="")
+    row = bare.to_row()
+    absent = {name: value for name, value in row.items() if name not in OPTIONAL}
+    for given in (absent, absent | dict.fromkeys(OPTIONAL), absent | dict.fromkeys(OPTIONAL, "")):
+        assert TrialRecord.from_row(given, backbone="mobilenet_v2", width=0.5) == bare
+
+
+def test_trial_from_row_of_a_complete_trial_needs_its_accuracy() -> None:
     row = COMPLETE.to_row()
-    del row[column]
-    with pytest.raises(UserError, match=f"^trials.csv: the column '{column}' is missing"):
+    absent = {name: value for name, value in row.items() if name != "accuracy"}
+    for given in (absent, row | {"accuracy": None}, row | {"accuracy": ""}):
+        with pytest.raises(UserError, match=r"^accuracy: a complete trial needs one, trial 7 has none"):
+            TrialRecord.from_row(given, backbone="mobilenet_v2", width=0.5)
+
+
+@pytest.mark.parametrize("column", ["number", "params", "flops", "accuracy", "seconds"])
+@pytest.mark.parametrize("value", ["many", "1,000", [3]])
+def test_trial_from_row_names_what_is_no_number(column: str, value: object) -> None:
+    with pytest.raises(UserError) as caught:
+        TrialRecord.from_row(COMPLETE.to_row() | {column: value}, backbone="mobilenet_v2", width=0.5)
+    assert str(caught.value) == f"trials.csv: {column} must be a number, got {value!r}"
+
+
+@pytest.mark.parametrize("column", ["number", "params", "flops"])
+def test_trial_from_row_refuses_a_count_with_a_fraction(column: str) -> None:
+    row = through_csv([COMPLETE])[0] | {column: "7.5"}
+    with pytest.raises(UserError, match=f"^trials.csv: {column} must be a number, got '7.5'"):
+        TrialRecord.from_row(row, backbone="mobilenet_v2", width=0.5)
+
+
+def test_trial_from_row_compares_the_hash_with_the_architecture() -> None:
+    other = architecture_hash(Architecture("mobilenet_v2", 0.5))
+    for row in (COMPLETE.to_row(), *through_csv([COMPLETE])):
+        for change in ({"hash": other}, {"hash": ""}, {"project": "conv"}):
+            shown = row | change
+            actual = architecture_hash(replace(MIXED, project=shown["project"]))
+            with pytest.raises(UserError) as caught:
+                TrialRecord.from_row(shown, backbone="mobilenet_v2", width=0.5)
+            assert str(caught.value) == (
+                f"trials.csv: hash of trial 7 must be {actual}, got {shown['hash']!r}"
+            )
+    # The same function class has the same hash, so its name may stand for it.
+    shuffled = replace(COMPLETE, architecture=replace(MIXED, project="conv_shuffle")).to_row()
+    plain = TrialRecord.from_row(shuffled | {"project": "conv"}, backbone="mobilenet_v2", width=0.5)
+    assert plain.architecture.project == "conv"
+
+
+@pytest.mark.parametrize("site", SITE_NAMES)
+def test_trial_from_row_refuses_a_site_without_an_operation(site: str) -> None:
+    row = through_csv([COMPLETE])[0] | {site: ""}
+    with pytest.raises(UserError, match=f"^trials.csv: {site} must name an operation, got nothing"):
         TrialRecord.from_row(row, backbone="mobilenet_v2", width=0.5)
 
 
@@ -131,6 +189,9 @@ def test_trial_from_row_refuses_an_unknown_column_and_names_the_nearest() -> Non
         ({"se": "eca"}, "^se of mobilenet_v2: must be one of none, got 'eca'"),
         ({"state": "done"}, "^state: must be one of complete, failed, duplicate, refused, got 'done'"),
         ({"accuracy": ""}, "^accuracy: a complete trial needs one, trial 7 has none"),
+        ({"accuracy": "100.1"}, "^accuracy: must be from 0 to 100 percent, got 100.1"),
+        ({"accuracy": "nan"}, "^accuracy: must be from 0 to 100 percent, got nan"),
+        ({"params": "-1"}, "^params: must be 0 or more, got -1"),
     ],
 )
 def test_trial_from_row_refuses_wrong_values(change: dict[str, str], message: str) -> None:
@@ -165,6 +226,26 @@ def test_trial_keeps_an_accuracy_of_zero() -> None:
     trial = replace(COMPLETE, accuracy=0.0, seconds=0.0)
     for row in (trial.to_row(), *through_csv([trial])):
         assert TrialRecord.from_row(row, backbone="mobilenet_v2", width=0.5) == trial
+
+
+@pytest.mark.parametrize("accuracy", [-0.001, 100.001, float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("trial", TRIALS)
+def test_trial_refuses_an_accuracy_that_is_no_percentage(trial: TrialRecord, accuracy: float) -> None:
+    with pytest.raises(UserError, match=r"^accuracy: must be from 0 to 100 percent, got "):
+        replace(trial, accuracy=accuracy)
+
+
+@pytest.mark.parametrize("accuracy", [0, 0.0, 100, 100.0])
+def test_trial_takes_the_ends_of_the_percentages(accuracy: float) -> None:
+    assert replace(COMPLETE, accuracy=accuracy).accuracy == accuracy
+
+
+@pytest.mark.parametrize("cost", COSTS)
+def test_trial_refuses_a_cost_below_nothing(cost: str) -> None:
+    assert getattr(replace(COMPLETE, **{cost: 0}), cost) == 0
+    with pytest.raises(UserError) as caught:
+        replace(COMPLETE, **{cost: -1})
+    assert str(caught.value) == f"{cost}: must be 0 or more, got -1"
 
 
 def test_trial_hash_is_that_of_the_canonical_form() -> None:
@@ -233,6 +314,14 @@ def test_run_from_dict_refuses_what_is_no_mapping(data: object) -> None:
         RunRecord.from_dict(data)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("key", ["per_stage", "objectives"])
+@pytest.mark.parametrize("value", ["expand", None, 3, {"expand": 1}])
+def test_run_from_dict_refuses_what_is_no_list(key: str, value: object) -> None:
+    with pytest.raises(UserError) as caught:
+        RunRecord.from_dict(RUN.to_dict() | {key: value})
+    assert str(caught.value) == f"run.yaml: {key} must be a list, got {value!r}"
+
+
 def options_of(run: RunRecord) -> dict[str, str]:
     """The options of the command that repeats a run, as a shell takes it apart."""
     program, command, *rest = shlex.split(run.command)
@@ -259,6 +348,11 @@ def test_run_command_leaves_out_what_was_not_given_but_keeps_a_zero() -> None:
     options = options_of(replace(RUN, per_stage=(), max_flops=None, data_dir="", seed=0, proxy={}))
     assert not {"per-stage", "max-params", "max-flops", "data-dir", "proxy"} & set(options)
     assert options["seed"] == "0"
+
+
+@pytest.mark.parametrize("width", [1.0, 0.35, 1 / 3, 0.1 + 0.2, 1.0000000000000002])
+def test_run_command_gives_the_width_to_the_last_digit(width: float) -> None:
+    assert float(options_of(replace(RUN, width=width))["width"]) == width
 
 
 def test_run_is_frozen() -> None:

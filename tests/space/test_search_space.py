@@ -55,6 +55,12 @@ def small_backbone(
     return name
 
 
+def staged_sites(backbone: str) -> tuple[str, ...]:
+    """The sites that can go stage by stage: those with a choice to make inside the blocks."""
+    operations = get_backbone(backbone).operations
+    return tuple(site for site in STAGED_SITES if len(operations[site]) > 1)
+
+
 # --- the choices and their number -------------------------------------------------------------------
 
 
@@ -90,7 +96,6 @@ def test_parameters_go_stage_by_stage_and_leave_out_what_changes_nothing() -> No
         (V2, "expand", range(1, 8)),
         (V2, "project", range(1, 8)),
         (V2, "shortcut", range(1, 8)),
-        (V2, "se", ()),  # V2 has no `se` site
         (LARGE, "expand", range(2, 7)),
         (LARGE, "project", range(2, 7)),  # stage 1: one copy, one group
         (LARGE, "shortcut", (2, 5)),  # 16 -> 24 and 80 -> 112; the others begin with stride 2 or are equal
@@ -111,7 +116,7 @@ def test_parameters_leave_out_only_what_changes_nothing_beside_any_other(
     backbone_name: str,
 ) -> None:
     backbone = get_backbone(backbone_name)
-    kept = SearchSpace(backbone_name, per_stage=STAGED_SITES).parameters
+    kept = SearchSpace(backbone_name, per_stage=staged_sites(backbone_name)).parameters
     for index, site in enumerate(STAGED_SITES):
         for stage in range(1, backbone.stages + 1):
             if f"{site}.{stage}" in kept:
@@ -199,7 +204,7 @@ def test_distinct_size_is_the_number_of_canonical_forms_stage_by_stage(
 
 @pytest.mark.parametrize("backbone", [V2, LARGE, SMALL])
 def test_distinct_size_of_everything_stage_by_stage_is_found_without_listing(backbone: str) -> None:
-    space = SearchSpace(backbone, per_stage=STAGED_SITES)
+    space = SearchSpace(backbone, per_stage=staged_sites(backbone))
     assert SearchSpace(backbone).distinct_size < space.distinct_size <= space.size
     assert space.size > 10**9
 
@@ -223,7 +228,7 @@ def test_iteration_varies_the_last_site_fastest() -> None:
 
 
 def test_iteration_stage_by_stage_begins_at_once_and_stays_in_the_space() -> None:
-    space = SearchSpace(V2, per_stage=STAGED_SITES)
+    space = SearchSpace(V2, per_stage=staged_sites(V2))
     points = list(islice(space, 500))
     assert len(set(points)) == 500
     assert all(point in space for point in points)
@@ -244,6 +249,7 @@ def test_distinct_lists_each_canonical_form_once_in_order_of_appearance(backbone
 
 @pytest.mark.parametrize("per_stage", [(), ("expand",), ("se", "shortcut"), STAGED_SITES])
 def test_architecture_and_choices_are_inverse(backbone_name: str, per_stage: tuple[str, ...]) -> None:
+    per_stage = tuple(site for site in per_stage if site in staged_sites(backbone_name))
     space = SearchSpace(backbone_name, 0.75, per_stage)
     rng = random.Random(f"{backbone_name} {per_stage}")
     for _ in range(25):
@@ -258,21 +264,53 @@ def test_architecture_and_choices_are_inverse(backbone_name: str, per_stage: tup
 def test_choices_of_any_member_describe_the_same_network(backbone_name: str) -> None:
     """A member may differ in a choice that changes nothing; its choices give the same canonical form."""
     backbone = get_backbone(backbone_name)
-    space = SearchSpace(backbone_name, per_stage=STAGED_SITES)
+    space = SearchSpace(backbone_name, per_stage=staged_sites(backbone_name))
     rng = random.Random(backbone_name)
     for _ in range(50):
         staged = {
             site: tuple(rng.choice(backbone.operations[site]) for _ in range(backbone.stages))
-            for site in STAGED_SITES
+            for site in staged_sites(backbone_name)
         }
         member = Architecture(backbone_name, **staged)
         assert canonical(space.architecture(space.choices(member))) == canonical(member)
 
 
 def test_architecture_without_choices_is_the_unmodified_network(backbone_name: str) -> None:
-    for per_stage in ((), STAGED_SITES):
+    for per_stage in ((), staged_sites(backbone_name)):
         space = SearchSpace(backbone_name, per_stage=per_stage)
         assert space.architecture({}) == space.unmodified
+
+
+@pytest.mark.parametrize(
+    ("per_stage", "name", "nearest"),
+    [
+        ((), "exapnd", "; did you mean 'expand'?"),
+        ((), "expand.2", "; did you mean 'expand'?"),  # it does not go stage by stage here
+        ((), "se", ""),  # V2 has none
+        (("expand",), "expand", "; did you mean 'expand.7'?"),
+        (("expand",), "expand.8", "; did you mean 'expand.7'?"),  # V2 has seven stages
+        (("expand",), "width", ""),
+    ],
+)
+def test_architecture_refuses_an_unknown_choice(per_stage: tuple[str, ...], name: str, nearest: str) -> None:
+    space = SearchSpace(V2, per_stage=per_stage)
+    with pytest.raises(UserError) as caught:
+        space.architecture({"project": "reduce", name: "reuse"})
+    names = ", ".join(space.parameters)
+    assert str(caught.value) == f"choices: key: must be one of {names}, got {name!r}{nearest}"
+
+
+@pytest.mark.parametrize(
+    ("backbone", "sites"), [(V2, ("expand", "project", "shortcut")), *((name, STAGED_SITES) for name in V3)]
+)
+def test_space_takes_the_sites_with_a_choice_stage_by_stage(backbone: str, sites: tuple[str, ...]) -> None:
+    assert staged_sites(backbone) == sites
+    for site in STAGED_SITES:
+        if site in sites:
+            assert SearchSpace(backbone, per_stage=(site,)).per_stage == (site,)
+        else:
+            with pytest.raises(UserError, match=f"^--per-stage: must be one of {', '.join(sites)}, got"):
+                SearchSpace(backbone, per_stage=(site,))
 
 
 def test_architecture_reads_stage_choices() -> None:
@@ -284,7 +322,7 @@ def test_architecture_reads_stage_choices() -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-@pytest.mark.parametrize("per_stage", [(), ("expand", "se")])
+@pytest.mark.parametrize("per_stage", [(), ("expand", "shortcut")])
 def test_presets_are_in_the_space_of_their_backbone_and_no_other(
     name: str, per_stage: tuple[str, ...]
 ) -> None:
@@ -339,11 +377,14 @@ def test_space_unmodified_has_its_width() -> None:
         (("mobilenet_v1",), r"^backbone: must be one of .*did you mean 'mobilenet_v2'\?"),
         ((V2, 3.0), r"^width: must be a number from 0.25 to 2.0, got 3.0"),
         ((V2, True), "^width: must be a number"),
-        ((V2, 1.0, ("exapnd",)), r"^per_stage: must be one of expand, .*did you mean 'expand'\?"),
+        ((V2, 1.0, ("exapnd",)), r"^--per-stage: must be one of expand, .*did you mean 'expand'\?"),
         (
-            (V2, 1.0, ("first_conv",)),
-            "^per_stage: must be one of expand, project, shortcut, se, got 'first_c",
+            (LARGE, 1.0, ("first_conv",)),
+            "^--per-stage: must be one of expand, project, shortcut, se, got 'first_c",
         ),
+        # MobileNetV2 has no `se` site, so there is nothing to choose stage by stage.
+        ((V2, 1.0, ("se",)), "^--per-stage: must be one of expand, project, shortcut, got 'se'$"),
+        ((V2, 1.0, ("expand", "se")), "^--per-stage: must be one of expand, project, shortcut, got 'se'$"),
     ],
 )
 def test_space_refuses_wrong_arguments(arguments: tuple[object, ...], message: str) -> None:

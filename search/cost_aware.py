@@ -1,0 +1,169 @@
+"""The proposals of the `cost_aware` sampler: all candidates and their costs known, accuracy modelled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import moocore
+import numpy as np
+
+from .improvement import Front, largest_improvement
+from .surrogate import Features, Floats, Integers, Kernel, Posterior, fit_kernel
+
+START = 8  # points spread over the range of cost before the model is asked
+_REFIT = 1.1  # the kernel is fitted anew when the observations have grown by a tenth, at ten at least
+_NEAREST_TO_PERFECT = 0.05  # percent of error below which accuracies are not told apart
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A proposed candidate and why.
+
+    Attributes:
+        index: Number of the candidate.
+        accuracy: Predicted accuracy in percent, None where the model was not asked.
+        deviation: Standard deviation of the prediction in percent points.
+        gain: Expected gain of hypervolume, in points times the share of the range of cost.
+    """
+
+    index: int
+    accuracy: float | None = None
+    deviation: float | None = None
+    gain: float | None = None
+
+
+class CostAware:
+    """Chooses the next of a fixed set of candidates.
+
+    Args:
+        choices: Option number of every choice of every candidate (N, M).
+        costs: Costs of every candidate, smaller is better (N, K).
+        scale: Costs between the least and most of which distances are measured; the candidates' own
+            where there are none.
+        kernels: Kernels by the number of observations they were fitted to, kept by the caller.
+    """
+
+    def __init__(
+        self,
+        choices: Integers,
+        costs: Floats,
+        *,
+        scale: Floats | None = None,
+        kernels: dict[int, Kernel] | None = None,
+    ) -> None:
+        self.costs = costs
+        span = costs if scale is None else scale
+        least, most = span.min(axis=0), span.max(axis=0)
+        self._box = (costs - least) / np.where(most > least, most - least, 1.0)
+        low, high = np.log(np.maximum(least, 1e-12)), np.log(np.maximum(most, 1e-12))
+        scaled = (np.log(np.maximum(costs, 1e-12)) - low) / np.where(high > low, high - low, 1.0)
+        self.features = Features(choices, scaled)
+        # Candidates in order of cost, all costs alike, cut into equal parts for the start.
+        order = np.argsort(scaled.mean(axis=1), kind="stable")
+        self._part = np.empty(len(costs), dtype=np.int64)
+        self._part[order] = np.arange(len(costs)) * START // len(costs)
+        self._kernels = {} if kernels is None else kernels
+        self._last: Posterior | None = None
+
+    def propose(
+        self,
+        observed: Sequence[int],
+        accuracies: Sequence[float],
+        *,
+        pending: Sequence[int],
+        closed: Sequence[int],
+        seed: int,
+        noise: float | None = None,
+    ) -> Choice | None:
+        """The candidate to train next, None where none is left.
+
+        Args:
+            observed: Candidates with an accuracy, in the order they became known; may repeat.
+            accuracies: Their accuracies in percent.
+            pending: Candidates proposed and not known yet.
+            closed: Other candidates not to be proposed: failed, or over a limit.
+            seed: Breaks ties and draws the start.
+            noise: Standard deviation of an accuracy between seeds in percent points, where known.
+        """
+        rng = np.random.default_rng(seed)
+        free = np.ones(len(self.costs), dtype=bool)
+        for taken in (observed, pending, closed):
+            free[np.asarray(taken, dtype=np.int64)] = False
+        if not free.any():
+            return None
+        if len(observed) < 2 or len(observed) + len(pending) < START:
+            return Choice(self._start([*observed, *pending], free, rng))
+        return self._best(
+            np.asarray(observed, dtype=np.int64),
+            np.asarray(accuracies, dtype=np.float64),
+            np.asarray(pending, dtype=np.int64),
+            free,
+            noise,
+        )
+
+    def _start(self, taken: Sequence[int], free: np.ndarray, rng: np.random.Generator) -> int:
+        """A candidate from the part of the range of cost with the fewest taken, unlike those taken."""
+        filled = np.bincount(self._part[np.asarray(taken, dtype=np.int64)], minlength=START)
+        open_parts = np.unique(self._part[free])
+        least = open_parts[filled[open_parts] == filled[open_parts].min()]
+        part = rng.choice(least)
+        members = np.flatnonzero(free & (self._part == part))
+        if not len(taken):
+            return int(rng.choice(members))
+        tried = rng.choice(members, size=min(len(members), 32), replace=False)
+        differ = self.features.choices[tried][:, None, :] != self.features.choices[list(taken)][None, :, :]
+        return int(tried[np.argmax(differ.sum(axis=2).min(axis=1))])
+
+    def _best(
+        self, observed: Integers, accuracies: Floats, pending: Integers, free: np.ndarray, noise: float | None
+    ) -> Choice:
+        """The candidate with the largest expected gain, pending ones counted as what they promise."""
+        errors = np.maximum(100.0 - accuracies, _NEAREST_TO_PERFECT)
+        values = -np.log(errors)
+        centre, scale = values.mean(), values.std() or 1.0
+        standard = (values - centre) / scale
+        # The same noise in percent is larger where the error is smaller.
+        known_noise = None if noise is None else (noise / errors / scale) ** 2
+        kernel = self._kernel(observed, values, None if known_noise is None else float(known_noise.mean()))
+        variance = np.full(len(values), kernel.noise) if known_noise is None else known_noise
+        posterior = self._posterior(kernel, observed, variance)
+        predicted = posterior.mean(standard)
+        # A pending candidate is taken to come out as predicted: it leaves less to learn near it.
+        posterior = posterior.extended(pending, np.full(len(pending), kernel.noise))
+        mean, deviation = centre + scale * predicted, scale * np.sqrt(posterior.variance)
+        tried = np.unique(np.concatenate([observed, pending]))
+        expected = 100.0 - np.exp(-mean[tried])
+        worst = float(expected.min())
+        on_front = moocore.is_nondominated(np.column_stack([-expected, self.costs[tried]]))
+        tried, expected = tried[on_front], expected[on_front]
+        front = Front(expected, self._box[tried], worst)
+        best, gain = largest_improvement(mean[free], deviation[free], self._box[free], front)
+        index = int(np.flatnonzero(free)[best])
+        accuracy = 100.0 - np.exp(-mean[index])
+        return Choice(
+            index=index,
+            accuracy=float(accuracy),
+            deviation=float((100.0 - accuracy) * deviation[index]),
+            gain=gain,
+        )
+
+    def _posterior(self, kernel: Kernel, observed: Integers, variance: Floats) -> Posterior:
+        """The posterior of all observations, from that of the first of them where it is at hand."""
+        last = self._last
+        known = 0 if last is None else len(last.observed)
+        if last is None or last.kernel is not kernel or not np.array_equal(last.observed, observed[:known]):
+            last, known = Posterior(self.features, kernel), 0
+        self._last = last.extended(observed[known:], variance[known:])
+        return self._last
+
+    def _kernel(self, observed: Integers, values: Floats, noise: float | None) -> Kernel:
+        """The kernel fitted to the first observations, as many as the last refit saw."""
+        count = max(2, min(START, len(values)))
+        while (larger := max(count + START, int(count * _REFIT))) <= len(values):
+            count = larger
+        if noise is None and count in self._kernels:
+            return self._kernels[count]
+        chosen = values[:count]
+        standard = (chosen - chosen.mean()) / (chosen.std() or 1.0)
+        kernel = fit_kernel(self.features[observed[:count]], standard, noise=noise)
+        self._kernels[count] = kernel
+        return kernel

@@ -1,0 +1,200 @@
+"""An exported architecture builds the same network again, and a damaged file says what is wrong."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from cheapsearch.models import build, count, describe, load
+from cheapsearch.space import (
+    BACKBONES,
+    Architecture,
+    ArchitectureConfig,
+    UserError,
+    architecture_hash,
+    read_config,
+)
+
+Write = Callable[..., Path]
+ORIGIN = {"run": "digits-1", "trial": 7, "accuracy": 91.25}
+STAGED = Architecture(
+    "mobilenet_v3_small",
+    0.5,
+    first_conv="pre_reuse",
+    expand=("conv", "reuse", "shuffle_reuse", "ghost", "reuse_group"),
+    project="reduce",
+    se=("se", "se", "reuse_r4", "eca", "none"),
+)
+
+
+def described(architecture: Architecture = STAGED, **settings: int) -> ArchitectureConfig:
+    sizes = {"num_classes": 7, "input_size": 48} | settings
+    return describe(architecture, **sizes, version="0.1.0", origin=ORIGIN)
+
+
+@cache
+def exported() -> str:
+    return described().to_yaml()
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write the exported `STAGED`, with some of its entries replaced; None removes an entry."""
+
+    def to_file(**changes: Any) -> Path:
+        data = yaml.safe_load(exported()) | changes
+        path = tmp_path / "best.yaml"
+        path.write_text(yaml.safe_dump({key: value for key, value in data.items() if value is not None}))
+        return path
+
+    return to_file
+
+
+def message_of(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+    return message.removeprefix(f"{path}: ")
+
+
+def test_describe_counts_the_network_it_describes() -> None:
+    config = described()
+    cost = count(build(STAGED, num_classes=7, input_size=48))
+    assert (config.params, config.flops) == (cost.params, cost.flops)
+    assert (config.num_classes, config.input_size, config.version) == (7, 48, "0.1.0")
+    assert config.architecture == STAGED
+    assert config.hash == architecture_hash(STAGED)
+    assert dict(config.origin) == ORIGIN
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_classes": 1}, "num_classes: must be 2 or more"),
+        ({"input_size": 7}, "input_size: must be at least 8"),
+    ],
+)
+def test_describe_refuses_numbers_out_of_range(settings: dict[str, int], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        described(**settings)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_load_builds_what_was_described(name: str, tmp_path: Path) -> None:
+    last = {site: operations[-1] for site, operations in BACKBONES[name].operations.items()}
+    config = described(Architecture(name, 0.25, **last))
+    path = tmp_path / "best.yaml"
+    path.write_text(config.to_yaml())
+    assert read_config(path) == config
+
+    network = load(path)
+    assert network.architecture == config.architecture
+    assert (network.num_classes, network.input_size) == (7, 48)
+    cost = count(network)
+    assert (cost.params, cost.flops) == (config.params, config.flops)
+    # the same network: it takes the weights of the described one and gives its outputs
+    original = build(config.architecture, num_classes=7, input_size=48).eval()
+    network.eval().load_state_dict(original.state_dict())
+    images = torch.randn(2, 3, 48, 48)
+    with torch.no_grad():
+        assert torch.equal(network(images), original(images))
+
+
+def test_load_keeps_per_stage_choices(write: Write) -> None:
+    assert load(write()).architecture == STAGED
+    assert load(str(write())).architecture == STAGED
+
+
+def test_load_accepts_a_file_without_hash_and_origin(write: Write) -> None:
+    assert load(write(hash=None, origin=None)).architecture == STAGED
+
+
+def test_load_names_a_missing_file(tmp_path: Path) -> None:
+    assert "No such file" in message_of(tmp_path / "nowhere.yaml")
+
+
+def test_load_names_what_is_no_text_file(tmp_path: Path) -> None:
+    path = tmp_path / "best.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert "not a text file" in message_of(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [1, 2\nb: 3\n", "must be YAML, but it has a syntax error in line"),
+        ("- conv\n- reuse\n", "must be an exported architecture, got list"),
+        ("", "must be an exported architecture, got NoneType"),
+        ("{}\n", "the key 'architecture' is missing"),
+    ],
+)
+def test_load_says_what_is_wrong_with_the_yaml(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "best.yaml"
+    path.write_text(text)
+    assert message in message_of(path)
+
+
+def test_load_names_the_nearest_key(write: Write) -> None:
+    message = message_of(write(num_clases=7))
+    assert "'num_clases'" in message
+    assert "did you mean 'num_classes'?" in message
+    message = message_of(write(hash=None, architecture={"backbone": "mobilenet_v2", "expnd": "reuse"}))
+    assert "did you mean 'expand'?" in message
+
+
+@pytest.mark.parametrize("key", ["architecture", "num_classes", "input_size", "params", "flops", "version"])
+def test_load_names_a_missing_key(key: str, write: Write) -> None:
+    assert f"the key {key!r} is missing" in message_of(write(**{key: None}))
+
+
+@pytest.mark.parametrize("key", ["num_classes", "input_size", "params", "flops"])
+@pytest.mark.parametrize("value", ["7", 7.0, True, [7]])
+def test_load_refuses_what_is_no_whole_number(key: str, value: object, write: Write) -> None:
+    message = message_of(write(**{key: value}))
+    assert message.startswith(f"{key}: must be a whole number")
+    assert f"got {value!r}" in message
+
+
+def test_load_refuses_an_architecture_changed_by_hand(write: Write) -> None:
+    changed = STAGED.to_dict() | {"project": "conv"}
+    message = message_of(write(architecture=changed))
+    expected = architecture_hash(Architecture.from_dict(changed))
+    assert message.startswith(
+        f"hash: must be {expected} for this architecture, got {architecture_hash(STAGED)}"
+    )
+    assert "remove the line 'hash'" in message
+
+
+def test_load_accepts_another_spelling_of_the_same_network(write: Write) -> None:
+    # conv_shuffle is conv with its rows permuted: one hash, one cost
+    as_conv, shuffled = (
+        Architecture("mobilenet_v2", 0.25, project=project) for project in ("conv", "conv_shuffle")
+    )
+    config = described(as_conv)
+    changes = {"params": config.params, "flops": config.flops, "hash": config.hash}
+    assert load(write(architecture=shuffled.to_dict(), **changes)).architecture == shuffled
+
+
+@pytest.mark.parametrize("difference", [-1, 1])
+def test_load_refuses_another_number_of_parameters(difference: int, write: Write) -> None:
+    params = described().params
+    message = message_of(write(params=params + difference))
+    assert message == (
+        f"params must be those of the network, {params:,}, got {params + difference:,}; "
+        "export the architecture again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("num_classes", 1), ("input_size", 7), ("params", 0), ("flops", -1)]
+)
+def test_load_refuses_numbers_out_of_range(key: str, value: int, write: Write) -> None:
+    message = message_of(write(**{key: value}))
+    assert message.startswith(f"{key}: must be")
+    assert message.endswith(f"got {value}")

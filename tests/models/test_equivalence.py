@@ -1,0 +1,458 @@
+"""The proofs behind `space/canonical.py`: equal architectures compute the same with permuted weights.
+
+For two networks A and B that the canonical form declares equal, `mapping` gives for every entry of A's
+state the entry of B's that goes there: an index into B's numbers, without repetition. Loaded with the
+weights of B in that order, A must give B's outputs in eval and in train mode, B's running statistics,
+and B's gradients. So A and B are one function class, and training cannot tell them apart.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cheapsearch.models import Network, build
+from cheapsearch.models.layers import GroupSum, Shuffle, Tile
+from cheapsearch.models.network import InvertedResidual
+from cheapsearch.models.operations import NETWORK_OPERATIONS
+from cheapsearch.space import (
+    BACKBONES,
+    SITES,
+    STAGED_SITES,
+    Architecture,
+    Block,
+    canonical,
+    conv_groups,
+    get_backbone,
+    shuffle_order,
+)
+from cheapsearch.space.canonical import last_stage_form, stage_form
+
+WIDTHS = (0.5, 1.0, 1.3)
+BLOCK_WIDTHS = (0.28, 1.0)  # 0.28 is where a tiled gate lets a shuffle pass (mobilenet_v3_small, stage 3)
+DRAWS = 2  # random architectures per backbone and width
+SHUFFLE = 6  # groups of shuffle_reuse in design.md
+
+Randomised = Callable[[nn.Module, int], nn.Module]
+Index = tuple[str, Tensor]
+Form = tuple[str, ...]  # operations of the staged sites, in order
+
+
+# Mapping the weights
+
+
+def channels_seen(module: nn.Module, channels: int) -> Tensor:
+    """The input channel that each output channel of the shuffles and tiles in a module copies."""
+    numbers = torch.arange(channels, dtype=torch.float32).view(1, channels, 1, 1)
+    for layer in module.modules():
+        if isinstance(layer, (Shuffle, Tile)):
+            numbers = layer(numbers)
+    return numbers.flatten().long()
+
+
+def layers_with_state(name: str, module: nn.Module | None) -> Iterator[tuple[str, nn.Module]]:
+    for inner, layer in [] if module is None else module.named_modules(prefix=name):
+        if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.BatchNorm2d, nn.Linear)):
+            yield inner, layer
+
+
+class Mapping(dict[str, Index]):
+    """Entry of A's state -> entry of B's state and the index into its flattened numbers."""
+
+    def __init__(self, a: nn.Module, b: nn.Module) -> None:
+        super().__init__()
+        self.a, self.b = a, b
+
+    def put(
+        self,
+        name_a: str,
+        name_b: str,
+        layer: nn.Module,
+        rows: Tensor | None = None,
+        columns: Tensor | None = None,
+    ) -> None:
+        """Row i of A's layer is row `rows[i]` of B's, and its column j there is `columns[i, j]`."""
+        for key, value in layer.state_dict().items():
+            index = torch.arange(value.numel()).view(value.shape)
+            if rows is not None and index.dim():
+                index = index[rows]
+            if columns is not None and index.dim() > 1:
+                index = index[torch.arange(len(index))[:, None], columns]
+            self[f"{name_a}.{key}"] = (f"{name_b}.{key}", index)
+
+    def put_alike(self, name: str, rows: Tensor | None = None, columns: Tensor | None = None) -> None:
+        """A submodule of both, whose layers correspond in order though they may be wrapped otherwise.
+
+        The rows are permuted in every layer of it, the columns in every convolution.
+        """
+        a, b = (get(network, name) for network in (self.a, self.b))
+        pairs = zip(layers_with_state(name, a), layers_with_state(name, b), strict=True)
+        for (name_a, layer_a), (name_b, layer_b) in pairs:
+            assert str(layer_a) == str(layer_b)
+            self.put(name_a, name_b, layer_b, rows, columns)
+
+
+def get(module: nn.Module, name: str) -> nn.Module | None:
+    """A submodule by its dotted name, None where it is not built."""
+    for part in name.split("."):
+        module = getattr(module, part)
+    return module
+
+
+def map_block(mapping: Mapping, prefix: str, block: Block) -> None:
+    """Add one block: `sigma` permutes its hidden channels, `rows` the outputs."""
+    a, b = (get(network, prefix) if prefix else network for network in (mapping.a, mapping.b))
+    assert isinstance(a, InvertedResidual)
+    assert isinstance(b, InvertedResidual)
+    dot = f"{prefix}." if prefix else ""
+    hidden = torch.arange(block.hidden)
+
+    sigma = hidden
+    if a.expand is not None and b.expand is not None and not list(a.expand.parameters()):
+        # A's hidden channel j is a copy of the input channel that B's hidden channel sigma[j] copies.
+        seen_a, seen_b = (channels_seen(net.expand, block.in_channels) for net in (a, b))
+        if not torch.equal(seen_a, seen_b):
+            place_in_b = seen_b[: block.in_channels].argsort()
+            sigma = hidden // block.in_channels * block.in_channels + place_in_b[seen_a]
+        assert torch.equal(seen_b[sigma], seen_a)
+    else:
+        mapping.put_alike(f"{dot}expand")
+
+    mapping.put_alike(f"{dot}depthwise", rows=sigma)
+    map_gate(mapping, f"{dot}se", sigma)
+
+    # The outputs are z[order] of the projection's z, so row order_a[i] of A is row order_b[i] of B.
+    order_a, order_b = (channels_seen(net.project, block.out_channels) for net in (a, b))
+    rows = torch.empty_like(order_a)
+    rows[order_a] = order_b
+    mapping.put_alike(f"{dot}project", rows=rows, columns=project_columns(b.project, sigma, block))
+    mapping.put_alike(f"{dot}shortcut")
+
+
+def map_gate(mapping: Mapping, name: str, sigma: Tensor) -> None:
+    gate = get(mapping.b, name)
+    if gate is None:
+        assert get(mapping.a, name) is None
+        return
+    layers = list(layers_with_state(name, gate))
+    if isinstance(layers[0][1], nn.Conv1d):
+        mapping.put_alike(name)  # depends on the order of the channels: only sigma = identity will do
+        return
+    (squeeze_name, squeeze), *rest = layers
+    assert isinstance(squeeze, nn.Conv2d)
+    gates = torch.arange(squeeze.out_channels)
+    if not rest:
+        # Tiled: channel j of A reads gate j mod G, channel sigma[j] of B reads gate sigma[j] mod G.
+        read = torch.arange(len(sigma)) % len(gates)
+        gates = gates.clone()
+        gates[read] = sigma % len(gates)
+    mapping.put(squeeze_name, squeeze_name, squeeze, gates, sigma.expand(len(gates), -1))
+    for excite_name, excite in rest:
+        mapping.put(excite_name, excite_name, excite, rows=sigma)
+
+
+def project_columns(project: nn.Module, sigma: Tensor, block: Block) -> Tensor:
+    """Where each input of A's projection is among those of B's, row by row."""
+    conv = next(layer for layer in project.modules() if isinstance(layer, nn.Conv2d))
+    if any(isinstance(layer, GroupSum) for layer in project.modules()):
+        sigma = sigma[: block.in_channels]  # the same permutation in every copy that is summed
+    # The rank within the group: it is sigma itself where sigma keeps to the groups.
+    groups = sigma.view(conv.groups, -1).argsort(1).argsort(1)
+    return groups.repeat_interleave(block.out_channels // conv.groups, dim=0)
+
+
+def map_network(a: Network, b: Network) -> Mapping:
+    mapping = Mapping(a, b)
+    mapping.put_alike("first_conv")
+    blocks = get_backbone(a.architecture.backbone).layout(a.architecture.width, a.input_size).blocks
+    for index, block in enumerate(blocks):
+        map_block(mapping, f"blocks.{index}", block)
+    mapping.put_alike("last_stage")
+    mapping.put_alike("classifier")
+    return mapping
+
+
+# Comparing the networks
+
+
+def load(mapping: Mapping) -> None:
+    """Give A the weights of B, after checking that every number of B is used once."""
+    state_b = mapping.b.state_dict()
+    assert set(mapping) == set(mapping.a.state_dict())
+    assert sorted(name for name, _ in mapping.values()) == sorted(state_b)
+    for name, index in mapping.values():
+        used = torch.zeros(state_b[name].numel(), dtype=torch.bool)
+        used[index.flatten()] = True
+        assert used.all()
+        assert index.numel() == used.numel()
+    mapping.a.load_state_dict({key: state_b[name].flatten()[index] for key, (name, index) in mapping.items()})
+
+
+def assert_equal(mapping: Mapping, x: Tensor) -> None:
+    """Outputs, gradients and running statistics of A and B agree."""
+    load(mapping)
+    a, b = mapping.a, mapping.b
+    with torch.no_grad():
+        expected = b.eval()(x)
+        assert expected.std() > 1e-4  # there is something to compare
+        torch.testing.assert_close(a.eval()(x), expected, rtol=1e-10, atol=1e-10)
+
+    outputs = [network.train()(x.clone()) for network in (a, b)]
+    torch.testing.assert_close(outputs[0], outputs[1], rtol=1e-10, atol=1e-10)
+    direction = torch.randn_like(outputs[0])
+    for output in outputs:
+        output.backward(direction)
+    gradients = {name: parameter.grad for name, parameter in b.named_parameters()}
+    state_a, state_b = a.state_dict(), b.state_dict()
+    for key, (name, index) in mapping.items():
+        torch.testing.assert_close(state_a[key], state_b[name].flatten()[index], rtol=1e-10, atol=1e-10)
+    for key, parameter in a.named_parameters():
+        name, index = mapping[key]
+        gradient = gradients[name]
+        assert gradient is not None
+        assert parameter.grad is not None
+        torch.testing.assert_close(parameter.grad, gradient.flatten()[index], rtol=1e-7, atol=1e-8)
+
+
+# Whole networks
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", BACKBONES)
+def test_canonical_form_of_a_random_architecture_computes_the_same(
+    name: str,
+    width: float,
+    random_architecture: Callable[[random.Random, str, float], Architecture],
+    randomised: Randomised,
+) -> None:
+    rng = random.Random(f"{name} {width}")
+    done = 0
+    while done < DRAWS:
+        architecture = random_architecture(rng, name, width)
+        if canonical(architecture) == architecture:
+            continue
+        a, b = build(architecture), build(canonical(architecture))
+        randomised(a, 1)
+        randomised(b, 2)
+        assert_equal(map_network(a, b), torch.randn(3, 3, 16, 16, dtype=torch.float64))
+        done += 1
+
+
+@pytest.mark.parametrize(
+    ("name", "sites"),
+    [
+        ("mobilenet_v2", {"expand": "shuffle_reuse"}),
+        ("mobilenet_v2", {"expand": "shuffle_reuse", "project": "reduce"}),
+        ("mobilenet_v2", {"project": "conv_shuffle"}),
+        ("mobilenet_v3_large_d6", {"expand": "shuffle_reuse", "project": "conv_shuffle"}),
+        ("mobilenet_v3_large_e6", {"expand": "shuffle_reuse", "se": "none"}),
+    ],
+)
+def test_equality_needs_the_permutation(name: str, sites: dict[str, str], randomised: Randomised) -> None:
+    """The comparison can fail: with the weights copied straight, the outputs differ."""
+    architecture = Architecture(name, 0.5, **sites)
+    a, b = build(architecture), build(canonical(architecture))
+    assert canonical(architecture) != architecture
+    randomised(a, 1)
+    randomised(b, 2).eval()
+    mapping = map_network(a, b)
+    x = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    state = b.state_dict()
+    with torch.no_grad():
+        expected = b(x)
+        a.load_state_dict({key: state[source] for key, (source, _) in mapping.items()})
+        assert (a.eval()(x) - expected).abs().max() > 1e-3 * expected.abs().max()
+        load(mapping)
+        torch.testing.assert_close(a(x), expected, rtol=1e-10, atol=1e-10)
+
+
+# Every collapse of every block
+
+
+Case = tuple[str, Block, Form, Form]
+
+
+@cache
+def collapses() -> tuple[Case, ...]:
+    """Every block, at each width and stride, with operations that the canonical form of its stage replaces.
+
+    The sites are independent but for `expand`, whose form depends on `project` and `se`, so these three
+    are combined there, and each site goes alone through its operations.
+    """
+    found: dict[tuple[object, ...], Case] = {}
+    for (name, backbone), width in product(BACKBONES.items(), BLOCK_WIDTHS):
+        operations = backbone.operations
+        first = tuple(operations[site][0] for site in STAGED_SITES)
+        alone = {
+            (*first[:index], operation, *first[index + 1 :])
+            for index, site in enumerate(STAGED_SITES)
+            for operation in operations[site]
+        }
+        for block in (block for size in (32, 224) for block in backbone.layout(width, size).blocks):
+            gates = operations["se"] if block.squeeze_excitation else first[3:]
+            shuffled = {
+                ("shuffle_reuse", project, first[2], se)
+                for project, se in product(operations["project"], gates)
+            }
+            for given in sorted(alone | shuffled):
+                form = stage_form(name, width, block.stage, *given)
+                if form != given:
+                    # Neither the kernel nor the activation matters to a permutation, and the stride does
+                    # to a shortcut only.
+                    alike = replace(block, stage=1, kernel_size=3, activation="relu")
+                    alike = replace(alike, stride=1) if form[2] == given[2] else alike
+                    key = (alike, given, form, backbone.activation_after_reuse)
+                    found.setdefault(key, (name, block, given, form))
+    return tuple(found.values())
+
+
+def kinds(site: str) -> set[tuple[str, str]]:
+    index = STAGED_SITES.index(site)
+    return {(given[index], form[index]) for _, _, given, form in collapses() if given[index] != form[index]}
+
+
+def test_collapses_are_of_every_kind() -> None:
+    assert kinds("expand") == {
+        ("shuffle_reuse", "reuse"),
+        # an empty site; for group_conv also V2's first block, where it has one group
+        *((operation, "conv") for operation in SITES["expand"].operations if operation != "conv"),
+    }
+    assert kinds("project") == {("conv_shuffle", "conv"), ("group_conv", "conv"), ("reduce", "conv")}
+    assert kinds("shortcut") == {
+        ("identity", "conv"),
+        ("reuse", "conv"),
+        ("reuse", "identity"),
+        ("pool_reuse", "reuse"),
+    }
+    assert kinds("se") == {(operation, "se") for operation in SITES["se"].operations if operation != "se"}
+    absorbed = [
+        (block, given)
+        for _, block, given, form in collapses()
+        if (given[0], form[0]) == ("shuffle_reuse", "reuse") and block.hidden > block.in_channels
+    ]
+    assert {project for _, (_, project, _, _) in absorbed} == set(SITES["project"].operations)
+    gates = {se for block, (_, _, _, se) in absorbed if block.squeeze_excitation}
+    assert gates == {"se", "reuse_r4", "none"}
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_canonical_form_of_every_block_computes_the_same(name: str, randomised: Randomised) -> None:
+    backbone = get_backbone(name)
+    for case_name, block, given, form in collapses():
+        if case_name != name:
+            continue
+        a, b = (
+            InvertedResidual(backbone, block, dict(zip(STAGED_SITES, operations, strict=True)))
+            for operations in (given, form)
+        )
+        randomised(a, 1)
+        randomised(b, 2)
+        mapping = Mapping(a, b)
+        map_block(mapping, "", block)
+        x = torch.randn(2, block.in_channels, 3, 3, dtype=torch.float64)
+        try:
+            assert_equal(mapping, x)
+        except AssertionError as error:
+            error.add_note(f"{given} is not {form} in {block}")
+            raise
+
+
+# Where it must refuse
+
+
+def absorbs_in_principle(block: Block, project: str, se: str) -> bool:
+    """Whether any permutation at all of the hidden channels takes `reuse` to `shuffle_reuse`.
+
+    It has to keep the input channel that a hidden channel copies and the group of the grouped projection
+    that reads it. Channels that share a gate must share one afterwards, whichever (the FC before the
+    gates is dense). ECA's convolution takes no permutation. So the permutation exists if and only if,
+    gate by gate, both networks have as many channels of each kind.
+    """
+    if not block.expands:
+        return True
+    order = shuffle_order(block.in_channels, SHUFFLE)
+    plain = [j % block.in_channels for j in range(block.hidden)]
+    shuffled = [order[channel] for channel in plain]
+    if block.squeeze_excitation and se == "eca":
+        return plain == shuffled
+    groups = conv_groups(block.hidden, block.out_channels) if project == "group_conv" else 1
+    gates = block.hidden // int(se[-1]) if block.squeeze_excitation and se.startswith("reuse_r") else 1
+
+    def gate_contents(seen: list[int]) -> Counter[frozenset[tuple[tuple[int, int], int]]]:
+        contents: list[Counter[tuple[int, int]]] = [Counter() for _ in range(gates)]
+        for j, channel in enumerate(seen):
+            contents[j % gates][channel, j * groups // block.hidden] += 1
+        return Counter(frozenset(content.items()) for content in contents)
+
+    return gate_contents(plain) == gate_contents(shuffled)
+
+
+@pytest.mark.parametrize("width", [0.25, 0.5, 1.0, 1.3, 1.75])
+@pytest.mark.parametrize("name", BACKBONES)
+def test_shuffle_reuse_collapses_exactly_where_a_permutation_exists(name: str, width: float) -> None:
+    backbone = get_backbone(name)
+    blocks = backbone.layout(width).blocks
+    operations = backbone.operations
+    for stage, project, se in product(range(1, backbone.stages + 1), operations["project"], operations["se"]):
+        form = stage_form(name, width, stage, "shuffle_reuse", project, operations["shortcut"][0], se)
+        expected = all(absorbs_in_principle(block, project, se) for block in blocks if block.stage == stage)
+        assert (form[0] != "shuffle_reuse") == expected, (stage, project, se)
+
+
+@pytest.mark.parametrize(
+    ("name", "project", "se"),
+    [
+        ("mobilenet_v2", "group_conv", "none"),
+        ("mobilenet_v3_large_d6", "group_conv", "se"),
+        ("mobilenet_v3_large_k", "conv", "reuse_r4"),
+        ("mobilenet_v3_large_e6", "conv", "eca"),
+    ],
+)
+def test_shuffle_reuse_stays_another_network_where_channel_order_matters(
+    name: str, project: str, se: str, randomised: Randomised
+) -> None:
+    reuse = Architecture(name, 1.0, expand="reuse", project=project, se=se)
+    shuffled = Architecture(name, 1.0, expand="shuffle_reuse", project=project, se=se)
+    assert canonical(reuse) != canonical(shuffled)
+    a, b = build(shuffled), build(reuse)
+    randomised(a, 1)
+    randomised(b, 2)
+    state = b.state_dict()
+    # gates that are not moved as one have no place to go: keep them in order
+    mapping = {
+        key: (
+            source,
+            index if len(index.unique()) == index.numel() else torch.arange(index.numel()).view(index.shape),
+        )
+        for key, (source, index) in map_network(a, b).items()
+    }
+    a.load_state_dict({key: state[source].flatten()[index] for key, (source, index) in mapping.items()})
+    x = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    with torch.no_grad():
+        expected = b.eval()(x)
+        assert (a.eval()(x) - expected).abs().max() > 1e-3 * expected.abs().max()
+
+
+# The last stage
+
+
+@pytest.mark.parametrize("width", [0.25, 0.5, 1.0, 1.3, 2.0])
+@pytest.mark.parametrize("name", BACKBONES)
+def test_last_stage_collapses_exactly_where_no_conv_is_grouped(name: str, width: float) -> None:
+    backbone = get_backbone(name)
+    layout = backbone.layout(width)
+    layers = {}
+    for operation in backbone.operations["last_stage"]:
+        module = NETWORK_OPERATIONS["last_stage"][operation](backbone, layout)
+        layers[operation] = [layer for _, layer in layers_with_state("", module)]
+    for operation, own in layers.items():
+        form = last_stage_form(name, width, operation)
+        assert str(own) == str(layers[form])
+        grouped = any(isinstance(layer, nn.Conv2d) and layer.groups > 1 for layer in own)
+        assert grouped == (operation == "group_conv" and form == "group_conv")
