@@ -82,7 +82,7 @@ def _results(run: Run, frame: pd.DataFrame) -> list[str]:
         f"<p>What no trial beats in all of {', '.join(objectives)}. Differences are to the unmodified "
         "network, which stands below the others where it is no member.</p>",
         run_tables.front_table(run, frame),
-        "<p>To train the front in full, and to export one member of it:</p>",
+        "<p>To export a member of the front, and to search on:</p>",
         sections.next_steps(run),
         *(_operations(operations, means) if not means.empty else []),
         "<h2>Progress</h2>",

@@ -3,9 +3,9 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any
 
 from ..space import RunRecord, SearchSpace, TrialRecord, UserError, check_objectives, parse_yaml
 
@@ -67,25 +67,12 @@ def _read_record(path: Path) -> RunRecord:
     data = parse_yaml(_read_text(path), path)
     try:
         record = RunRecord.from_dict(data)
-        _check_types(record)
         check_objectives(record.objectives)
         SearchSpace(record.backbone, record.width, record.per_stage)
     except (TypeError, ValueError) as error:
         rule = str(error).removeprefix(f"{RECORD_FILE}: ")
         raise UserError(f"{path}: {rule}; put back the file that `cheapsearch run` wrote") from None
     return record
-
-
-def _check_types(record: RunRecord) -> None:
-    for field in fields(record):
-        value = getattr(record, field.name)
-        if field.type is str and not isinstance(value, str):
-            raise UserError(f"{field.name}: must be text, got {value!r}")
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if (field.type is int or (field.type == int | None and value is not None)) and not whole:
-            raise UserError(f"{field.name}: must be a whole number, got {value!r}")
-        if get_origin(field.type) is Mapping and not isinstance(value, Mapping):
-            raise UserError(f"{field.name}: must be a mapping, got {value!r}")
 
 
 def _read_trials(path: Path, record: RunRecord) -> Iterator[TrialRecord]:

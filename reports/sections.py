@@ -107,7 +107,10 @@ def figure(drawing: go.Figure, *, ident: str, label: str, caption: str) -> str:
 def next_steps(run: Run) -> str:
     """The two commands that usually follow."""
     path = shlex.quote(str(run.path))
-    commands = f"cheapsearch retrain {path}\ncheapsearch export {path} --pick knee -o best.yaml"
+    commands = (
+        f"cheapsearch export {path} --pick knee -o best.yaml\n"
+        f"cheapsearch run --out {path} --budget {2 * run.record.budget}"
+    )
     return f"<pre><code>{escape(commands)}</code></pre>"
 
 

@@ -16,7 +16,7 @@ from .limits import LISTABLE, Limits, cheapest_architecture, choice_costs
 from .surrogate import Floats, Integers, Kernel
 
 _SAMPLED = 2_000  # random architectures of a space too large to list
-_NEIGHBOURS = 1_000  # architectures near the front, drawn anew for each proposal
+_NEIGHBOURS = 500  # architectures near the front, drawn anew for each proposal
 _STRONGEST = 4.0  # preference for cheap or dear operations that random ones are drawn with at most
 
 
@@ -40,7 +40,9 @@ class History:
 class Candidates(Protocol):
     """Where proposals come from; made once for a search, so that it can keep what it worked out."""
 
-    parameters: Mapping[str, tuple[str, ...]]
+    @property
+    def parameters(self) -> Mapping[str, tuple[str, ...]]:
+        """The options of each choice."""
 
     def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Choice] | None:
         """The choices to try next and why, None where nothing is left."""

@@ -24,7 +24,7 @@ def expected_improvement(mean: Floats, deviation: Floats, levels: Floats) -> Flo
     mean, deviation = mean[:, None], deviation[:, None]
     depth = (np.log(strike) + mean) / deviation
     forward = np.exp(-mean + 0.5 * deviation**2)
-    return np.maximum(strike * ndtr(depth) - forward * ndtr(depth - deviation), 0.0)
+    return np.asarray(np.maximum(strike * ndtr(depth) - forward * ndtr(depth - deviation), 0.0))
 
 
 class Front:
@@ -53,7 +53,8 @@ class Front:
     def at(self, costs: Floats) -> Floats:
         """The best accuracy within these costs (..., K), `worthless` where the front has none."""
         within = (self._costs <= costs[..., None, :]).all(axis=-1)
-        return np.where(within, self._accuracy, self._worthless).max(axis=-1, initial=self._worthless)
+        reached = np.where(within, self._accuracy, self._worthless)
+        return np.asarray(reached.max(axis=-1, initial=self._worthless))
 
 
 def largest_improvement(mean: Floats, deviation: Floats, costs: Floats, front: Front) -> tuple[int, float]:

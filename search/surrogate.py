@@ -66,12 +66,14 @@ class Kernel:
         for column, weight in enumerate(cost_weights):
             distance += weight * (a.costs[:, column, None] - b.costs[None, :, column]) ** 2
         (smooth, _), (rough, _) = _correlations(np.maximum(distance, 0.0))
-        return self.smooth * smooth + self.rough * rough
+        return np.asarray(self.smooth * smooth + self.rough * rough)
 
 
 def _indicators(choices: Integers, options: int) -> Floats:
     """1 where a choice takes an option (N, M * options)."""
-    return (choices[:, :, None] == np.arange(options)).astype(np.float64).reshape(len(choices), -1)
+    return np.asarray(
+        (choices[:, :, None] == np.arange(options)).astype(np.float64).reshape(len(choices), -1)
+    )
 
 
 def _correlations(distance: Floats) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:

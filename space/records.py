@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from .architecture import Architecture, Choice
 from .canonical import architecture_hash
@@ -155,6 +155,17 @@ class RunRecord:
     data_dir: str = ""
     proxy: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.type is str and not isinstance(value, str):
+                raise UserError(f"{f.name}: must be text, got {value!r}")
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if (f.type is int or (f.type == int | None and value is not None)) and not whole:
+                raise UserError(f"{f.name}: must be a whole number, got {value!r}")
+            if get_origin(f.type) is Mapping and not isinstance(value, Mapping):
+                raise UserError(f"{f.name}: must be a mapping, got {value!r}")
 
     @property
     def command(self) -> str:

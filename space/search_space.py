@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import product
 from math import prod
 
@@ -42,7 +42,7 @@ class SearchSpace:
     def unmodified(self) -> Architecture:
         return Architecture(self.backbone, self.width)
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, tuple[str, ...]]:
         """The choices to make: `expand`, or `expand.1` to `expand.7` where it goes stage by stage.
 

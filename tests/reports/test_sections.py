@@ -73,4 +73,4 @@ def test_facts_names_the_limits(make_run):
 
 def test_next_steps_quotes_the_folder(run):
     html = sections.next_steps(replace(run, path="my runs/a&b"))
-    assert "cheapsearch retrain &#x27;my runs/a&amp;b&#x27;" in html
+    assert "cheapsearch export &#x27;my runs/a&amp;b&#x27;" in html

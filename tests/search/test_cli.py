@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree
@@ -21,8 +22,8 @@ from PIL import Image
 
 import cheapsearch
 from cheapsearch.models import cost_table, count
+from cheapsearch.search import run as run_module
 from cheapsearch.search.cli import COMMANDS, main
-from cheapsearch.search.driver import MAX_FAILURES
 from cheapsearch.search.facts import preset_facts
 from cheapsearch.space import (
     FLOPS_CONVENTION,
@@ -289,13 +290,14 @@ def test_run_that_cannot_train_exits_1_with_its_trials_and_report(
         raise RuntimeError("CUDA error:\n out of memory")
 
     monkeypatch.setattr("cheapsearch.search.evaluation.build", broken)
+    monkeypatch.setattr("cheapsearch.search.driver.MAX_FAILURES", 2)
     code, _, err = call("run", "--dataset", "digits", "--workers", 1, "--out", "here", *TINY)
     assert err == (
-        f"cheapsearch: {MAX_FAILURES} trainings in a row failed, the last one: RuntimeError: CUDA error: "
-        "out of memory; the trials so far are in here\n"
+        "cheapsearch: 2 trainings in a row failed, the last one: RuntimeError: CUDA error: out of memory; "
+        "the trials so far are in here\n"
     )
     assert code == 1
-    assert [trial.state for trial in read_trials(Path("here"))] == ["failed"] * MAX_FAILURES
+    assert [trial.state for trial in read_trials(Path("here"))] == ["failed"] * 2
     assert Path("here/report.html").is_file()
 
 
@@ -435,11 +437,12 @@ def test_run_refuses_a_damaged_folder(
 
 @dataclass(frozen=True)
 class Leg:
-    """How one process of a run ended: its exit code, output, and how many trials it left."""
+    """How one process of a run ended: exit code, output, workers, and how many trials it left."""
 
     code: int
     stdout: str
     stderr: str
+    workers: set[int]
     trials: int
 
 
@@ -479,47 +482,56 @@ def count_rows(out: Path) -> int:
         return 0
 
 
+def run_until(number: int, out: Path, options: tuple[str, ...], *, rows: int) -> Leg:
+    """Run until a worker has started and some trials are written; then send a signal."""
+    # In a session of its own, so that its process group can be sent what a terminal sends.
+    with subprocess.Popen(
+        [sys.executable, "-m", "cheapsearch", "run", *options, "--out", str(out)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},  # two threads wait for each other where others work
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        workers: set[int] = set()
+        while process.poll() is None and not (workers and count_rows(out) >= rows):
+            time.sleep(0.05)
+            workers = workers or workers_of(process.pid)
+        send = os.killpg if number == signal.SIGINT else os.kill
+        send(process.pid, number)
+        stdout, stderr = process.communicate(timeout=60)
+        return Leg(process.returncode, stdout, stderr, workers, count_rows(out))
+
+
 @dataclass(frozen=True)
 class Story:
-    """A run that was stopped by Ctrl-C and killed as its worker started, killed after a trial, and finished."""
+    """A run that was killed as its worker started, killed after a trial, and finished."""
 
     out: Path
-    ctrl_c: Leg
     killed_early: Leg
     killed_late: Leg
-    left_after_ctrl_c: set[int]
-    workers: set[int]
     exit_code: int
+    stopped_out: Path
+    stopped: Leg  # another one, by Ctrl-C as its worker started
+    left_by_stopped: set[int]
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, digits_options: tuple[str, ...]) -> Story:
-    out = tmp_path_factory.mktemp("story") / "run"
-    command = [sys.executable, "-m", "cheapsearch", "run", *digits_options, "--out", str(out)]
-    workers: set[int] = set()
-
-    def leg(number: int, rows: int) -> Leg:
-        """Run until a worker has started and some trials are written; then send a signal."""
-        # In a session of its own, so that its process group can be sent what a terminal sends.
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-        ) as process:
-            started: set[int] = set()
-            while process.poll() is None and not (started and count_rows(out) >= rows):
-                time.sleep(0.05)
-                started = started or workers_of(process.pid)
-            workers.update(started)
-            send = os.killpg if number == signal.SIGINT else os.kill
-            send(process.pid, number)
-            stdout, stderr = process.communicate(timeout=60)
-            return Leg(process.returncode, stdout, stderr, count_rows(out))
-
-    ctrl_c = leg(signal.SIGINT, 0)
-    left = {pid for pid in workers if is_running(pid)}
-    killed_early = leg(signal.SIGKILL, 0)
-    killed_late = leg(signal.SIGKILL, 1)
-    exit_code = main(["run", "--out", str(out), "--workers", "1"])
-    return Story(out, ctrl_c, killed_early, killed_late, left, workers, exit_code)
+def story(
+    tmp_path_factory: pytest.TempPathFactory, digits_options: tuple[str, ...], in_process_pool: Any
+) -> Story:
+    root = tmp_path_factory.mktemp("story")
+    out, stopped_out = root / "killed", root / "stopped"
+    with ThreadPoolExecutor() as threads:
+        ctrl_c = threads.submit(run_until, signal.SIGINT, stopped_out, digits_options, rows=0)
+        killed_early = run_until(signal.SIGKILL, out, digits_options, rows=0)
+        stopped = ctrl_c.result()
+    left_by_stopped = {pid for pid in stopped.workers if is_running(pid)}
+    killed_late = run_until(signal.SIGKILL, out, digits_options, rows=1)
+    with pytest.MonkeyPatch.context() as patch:  # another worker would take seconds to start
+        patch.setattr(run_module, "WorkerPool", in_process_pool)
+        exit_code = main(["run", "--out", str(out)])
+    return Story(out, killed_early, killed_late, exit_code, stopped_out, stopped, left_by_stopped)
 
 
 def test_killed_run_goes_on_to_the_trials_of_an_undisturbed_one(story: Story, digits_run: Path) -> None:
@@ -537,23 +549,25 @@ def test_killed_run_goes_on_to_the_trials_of_an_undisturbed_one(story: Story, di
 
 
 def test_killed_run_leaves_no_worker(story: Story) -> None:
-    assert len(story.workers) == 3
-    assert wait_until(lambda: not any(map(is_running, story.workers)), seconds=30)
+    workers = story.killed_early.workers | story.killed_late.workers
+    assert len(workers) == 2
+    assert wait_until(lambda: not any(map(is_running, workers)), seconds=30)
 
 
 def test_ctrl_c_exits_130_and_says_how_to_go_on(story: Story) -> None:
-    assert (story.ctrl_c.code, story.ctrl_c.stdout) == (130, "")
-    last_line = story.ctrl_c.stderr.splitlines()[-1]
+    assert (story.stopped.code, story.stopped.stdout) == (130, "")
+    last_line = story.stopped.stderr.splitlines()[-1]
     assert last_line == (
         "cheapsearch: interrupted with 0 of 4 architectures trained; "
-        f"go on with: cheapsearch run --out {story.out}"
+        f"go on with: cheapsearch run --out {story.stopped_out}"
     )
 
 
 def test_ctrl_c_as_workers_start_is_told_in_one_line(story: Story) -> None:
-    assert story.ctrl_c.stderr.count("\n") == 1
+    assert story.stopped.stderr.count("\n") == 1
 
 
 def test_ctrl_c_leaves_no_worker_and_a_report(story: Story) -> None:
-    assert story.left_after_ctrl_c == set()
-    assert (story.out / "report.html").is_file()
+    assert len(story.stopped.workers) == 1
+    assert story.left_by_stopped == set()
+    assert (story.stopped_out / "report.html").is_file()

@@ -20,7 +20,7 @@ import cheapsearch
 from cheapsearch.models import CostTable, build, cost_table, count
 from cheapsearch.search import run as run_module
 from cheapsearch.search.arguments import given_settings, make_parser
-from cheapsearch.search.driver import MAX_FAILURES, SearchFailedError
+from cheapsearch.search.driver import SearchFailedError
 from cheapsearch.search.proxy import DIGITS
 from cheapsearch.search.run import default_folder, export_trial, open_run
 from cheapsearch.search.trial_store import TrialStore
@@ -182,11 +182,12 @@ def test_run_gives_up_with_its_trials_written(tmp_path: Path, monkeypatch: pytes
         raise RuntimeError("CUDA error")
 
     monkeypatch.setattr("cheapsearch.search.evaluation.build", broken)
+    monkeypatch.setattr("cheapsearch.search.driver.MAX_FAILURES", 2)
     out = tmp_path / "run"
     with pytest.raises(SearchFailedError, match="the last one: RuntimeError: CUDA error"):
         run_to_the_end(out, SETTINGS | {"budget": 100})
     trials = read_trials(out)
-    assert [trial.state for trial in trials] == ["failed"] * MAX_FAILURES
+    assert [trial.state for trial in trials] == ["failed"] * 2
     with open_run({}, out=out) as run:
         assert run.trials == trials
 
