@@ -29,7 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), EXIT_USER)
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
-        return _complain(f"cannot read or write{where}: {error.strerror or error}", EXIT_USER)
+        return _complain(
+            f"cannot read or write{where}: {error.strerror or error}; mend that and run the same command "
+            "again, what was finished is kept",
+            EXIT_USER,
+        )
     except KeyboardInterrupt:
         return _complain("interrupted", EXIT_INTERRUPTED)
 

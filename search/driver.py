@@ -4,7 +4,7 @@ import hashlib
 import random
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..models import CostTable
 from ..space import PRESETS, Architecture, SearchSpace, TrialRecord, architecture_hash
@@ -46,11 +46,12 @@ class Plan:
 
 
 def first_architectures(space: SearchSpace) -> list[tuple[str, Architecture]]:
-    """The unmodified backbone and every other preset that lies in the space, with their origins."""
+    """The unmodified backbone and its other presets, at the space's width, with their origins."""
     found = [("unmodified", space.unmodified)]
     for name, preset in PRESETS.items():
-        if preset in space and preset != space.unmodified:
-            found.append((f"preset {name}", preset))
+        scaled = replace(preset, width=space.width)
+        if scaled in space and scaled != space.unmodified:
+            found.append((f"preset {name}", scaled))
     return found
 
 

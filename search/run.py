@@ -23,7 +23,7 @@ from .limits import Limits
 from .proxy import Proxy, default_proxy
 from .run_folder import RunFolder
 from .settings import RunSettings, settle
-from .trial_store import TrialStore
+from .trial_store import STORAGE_ERRORS, TrialStore, storage_reason
 from .workers import WorkerPool
 
 _STUDY_NAME = "cheapsearch"
@@ -62,15 +62,22 @@ class Run:
 
         Raises:
             SearchFailedError: If training after training fails.
+            UserError: If the study cannot be written.
         """
         if self.trained >= self.record.budget:
             return
         proxy = Proxy.from_dict(self.record.proxy)
         with WorkerPool(self._data, proxy, devices=self.devices) as pool:
-            for trial in search(self.plan, self._store, pool):
-                self.trials.append(trial)
-                self.folder.write_trials(self.trials)
-                yield trial
+            try:
+                for trial in search(self.plan, self._store, pool):
+                    self.trials.append(trial)
+                    self.folder.write_trials(self.trials)
+                    yield trial
+            except STORAGE_ERRORS as error:
+                raise UserError(
+                    f"--storage: cannot read or write the study ({storage_reason(error)}); mend that and "
+                    f"go on with: cheapsearch run --out {self.folder.path}, what was finished is kept"
+                ) from None
 
     def write_best(self) -> ArchitectureConfig:
         """Export the default pick as best.yaml.

@@ -17,6 +17,17 @@ from .evaluation import Outcome
 from .samplers import CostAwareSampler
 
 _INTERRUPTED = "interrupted while it was proposed"
+STORAGE_ERRORS = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
+
+
+def storage_reason(error: BaseException) -> str:
+    """What a database says is wrong, in one line, without the statement it was given."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if getattr(cause, "orig", None) is not None:
+            return str(cause.orig).splitlines()[0]  # type: ignore[attr-defined]
+        cause = cause.__cause__ or cause.__context__
+    return str(error).splitlines()[0]
 
 
 @dataclass(frozen=True)
@@ -67,10 +78,9 @@ class TrialStore:
                 storage=self._storage, study_name=study_name, directions=directions, load_if_exists=True
             )
             stored = [direction.name.lower() for direction in self.study.directions]
-        except (SQLAlchemyError, ImportError, ValueError, KeyError, OSError) as error:
-            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        except (*STORAGE_ERRORS, ImportError, ValueError, KeyError, OSError) as error:
             raise UserError(
-                f"--storage: must be a readable Optuna study, {storage} is not ({reason}); "
+                f"--storage: must be a readable Optuna study, {storage} is not ({storage_reason(error)}); "
                 "mend or remove it, or choose another --out"
             ) from None
         if stored != directions:

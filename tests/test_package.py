@@ -17,7 +17,8 @@ LAYERS = {"space", "models", "search", "reports"}
 FOLDERS = LAYERS | {"tests", "docs"}
 FILES = {
     *("__init__.py", "__main__.py", "py.typed"),
-    *("pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE", ".gitignore"),
+    *("pyproject.toml", "MANIFEST.in", "LICENSE", ".gitignore"),
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
     *("PKG-INFO", "setup.cfg"),  # in a source distribution
 }
 # Left behind by tools; none of it is part of the project.

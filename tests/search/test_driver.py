@@ -18,7 +18,7 @@ from cheapsearch.search.driver import (
     first_architectures,
     search,
 )
-from cheapsearch.search.limits import Limits
+from cheapsearch.search.limits import Limits, cheapest_architecture
 from cheapsearch.search.samplers import SAMPLERS
 from cheapsearch.search.trial_store import TrialStore
 from cheapsearch.space import (
@@ -50,11 +50,11 @@ def told(records: list[TrialRecord]) -> list[tuple[object, ...]]:
 
 @pytest.fixture
 def handful(table: CostTable) -> tuple[Limits, dict[str, int]]:
-    """Limits that leave six networks of V2, and the parameters of these by hash."""
+    """Limits that leave a few networks of V2, and the parameters of these by hash."""
     forms = {architecture_hash(form): table.cost(form).params for form in SearchSpace(V2, 0.25).distinct()}
-    limit = sorted(forms.values())[5]
+    limit = sorted(forms.values())[2]
     left = {name: params for name, params in forms.items() if params <= limit}
-    assert 6 <= len(left) < 12  # some may cost the same
+    assert 3 <= len(left) < 8  # some may cost the same
     return Limits(max_params=limit), left
 
 
@@ -265,6 +265,20 @@ def test_search_stage_by_stage_draws_from_a_space_too_large_to_list(
     assert len(set(hashes(records))) == len(hashes(records)) == 5
     assert "random untried" in {record.origin for record in records}
     assert all((record.state == "refused") is (record.params > limit) for record in records)
+
+
+def test_search_that_knows_the_costs_keeps_tight_limits_in_a_space_too_large_to_list(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, table: CostTable
+) -> None:
+    """Within a fifth of the cheapest; no random draw in thousands is."""
+    space = SearchSpace(V2, 0.25, ("expand", "project"))
+    least = table.cost(cheapest_architecture(space, table, {"params": 1.0})).params
+    limits = Limits(max_params=least * 6 // 5)
+    plan = make_plan(space=space, limits=limits, sampler="cost_aware", budget=5)
+    records = list(search(plan, make_store(space=space), fake_pool()))
+    assert len(set(hashes(records))) == 5
+    # Only the unmodified network, which always comes first, is refused.
+    assert [record.origin for record in records if record.state == "refused"] == ["unmodified"]
 
 
 # --- failures ---------------------------------------------------------------------------------------

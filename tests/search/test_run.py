@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from sqlalchemy.exc import OperationalError
 
 import cheapsearch
 from cheapsearch.models import CostTable, build, cost_table, count
@@ -190,6 +191,25 @@ def test_run_gives_up_with_its_trials_written(tmp_path: Path, monkeypatch: pytes
     assert [trial.state for trial in trials] == ["failed"] * 2
     with open_run({}, out=out) as run:
         assert run.trials == trials
+
+
+def test_run_tells_in_one_line_that_its_study_cannot_be_written(
+    begun: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object, **settings: object) -> object:
+        raise OperationalError("UPDATE trials SET state=?", {}, Exception("database or disk is full"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrialStore, "complete", full)
+        with pytest.raises(UserError) as caught:
+            run_to_the_end(begun, {})
+    assert str(caught.value).startswith(
+        "--storage: cannot read or write the study (database or disk is full); "
+    )
+    assert f"cheapsearch run --out {begun}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    trials = run_to_the_end(begun, {"budget": 3})  # with room on the disk it goes on
+    assert [trial.number for trial in trials] == [0, 1, 2]
 
 
 # --- going on ---------------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ def test_read_record_misses_it_beside_a_study(folder: RunFolder) -> None:
         (b"- 3", "must be a mapping, got list"),
         (b"budget: 3", "the key 'version' is missing"),
         (b"bugdet: 3", "did you mean 'budget'?"),
+        (yaml.safe_dump(RECORD.to_dict() | {"budget": "many"}).encode(), "budget: must be a whole number"),
     ],
 )
 def test_read_record_refuses_a_damaged_one_in_one_line(

@@ -88,6 +88,16 @@ def test_pool_survives_its_workers_gives_the_same_figures_and_leaves_no_process(
     assert active_children() == []
 
 
+def test_worker_is_not_ended_by_ctrl_c_while_it_starts(tiny_images: ImageData, tiny_proxy: Proxy) -> None:
+    """Or each worker would print a traceback between the user's Ctrl-C and the driver's answer to it."""
+    with WorkerPool(tiny_images, tiny_proxy, devices=["cpu"]) as pool:
+        (worker,) = pool._workers
+        for _ in range(6):
+            os.kill(worker.process.pid or 0, signal.SIGINT)
+            time.sleep(0.2)
+        assert worker.process.is_alive()
+
+
 @pytest.mark.parametrize(
     ("exit_code", "reason"),
     [

@@ -34,3 +34,11 @@ def test_write_text_keeps_the_old_text_when_the_new_one_fails(
 def test_write_text_needs_the_folder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_text(tmp_path / "none" / "run.yaml", "text")
+
+
+def test_write_text_names_the_file_it_could_not_write(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "run.yaml"
+    with pytest.raises(OSError, match="No such file") as caught:
+        write_text(path, "text")
+    assert caught.value.filename == str(path)  # not the name of the file beside
+    assert list(tmp_path.iterdir()) == []

@@ -322,6 +322,48 @@ def test_run_from_dict_refuses_what_is_no_list(key: str, value: object) -> None:
     assert str(caught.value) == f"run.yaml: {key} must be a list, got {value!r}"
 
 
+TEXTS = (
+    "version",
+    "created",
+    "backbone",
+    "dataset",
+    "fingerprint",
+    "sampler",
+    "device",
+    "storage",
+    "data_dir",
+)
+COUNTS = ("num_classes", "input_size", "train_images", "val_images", "seed", "in_flight", "budget", "workers")
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("value", [None, 3, True, ["cpu"]])
+def test_run_refuses_what_is_no_text(name: str, value: object) -> None:
+    with pytest.raises(UserError) as caught:
+        replace(RUN, **{name: value})
+    assert str(caught.value) == f"{name}: must be text, got {value!r}"
+
+
+@pytest.mark.parametrize("name", [*COUNTS, "max_params", "max_flops"])
+@pytest.mark.parametrize("value", ["many", 3.0, True, [3]])
+def test_run_refuses_what_is_no_whole_number(name: str, value: object) -> None:
+    for wrong in (value, None):
+        if wrong is None and name.startswith("max_"):
+            assert getattr(replace(RUN, **{name: None}), name) is None  # no limit
+            continue
+        with pytest.raises(UserError) as caught:
+            replace(RUN, **{name: wrong})
+        assert str(caught.value) == f"{name}: must be a whole number, got {wrong!r}"
+
+
+@pytest.mark.parametrize("name", ["proxy", "versions"])
+@pytest.mark.parametrize("value", [None, "epochs=3", ["epochs"]])
+def test_run_refuses_what_is_no_mapping(name: str, value: object) -> None:
+    with pytest.raises(UserError) as caught:
+        replace(RUN, **{name: value})
+    assert str(caught.value) == f"{name}: must be a mapping, got {value!r}"
+
+
 def options_of(run: RunRecord) -> dict[str, str]:
     """The options of the command that repeats a run, as a shell takes it apart."""
     program, command, *rest = shlex.split(run.command)

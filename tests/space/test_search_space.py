@@ -275,6 +275,21 @@ def test_choices_of_any_member_describe_the_same_network(backbone_name: str) -> 
         assert canonical(space.architecture(space.choices(member))) == canonical(member)
 
 
+@pytest.mark.parametrize("staged", [False, True])
+def test_canonical_choices_are_those_of_the_canonical_form(backbone_name: str, staged: bool) -> None:
+    space = SearchSpace(backbone_name, per_stage=staged_sites(backbone_name) if staged else ())
+    rng = random.Random(backbone_name)
+    changed = 0
+    for _ in range(40):
+        choices = {name: rng.choice(options) for name, options in space.parameters.items()}
+        form = canonical(space.architecture(choices))
+        found = space.canonical_choices(choices)
+        assert canonical(space.architecture(found)) == form
+        assert space.canonical_choices(found) == found
+        changed += found != choices
+    assert changed  # `conv_shuffle` alone is a quarter of the choices at the projection
+
+
 def test_architecture_without_choices_is_the_unmodified_network(backbone_name: str) -> None:
     for per_stage in ((), staged_sites(backbone_name)):
         space = SearchSpace(backbone_name, per_stage=per_stage)
