@@ -93,6 +93,9 @@ def count_flops(model: nn.Module, input_shape: tuple[int, ...]) -> Mapping[str, 
     """
     modes = [(module, module.training) for module in model.modules()]
     like = next(model.parameters(), torch.empty(0))
+    threads = torch.get_num_threads()
+    # One image gives several threads nothing to do but wait for one another.
+    torch.set_num_threads(1)
     model.eval()
     try:
         analysis = FlopCountAnalysis(model, torch.zeros(input_shape, device=like.device, dtype=like.dtype))
@@ -111,6 +114,7 @@ def count_flops(model: nn.Module, input_shape: tuple[int, ...]) -> Mapping[str, 
                 )
             return {name: int(flops) for name, flops in by_module.items()}
     finally:
+        torch.set_num_threads(threads)
         for module, training in modes:
             module.training = training
 

@@ -50,7 +50,7 @@ def _run(options: argparse.Namespace) -> int:
     from .run import Run, default_folder, open_run
 
     # Progress goes to stderr where stdout is to be read by a program.
-    console = make_console(stderr=options.json)
+    console = make_console(stderr=options.json, markup=False)
     given = given_settings(options)
     out = options.out or default_folder(given)
     # A polite `kill` ends a search as Ctrl-C does.
@@ -67,7 +67,7 @@ def _run(options: argparse.Namespace) -> int:
             print_result(console, run, best)
         return 0
 
-    with open_run(given, out=out, say=lambda line: console.print(line, style="dim")) as run:
+    with open_run(given, out=out, say=lambda line: console.print(line, style="dim", markup=False)) as run:
         try:
             with SearchDisplay(console, run) as display:
                 for trial in run.search():
@@ -159,7 +159,9 @@ def _architecture(reference: str, options: argparse.Namespace) -> tuple[Any, int
     found = find_architecture(reference)
     own = (found.num_classes, found.input_size) if isinstance(found, ArchitectureConfig) else (10, 32)
     architecture = found.architecture if isinstance(found, ArchitectureConfig) else found
-    return architecture, options.num_classes or own[0], options.input_size or own[1]
+    asked = (options.num_classes, options.input_size)
+    num_classes, input_size = (mine if it is None else it for it, mine in zip(asked, own, strict=True))
+    return architecture, num_classes, input_size
 
 
 def _print(

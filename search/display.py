@@ -1,5 +1,6 @@
 """What a person sees of a search: a live display on a terminal, plain lines elsewhere."""
 
+import shlex
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -62,9 +63,7 @@ class SearchDisplay:
         if self._live is None and trial.state != "refused":
             left = time_left(self._seconds_left())
             what = trial_line(trial, self._unmodified)
-            self._console.print(
-                f"{self._trained}/{self._budget}  {what}{left}", soft_wrap=True, highlight=False
-            )
+            _print_line(self._console, f"{self._trained}/{self._budget}  {what}{left}")
 
     @property
     def _trained(self) -> int:
@@ -113,7 +112,7 @@ def run_result(run: Run, best: ArchitectureConfig) -> dict[str, Any]:
 
 def print_result(console: Console, run: Run, best: ArchitectureConfig) -> None:
     """The front against the unmodified network, where the files are, and what to do next."""
-    record, out = run.record, run.folder.path
+    record = run.record
     front = pareto_front(run.trials, record.objectives)
     console.print()
     console.print(
@@ -123,16 +122,22 @@ def print_result(console: Console, run: Run, best: ArchitectureConfig) -> None:
     console.print(front_table(front, run.trials, run.plan.space.unmodified))
     console.print(f"flops: {FLOPS_CONVENTION}; accuracy: validation, after a short proxy", style="dim")
     if run.trained < record.budget:
-        console.print(f"nothing untried is left within the limits: {run.trained} of {record.budget} trained")
-    console.print(f"report   {run.folder.report_path}", soft_wrap=True)
-    console.print(
+        console.print(
+            f"nothing untried was found within the limits: {run.trained} of {record.budget} trained"
+        )
+    quoted, best_path = shlex.quote(str(run.folder.path)), shlex.quote(str(run.folder.best_path))
+    for line in (
+        f"report   {run.folder.report_path}",
         f"best     {run.folder.best_path} (trial {best.origin['trial']}, picked by {best.origin['pick']})",
-        soft_wrap=True,
-    )
-    console.print(f"next     cheapsearch show {run.folder.best_path}", soft_wrap=True)
-    console.print(
-        f"         cheapsearch run --out {out} --budget {2 * record.budget}    to search on", soft_wrap=True
-    )
+        f"next     cheapsearch show {best_path}",
+        f"         cheapsearch run --out {quoted} --budget {2 * record.budget}    to search on",
+    ):
+        _print_line(console, line)
+
+
+def _print_line(console: Console, line: str) -> None:
+    """Print a line as it is: not broken, square brackets no style."""
+    console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def front_table(

@@ -69,7 +69,8 @@ def search(plan: Plan, store: TrialStore, pool: WorkerPool) -> Iterator[TrialRec
     known: dict[str, TrialRecord] = {}
     repeats = 0
     for record in store.records():
-        known.setdefault(record.hash, record)
+        if record.state != "refused":
+            known.setdefault(record.hash, record)
         repeats = repeats + 1 if record.state in ("duplicate", "refused") else 0
     trained = sum(record.state == "complete" for record in known.values())
 

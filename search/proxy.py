@@ -7,6 +7,9 @@ from typing import Any
 from ..space import MAX_WIDTH, MIN_INPUT, MIN_WIDTH, UserError, check_keys
 from .training import Recipe
 
+# A few architectures blow up at a learning rate that suits the others; clipped, they train like these.
+_MAX_GRADIENT_NORM = 2.0
+
 
 @dataclass(frozen=True)
 class Proxy:
@@ -51,6 +54,7 @@ class Proxy:
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             warmup_epochs=0.2 * self.epochs,
+            max_gradient_norm=_MAX_GRADIENT_NORM,
             padding=max(1, self.input_size // 8),
             flip=flip,
         )

@@ -142,14 +142,22 @@ def open_run(
     record = replace(
         record, budget=settings.budget, workers=len(devices), device=device, versions=_versions()
     )
-    with folder.locked():
-        store = TrialStore(
+
+    def open_store() -> TrialStore:
+        return TrialStore(
             settings.storage or f"sqlite:///{folder.study_path}",
             study_name=out.name if settings.storage else _STUDY_NAME,
             space=space,
             table=table,
             objectives=record.objectives,
         )
+
+    # A storage elsewhere is tried before the folder is made; the folder's own comes after run.yaml,
+    # without which it could not be taken up again.
+    elsewhere = open_store() if settings.storage else None
+    with folder.locked():
+        folder.write_record(record)
+        store = elsewhere or open_store()
         plan = Plan(
             space=space,
             table=table,
@@ -163,7 +171,6 @@ def open_run(
             ),
         )
         run = Run(folder, record, plan, store, data)
-        folder.write_record(record)
         folder.write_trials(run.trials)
         yield run
 

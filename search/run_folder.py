@@ -65,6 +65,9 @@ class RunFolder:
         try:
             text = self.record_path.read_text(encoding="utf-8")
             return RunRecord.from_dict(parse_yaml(text, self.record_path))
+        except UserError as error:
+            rule = str(error).removeprefix(f"{self.record_path}: ").removeprefix("run.yaml: ")
+            raise UserError(f"{self.record_path}: {rule}") from None
         except (UnicodeDecodeError, TypeError) as error:
             raise UserError(
                 f"{self.record_path}: must be what a run wrote, but it is damaged ({error})"

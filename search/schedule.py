@@ -8,6 +8,8 @@ def learning_rate(
 ) -> float:
     """Linear warm-up from 0, then a cosine down to `minimum` at the last step (arXiv 1608.03983, eq. 5).
 
+    Where the warm-up ends at the last step, that step has the initial rate.
+
     Args:
         step: Step from 0 to `total_steps` - 1.
         total_steps: Steps of the whole training.

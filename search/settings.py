@@ -93,9 +93,9 @@ def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -
         UserError: If a setting is unknown or out of range, or contradicts the record.
     """
     check_keys("settings", given, [f.name for f in fields(RunSettings)])
-    asked = RunSettings(**given)
     if record is None:
-        return asked
+        return RunSettings(**given)
+    asked = RunSettings(**{"backbone": record.backbone, **given})
     recorded: dict[str, Any] = {name: getattr(record, name) for name in _FIXED}
     for name in recorded.keys() & given.keys():
         _check_same(flag(name), recorded[name], getattr(asked, name), where)

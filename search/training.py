@@ -24,6 +24,7 @@ class Recipe:
     """How a network is trained: SGD with momentum, a warm-up, then a cosine per step.
 
     Attributes:
+        max_gradient_norm: Gradients of a larger norm are scaled down to it; None for no limit.
         padding: Pixels of zero padding for the random crop.
         rotation: Largest rotation in degrees, 0 for none.
     """
@@ -35,6 +36,7 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 6e-5
     label_smoothing: float = 0.0
+    max_gradient_norm: float | None = None
     padding: int = 4
     flip: bool = True
     rotation: float = 0.0
@@ -118,6 +120,8 @@ def train(
                 )
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
+            if recipe.max_gradient_norm is not None:
+                torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.max_gradient_norm)
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(
                     epoch * steps_per_epoch + index,

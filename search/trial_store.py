@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -66,9 +65,6 @@ class TrialStore:
         self.space = space
         self._table = table
         self._objectives = tuple(objectives)
-        self._distributions: dict[str, BaseDistribution] = {
-            name: CategoricalDistribution(operations) for name, operations in space.parameters.items()
-        }
         directions: list[Literal["maximize", "minimize"]] = [
             "maximize" if name == "accuracy" else "minimize" for name in objectives
         ]
@@ -102,8 +98,11 @@ class TrialStore:
     def propose(self, sampler: BaseSampler, *, origin: str) -> Proposal:
         """Let a sampler choose an architecture; it is running from then on."""
         self.study.sampler = sampler
-        trial = self.study.ask(fixed_distributions=self._distributions)
+        trial = self.study.ask()
+        # First of all, so that a trial that is cut short still says whose it is.
         trial.set_user_attr("origin", origin)
+        for name, operations in self.space.parameters.items():
+            trial.suggest_categorical(name, operations)
         if isinstance(sampler, CostAwareSampler) and sampler.choice is not None:
             trial.set_user_attr("why", asdict(sampler.choice))
         return Proposal(trial.number, self.space.architecture(trial.params), origin)
@@ -192,7 +191,7 @@ class TrialStore:
         return str(trial.user_attrs.get("origin", "sampler"))
 
     def _is_incomplete(self, trial: FrozenTrial) -> bool:
-        return len(trial.params) < len(self._distributions)
+        return len(trial.params) < len(self.space.parameters)
 
     def _abandon_incomplete(self) -> None:
         """Fail what was killed in the middle of being proposed; its number is the only thing lost."""

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torchvision.datasets import CIFAR10, CIFAR100
 
 from ...space import UserError
 from .pool import ArrayImages, Part, Pool, Progress, fingerprint_arrays
 
-DATASETS = {"cifar10": CIFAR10, "cifar100": CIFAR100}
 INPUT_SIZE = 32
 # Without one, a firewall that drops packets holds the download for minutes.
 TIMEOUT_SECONDS = 30.0
@@ -61,7 +59,10 @@ def _part(dataset: Any) -> Part[ArrayImages]:
 
 
 def _open(name: str, root: Path, *, train: bool, progress: Progress | None) -> Any:
-    dataset = DATASETS[name]
+    # Imported here, so that workers, which get their images handed in, start without it.
+    from torchvision.datasets import CIFAR10, CIFAR100
+
+    dataset = {"cifar10": CIFAR10, "cifar100": CIFAR100}[name]
     try:
         return _quietly(dataset, root, train=train)
     except RuntimeError:

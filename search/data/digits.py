@@ -1,7 +1,6 @@
 """scikit-learn's handwritten digits: 1,797 grey images of 8x8, no download."""
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from .pool import TEST_FRACTION, TEST_SEED, ArrayImages, Part, Pool, fingerprint_arrays
 from .split import stratified_split
@@ -12,6 +11,9 @@ INPUT_SIZE = 32
 
 def digits_pool() -> Pool:
     """The digits, a fifth of each class held out as the test split."""
+    # Imported here, so that workers, which get their images handed in, start without it.
+    from sklearn.datasets import load_digits
+
     bunch = load_digits()
     grey = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
     labels = bunch.target.astype(np.int64)

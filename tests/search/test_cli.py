@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -279,7 +280,7 @@ def test_run_prints_paths_as_they_are(call: Call) -> None:
     code, shown, err = call("run", "--dataset", "digits", "--budget", 1, "--workers", 1, "--out", out, *TINY)
     assert (code, err) == (0, "")
     assert f"report   {out / 'report.html'}" in shown
-    assert f"cheapsearch run --out {out} --budget 2" in shown
+    assert f"cheapsearch run --out {shlex.quote(str(out))} --budget 2" in shown
 
 
 @pytest.mark.usefixtures("in_process")

@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 import pytest
 
-from cheapsearch.models import CostTable, cost_table
+from cheapsearch.models import CostTable
 from cheapsearch.search.driver import (
     MAX_FAILURES,
     MAX_REPEATS,
@@ -23,7 +23,6 @@ from cheapsearch.search.samplers import SAMPLERS
 from cheapsearch.search.trial_store import TrialStore
 from cheapsearch.space import (
     BACKBONES,
-    OBJECTIVES,
     PRESETS,
     Architecture,
     SearchSpace,
@@ -61,40 +60,29 @@ def handful(table: CostTable) -> tuple[Limits, dict[str, int]]:
 # --- the trials -------------------------------------------------------------------------------------
 
 
-def test_first_architectures_are_the_unmodified_one_and_the_presets_of_the_backbone() -> None:
-    for backbone in BACKBONES:
-        found = first_architectures(SearchSpace(backbone))
-        expected = [("unmodified", Architecture(backbone))]
-        expected += [
-            (f"preset {name}", preset)
-            for name, preset in PRESETS.items()
-            if preset.backbone == backbone and name != backbone
-        ]
-        assert found == expected
-
-
-def test_first_architectures_at_another_width_are_the_unmodified_one_alone() -> None:
-    # A preset is a network of width 1.
-    space = SearchSpace(V2, 0.5)
-    assert first_architectures(space) == [("unmodified", space.unmodified)]
+@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("width", [1.0, 0.35])
+def test_first_architectures_are_the_unmodified_one_and_the_presets_of_the_backbone(
+    backbone: str, width: float
+) -> None:
+    expected = [("unmodified", Architecture(backbone, width))]
+    expected += [
+        (f"preset {name}", replace(preset, width=width))
+        for name, preset in PRESETS.items()
+        if preset.backbone == backbone and name != backbone
+    ]
+    for per_stage in ((), ("expand", "shortcut")):
+        assert first_architectures(SearchSpace(backbone, width, per_stage)) == expected
 
 
 def test_search_begins_with_the_unmodified_network_and_the_presets(
-    make_plan: MakePlan, fake_pool: MakePool
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
 ) -> None:
-    space = SearchSpace(V2)
-    wide = cost_table(V2)
-    store = TrialStore(
-        optuna.storages.InMemoryStorage(),  # type: ignore[arg-type]
-        study_name="tests",
-        space=space,
-        table=wide,
-        objectives=OBJECTIVES,
-    )
-    records = list(search(make_plan(space=space, table=wide, budget=4), store, fake_pool()))
+    records = list(search(make_plan(budget=4), make_store(), fake_pool("last")))
+    cheap = PRESETS["cheap_v2"]
     assert [(record.origin, record.architecture) for record in records[:2]] == [
-        ("unmodified", PRESETS["mobilenet_v2"]),
-        ("preset cheap_v2", PRESETS["cheap_v2"]),
+        ("unmodified", Architecture(V2, 0.25)),
+        ("preset cheap_v2", replace(cheap, width=0.25)),
     ]
     assert {record.origin for record in records[2:]} == {"random"}
 
@@ -112,8 +100,8 @@ def test_search_trains_as_many_distinct_networks_as_the_budget(
     assert sorted(pool.hashes) == sorted(hashes(records))
     assert records == store.records()
     assert [record.number for record in records] == list(range(len(records)))
-    assert records[0].origin == "unmodified"
-    assert {record.origin for record in records[1:]} <= {sampler, "random untried"}
+    assert [record.origin for record in records[:2]] == ["unmodified", "preset cheap_v2"]
+    assert {record.origin for record in records[2:]} <= {sampler, "random untried"}
     assert {job.seed for job in pool.jobs} == {seed}
 
 
@@ -277,8 +265,9 @@ def test_search_that_knows_the_costs_keeps_tight_limits_in_a_space_too_large_to_
     plan = make_plan(space=space, limits=limits, sampler="cost_aware", budget=5)
     records = list(search(plan, make_store(space=space), fake_pool()))
     assert len(set(hashes(records))) == 5
-    # Only the unmodified network, which always comes first, is refused.
-    assert [record.origin for record in records if record.state == "refused"] == ["unmodified"]
+    # Only those that always come first are refused.
+    refused = {record.origin for record in records if record.state == "refused"}
+    assert refused <= {"unmodified", "preset cheap_v2"}
 
 
 # --- failures ---------------------------------------------------------------------------------------
@@ -390,11 +379,13 @@ def break_proposal(store: TrialStore, index: int) -> None:
     """Make the proposal of this index end after its first choice, as when the process is killed there."""
     ask = store.study.ask
 
-    def broken(*, fixed_distributions: dict[str, Any]) -> optuna.Trial:
+    def broken() -> optuna.Trial:
+        trial = ask()
         if store.proposed == index:
-            ask(fixed_distributions=dict([*fixed_distributions.items()][:1]))
+            name, operations = next(iter(store.space.parameters.items()))
+            trial.suggest_categorical(name, operations)
             raise KeyboardInterrupt
-        return ask(fixed_distributions=fixed_distributions)
+        return trial
 
     store.study.ask = broken  # type: ignore[method-assign, assignment]
 

@@ -62,6 +62,12 @@ def test_recipe_warms_up_over_a_fifth_and_crops_by_an_eighth(flip: bool) -> None
     assert recipe.rotation == 0.0
 
 
+def test_recipe_limits_the_gradients() -> None:
+    limit = PROXY.recipe(flip=True).max_gradient_norm
+    assert limit is not None
+    assert limit > 0
+
+
 def test_recipe_crops_the_smallest_images_by_a_pixel() -> None:
     assert replace(PROXY, input_size=8).recipe(flip=True).padding == 1
     assert replace(PROXY, input_size=32).recipe(flip=True).padding == 4  # as is usual for CIFAR

@@ -201,6 +201,32 @@ def test_train_uses_momentum_and_weight_decay_of_the_recipe(monkeypatch: pytest.
     assert [(settings["momentum"], settings["weight_decay"]) for settings in made] == [(0.7, 0.02)]
 
 
+def test_train_scales_gradients_down_to_the_largest_norm(monkeypatch: pytest.MonkeyPatch) -> None:
+    gradients: list[Tensor] = []
+
+    class Optimizer(torch.optim.SGD):
+        def step(self, closure: Any = None) -> Any:
+            parts = [p.grad.flatten() for group in self.param_groups for p in group["params"]]
+            gradients.append(torch.cat(parts).clone())
+            return super().step(closure)
+
+    monkeypatch.setattr(torch.optim, "SGD", Optimizer)
+
+    def first_gradient(largest: float | None) -> Tensor:
+        gradients.clear()
+        torch.manual_seed(0)
+        recipe = replace(PLAIN, epochs=1, batch_size=3, max_gradient_norm=largest)
+        list(train(Watched(), zeros(3), zeros(3), recipe, mean=MEAN, std=STD, seed=0))
+        assert len(gradients) == 1
+        return gradients[0]
+
+    free = first_gradient(None)
+    norm = free.norm().item()
+    assert norm > 0.01
+    torch.testing.assert_close(first_gradient(2 * norm), free)
+    torch.testing.assert_close(first_gradient(norm / 4), free / 4)
+
+
 def test_train_mean_loss_is_that_of_the_batches() -> None:
     """A network without a parameter that matters answers 0, 0, 0: every loss is log 3."""
 

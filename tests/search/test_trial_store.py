@@ -26,8 +26,8 @@ def propose(store: TrialStore, architecture: Architecture, origin: str = "random
 
 def interrupted(store: TrialStore) -> None:
     """Propose as a process does that is killed when the first choice is made."""
-    name, distribution = next(iter(store._distributions.items()))
-    store.study.ask(fixed_distributions={name: distribution})
+    name, operations = next(iter(store.space.parameters.items()))
+    store.study.ask().suggest_categorical(name, operations)
 
 
 # --- proposals --------------------------------------------------------------------------------------

@@ -1,0 +1,126 @@
+from itertools import product
+
+import numpy as np
+import pytest
+
+from cheapsearch.search.cost_aware import START, CostAware
+
+
+@pytest.fixture(scope="module")
+def table():
+    choices = np.array(list(product(range(3), repeat=5)))
+    costs = np.column_stack([1.0 + choices.sum(1) + 0.1 * choices[:, 0], 10.0 + choices @ [3, 2, 1, 1, 2]])
+    accuracy = 60 + 4 * choices @ np.array([1.0, 0.8, 0.1, 0.5, 0.2]) - 3 * (choices[:, 0] == choices[:, 1])
+    return choices, costs, accuracy
+
+
+def _search(core, accuracy, budget, in_flight=1, seed=0):
+    observed, pending, proposals = [], [], []
+    while len(observed) < budget:
+        while len(pending) < in_flight and len(observed) + len(pending) < budget:
+            choice = core.propose(
+                observed,
+                accuracy[observed].tolist(),
+                pending=pending,
+                closed=[],
+                seed=1000 * seed + len(proposals),
+            )
+            pending.append(choice.index)
+            proposals.append(choice)
+        observed.append(pending.pop(0))
+    return observed, proposals
+
+
+def test_start_takes_one_of_each_part_of_the_costs(table):
+    choices, costs, accuracy = table
+    observed, _ = _search(CostAware(choices, costs), accuracy, START, seed=3)
+    logs = np.log(costs)
+    scaled = ((logs - logs.min(0)) / (logs.max(0) - logs.min(0))).mean(1)
+    ranks = np.empty(len(costs), dtype=int)
+    ranks[np.argsort(scaled, kind="stable")] = np.arange(len(costs))
+    assert sorted(ranks[observed] * START // len(costs)) == list(range(START))
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_propose_never_repeats_and_finds_the_front(table, in_flight):
+    choices, costs, accuracy = table
+    observed, _ = _search(CostAware(choices, costs), accuracy, 60, in_flight=in_flight)
+    assert len(set(observed)) == 60
+    import moocore
+
+    def volume(chosen):
+        points = np.column_stack([-accuracy[chosen], costs[chosen] / costs.max(0)])
+        return moocore.hypervolume(points, ref=[-55.0, 1.0, 1.0])
+
+    rng = np.random.default_rng(0)
+    whole = volume(np.arange(len(costs)))
+    drawn = max(volume(rng.choice(len(costs), 60, replace=False)) for _ in range(20))
+    assert volume(observed) > 0.99 * whole
+    assert volume(observed) > drawn
+
+
+def test_propose_depends_on_what_is_known_and_the_seed_alone(table):
+    choices, costs, accuracy = table
+    observed, proposals = _search(CostAware(choices, costs), accuracy, 30)
+    fresh = CostAware(choices, costs)
+    for count in (START - 1, START, 19, 29):
+        known = observed[:count]
+        again = fresh.propose(known, accuracy[known].tolist(), pending=[], closed=[], seed=count)
+        assert again.index == proposals[count].index
+
+
+def test_propose_tells_what_it_expects(table):
+    choices, costs, accuracy = table
+    _, proposals = _search(CostAware(choices, costs), accuracy, 50)
+    assert all(choice.gain is None for choice in proposals[:START])
+    late = proposals[30:]
+    errors = [abs(choice.accuracy - accuracy[choice.index]) for choice in late]
+    assert np.mean(errors) < 1.0
+    assert all(choice.deviation > 0 and choice.gain >= 0 for choice in late)
+
+
+def test_propose_counts_pending_ones_in(table):
+    choices, costs, accuracy = table
+    observed, _ = _search(CostAware(choices, costs), accuracy, 20)
+    core = CostAware(choices, costs)
+    pending = []
+    for seed in range(6):
+        choice = core.propose(observed, accuracy[observed].tolist(), pending=pending, closed=[], seed=seed)
+        pending.append(choice.index)
+    assert len(set(pending)) == 6
+    assert not set(pending) & set(observed)
+
+
+def test_propose_leaves_closed_ones_alone_until_nothing_is_left(table):
+    choices, costs, accuracy = table
+    core = CostAware(choices[:12], costs[:12])
+    closed = list(range(6))
+    found = []
+    while (
+        choice := core.propose(found, accuracy[found].tolist(), pending=[], closed=closed, seed=len(found))
+    ) is not None:
+        found.append(choice.index)
+    assert sorted(found) == list(range(6, 12))
+
+
+@pytest.mark.parametrize("noise", [None, 1.5])
+def test_propose_bears_noise_failures_and_perfect_scores(table, noise):
+    choices, costs, _ = table
+    rng = np.random.default_rng(1)
+    core = CostAware(choices, costs)
+    observed, accuracies = [], []
+    for seed in range(25):
+        choice = core.propose(observed, accuracies, pending=[], closed=[], seed=seed, noise=noise)
+        observed.append(choice.index)
+        accuracies.append(float(rng.choice([10.0, 55.0, 100.0])))
+    assert len(set(observed)) == 25
+
+
+def test_propose_bears_equal_accuracies(table):
+    choices, costs, _ = table
+    core = CostAware(choices, costs)
+    observed = []
+    for seed in range(START + 5):
+        choice = core.propose(observed, [50.0] * len(observed), pending=[], closed=[], seed=seed)
+        observed.append(choice.index)
+    assert len(set(observed)) == START + 5

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from cheapsearch.search.surrogate import Features, Kernel, Posterior, fit_kernel
+
+
+def _features(rng, count, choices=4, options=3, costs=2):
+    return Features(rng.integers(0, options, (count, choices)), rng.random((count, costs)))
+
+
+KERNEL = Kernel(np.array([0.3, 0.1, 0.6, 0.2, 0.5, 1.5]), smooth=1.2, rough=0.1, noise=0.05)
+
+
+def test_covariance_is_that_of_each_pair():
+    rng = np.random.default_rng(0)
+    a, b = _features(rng, 5), _features(rng, 7)
+    for i in range(5):
+        for j in range(7):
+            differ = (a.choices[i] != b.choices[j]).astype(float)
+            apart = np.concatenate([differ, (a.costs[i] - b.costs[j]) ** 2])
+            distance = KERNEL.weights @ apart
+            expected = 1.2 * np.exp(-distance / 2) + 0.1 * np.exp(-3 * np.sqrt(distance))
+            assert KERNEL.covariance(a, b)[i, j] == pytest.approx(expected)
+
+
+def test_posterior_is_the_textbook_one():
+    rng = np.random.default_rng(1)
+    points = _features(rng, 20)
+    observed, values = np.array([3, 7, 7, 11]), np.array([0.5, -1.0, -0.8, 0.2])
+    noise = np.array([0.05, 0.1, 0.1, 0.2])
+    posterior = Posterior(points, KERNEL).extended(observed, noise)
+    inner = KERNEL.covariance(points[observed], points[observed]) + np.diag(noise)
+    across = KERNEL.covariance(points[observed], points)
+    solved = np.linalg.solve(inner, across)
+    np.testing.assert_allclose(posterior.mean(values), values @ solved, atol=1e-6)
+    np.testing.assert_allclose(posterior.variance, KERNEL.variance - (across * solved).sum(0), atol=1e-6)
+
+
+def test_posterior_extended_step_by_step_is_the_same():
+    rng = np.random.default_rng(2)
+    points = _features(rng, 30)
+    observed, values, noise = rng.integers(0, 30, 12), rng.normal(size=12), rng.uniform(0.01, 0.2, 12)
+    at_once = Posterior(points, KERNEL).extended(observed, noise)
+    stepwise = Posterior(points, KERNEL)
+    for part in np.split(np.arange(12), [1, 5]):
+        stepwise = stepwise.extended(observed[part], noise[part])
+    np.testing.assert_allclose(at_once.mean(values), stepwise.mean(values), atol=1e-7)
+    np.testing.assert_allclose(at_once.variance, stepwise.variance, atol=1e-7)
+
+
+def test_posterior_of_nothing_is_the_prior():
+    points = _features(np.random.default_rng(3), 6)
+    posterior = Posterior(points, KERNEL).extended(np.empty(0, dtype=np.int64), np.empty(0))
+    assert (posterior.variance == KERNEL.variance).all()
+    assert (posterior.mean(np.empty(0)) == 0).all()
+
+
+def _likelihood(kernel, features, values):
+    matrix = kernel.covariance(features, features) + kernel.noise * np.eye(len(values))
+    return -0.5 * values @ np.linalg.solve(matrix, values) - 0.5 * np.linalg.slogdet(matrix)[1]
+
+
+def test_fit_kernel_finds_the_choice_that_matters():
+    rng = np.random.default_rng(4)
+    features = _features(rng, 120)
+    effect = np.array([-1.0, 0.0, 1.2])
+    values = effect[features.choices[:, 2]] + 0.1 * rng.normal(size=120)
+    values = (values - values.mean()) / values.std()
+    kernel = fit_kernel(features, values)
+    assert kernel.weights[2] > 5 * np.delete(kernel.weights[:4], 2).max()
+    plain = Kernel(np.full(6, 1 / 6), 1.0, 0.05, 0.05)
+    assert _likelihood(kernel, features, values) > _likelihood(plain, features, values) + 20
+
+
+def test_fit_kernel_keeps_a_known_noise():
+    rng = np.random.default_rng(5)
+    features = _features(rng, 30)
+    assert fit_kernel(features, rng.normal(size=30), noise=0.3).noise == 0.3
+
+
+def test_fit_kernel_tells_noise_from_signal():
+    rng = np.random.default_rng(6)
+    features = _features(rng, 150)
+    signal = features.costs[:, 0] * 2
+    quiet = fit_kernel(features, (signal - signal.mean()) / signal.std())
+    loud = fit_kernel(features, rng.normal(size=150))
+    assert loud.noise + loud.rough > 10 * (quiet.noise + quiet.rough)
