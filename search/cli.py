@@ -45,7 +45,7 @@ def _complain(message: str, code: int) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from ..reports import write_report
-    from .display import SearchDisplay, make_console, print_result, run_result
+    from .display import SearchDisplay, make_console, print_result, print_start, run_result
     from .driver import SearchFailedError
     from .run import Run, default_folder, open_run
 
@@ -68,6 +68,7 @@ def _run(options: argparse.Namespace) -> int:
         return 0
 
     with open_run(given, out=out, say=lambda line: console.print(line, style="dim", markup=False)) as run:
+        print_start(console, run)
         try:
             with SearchDisplay(console, run) as display:
                 for trial in run.search():

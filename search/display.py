@@ -41,10 +41,9 @@ class SearchDisplay:
         self._unmodified = run.plan.space.unmodified
         self._start = time.monotonic()
         self._at_start = self._trained
-        live = console.is_terminal
-        self._live = (
-            Live(get_renderable=self._render, console=console, refresh_per_second=2) if live else None
-        )
+        # It goes when the search ends; the result says the same and more.
+        live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=True)
+        self._live = live if console.is_terminal else None
 
     def __enter__(self) -> "SearchDisplay":
         if self._live is not None:
@@ -83,7 +82,8 @@ class SearchDisplay:
         counts.append(time_left(self._seconds_left()), style="default")
         others = [state for state in ("failed", "duplicate", "refused") if self._count(state)]
         counts.append("".join(f"   {self._count(state)} {state}" for state in others), style="dim")
-        bar = ProgressBar(total=self._budget, completed=self._trained, width=60)
+        bar = Table.grid()  # a bar alone does not end its line
+        bar.add_row(ProgressBar(total=self._budget, completed=self._trained, width=60))
         front = pareto_front(self._trials, self._objectives)
         if not front:
             return Group(counts, bar, Text("the first trainings are under way", style="dim"))
@@ -95,6 +95,17 @@ class SearchDisplay:
 
     def _count(self, state: str) -> int:
         return sum(trial.state == state for trial in self._trials)
+
+
+def print_start(console: Console, run: Run) -> None:
+    """What is about to be searched, and with what."""
+    record = run.record
+    workers = f"{len(run.devices)} worker{'s' if len(run.devices) > 1 else ''} on {record.device}"
+    _print_line(
+        console,
+        f"{record.backbone} on {record.dataset}: {run.plan.space.distinct_size:,} distinct architectures, "
+        f"{run.trained} of {record.budget} trained, {workers}, in {run.folder.path}",
+    )
 
 
 def run_result(run: Run, best: ArchitectureConfig) -> dict[str, Any]:
