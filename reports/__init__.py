@@ -4,6 +4,7 @@ from .figures import accuracy_against_cost, progress
 from .operation_figures import operations_by_site, operations_by_stage
 from .operations import operation_frame, operation_means
 from .page import write_report
+from .rehearsal import rehearsal_frame, share_of_hypervolume, write_rehearsal
 from .run import Run, load_run
 from .table import front_frame, trials_frame
 
@@ -17,6 +18,9 @@ __all__ = [
     "operations_by_site",
     "operations_by_stage",
     "progress",
+    "rehearsal_frame",
+    "share_of_hypervolume",
     "trials_frame",
+    "write_rehearsal",
     "write_report",
 ]

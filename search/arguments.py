@@ -46,6 +46,34 @@ def make_parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write a run's report.html again")
     report.add_argument("run", metavar="RUN", type=Path, help="a run folder")
 
+    rehearse = commands.add_parser(
+        "rehearse",
+        help="replay samplers on a table of finished results",
+        description="Replay samplers on a CSV with columns choice_*, accuracy_* (percent) and cost_*.",
+    )
+    rehearse.add_argument("table", metavar="TABLE.csv", type=Path)
+    rehearse.add_argument("--budget", type=int, default=100, metavar="N", help="evaluations (default 100)")
+    rehearse.add_argument("--seeds", type=int, default=5, metavar="S", help="searches a sampler (default 5)")
+    rehearse.add_argument(
+        "--sampler",
+        type=_words,
+        default=("cost_aware", "random"),
+        metavar="A,B",
+        help="default cost_aware,random",
+    )
+    rehearse.add_argument(
+        "--costs", type=_words, default=(), metavar="A,B", help="only these costs (default all)"
+    )
+    rehearse.add_argument(
+        "--reference-accuracy",
+        type=float,
+        metavar="A",
+        help="of no worth, in percent (default: 10th percentile)",
+    )
+    rehearse.add_argument("--in-flight", type=int, default=1, metavar="N", help="as for run (default 1)")
+    rehearse.add_argument("-o", "--output", type=Path, metavar="FILE", help="write a report, an HTML page")
+    _add_json(rehearse)
+
     export = commands.add_parser("export", help="export an architecture as a config that builds it anywhere")
     export.add_argument(
         "source", metavar="RUN|ARCH", help="a run folder, a preset's name or an exported YAML"

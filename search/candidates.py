@@ -4,16 +4,18 @@ import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import moocore
 import numpy as np
 
-from ..models import CostTable
 from ..space import COSTS, SearchSpace
 from .cost_aware import Choice, CostAware
 from .limits import LISTABLE, Limits, cheapest_architecture, choice_costs
 from .surrogate import Floats, Integers, Kernel
+
+if TYPE_CHECKING:
+    from ..models import CostTable
 
 _SAMPLED = 2_000  # random architectures of a space too large to list
 _NEIGHBOURS = 500  # architectures near the front, drawn anew for each proposal
@@ -98,7 +100,7 @@ class SampledCandidates:
     """
 
     def __init__(
-        self, space: SearchSpace, table: CostTable, limits: Limits, cost_names: Sequence[str], *, seed: int
+        self, space: SearchSpace, table: "CostTable", limits: Limits, cost_names: Sequence[str], *, seed: int
     ) -> None:
         self.parameters = space.parameters
         self._space, self._table, self._limits, self._cost_names = space, table, limits, cost_names
@@ -180,7 +182,7 @@ class SampledCandidates:
 
 
 def make_candidates(
-    space: SearchSpace, table: CostTable, limits: Limits, cost_names: Sequence[str], *, seed: int
+    space: SearchSpace, table: "CostTable", limits: Limits, cost_names: Sequence[str], *, seed: int
 ) -> Candidates:
     """The candidates of a space within the limits: all of them, or samples where they are too many."""
     if space.size > LISTABLE:

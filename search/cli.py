@@ -45,7 +45,8 @@ def _complain(message: str, code: int) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from ..reports import write_report
-    from .display import SearchDisplay, make_console, print_result, print_start, run_result
+    from .console import make_console
+    from .display import SearchDisplay, print_result, print_start, run_result
     from .driver import SearchFailedError
     from .run import Run, default_folder, open_run
 
@@ -121,6 +122,24 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
+def _rehearse(options: argparse.Namespace) -> int:
+    from ..reports import write_rehearsal
+    from .rehearsal import load_table, rehearse
+    from .rehearsal_table import print_rehearsal
+
+    results = rehearse(
+        load_table(options.table, options.costs),
+        samplers=options.sampler,
+        budget=options.budget,
+        seeds=options.seeds,
+        reference_accuracy=options.reference_accuracy,
+        in_flight=options.in_flight,
+    )
+    if options.output is not None:
+        write_rehearsal(results, options.output, title=options.table.name)
+    return _print(options, results, print_rehearsal)
+
+
 def _export(options: argparse.Namespace) -> int:
     from .. import __version__
     from ..models import describe
@@ -182,4 +201,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "presets": _presets,
     "report": _report,
     "export": _export,
+    "rehearse": _rehearse,
 }

@@ -23,7 +23,6 @@ from ..space import (
     join_choice,
     pareto_front,
 )
-from .facts import make_console as make_console
 from .run import Run
 
 _FRONT_ROWS = 12

@@ -1,6 +1,5 @@
 """The search: proposals go to the workers, results come back in the order of the proposals."""
 
-import hashlib
 import random
 from collections import deque
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from ..space import PRESETS, Architecture, SearchSpace, TrialRecord, architectur
 from .candidates import Candidates
 from .evaluation import Job, Outcome
 from .limits import LISTABLE, Limits
-from .samplers import fixed_sampler, make_sampler
+from .samplers import fixed_sampler, make_sampler, proposal_seed
 from .trial_store import Proposal, TrialStore
 from .workers import WorkerPool
 
@@ -143,7 +142,7 @@ def _propose(
     untried: bool,
 ) -> Proposal | None:
     """The proposal of this index, None where every architecture has been tried."""
-    seed = _proposal_seed(plan.seed, index)
+    seed = proposal_seed(plan.seed, index)
     first = first_architectures(plan.space)
     if index < len(first):
         origin, architecture = first[index]
@@ -174,8 +173,3 @@ def _untried(plan: Plan, tried: set[str], rng: random.Random) -> Architecture | 
         if is_new(drawn):
             return drawn
     return None
-
-
-def _proposal_seed(seed: int, index: int) -> int:
-    digest = hashlib.sha256(f"{seed}/{index}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from ..models import Cost, CostTable, cost_table
@@ -19,6 +18,7 @@ from ..space import (
     get_backbone,
     join_choice,
 )
+from .console import make_console
 from .limits import cheapest_architecture
 
 
@@ -220,18 +220,6 @@ def print_presets(facts: dict[str, Any]) -> None:
         f"{facts['num_classes']} classes, {facts['input_size']} px; flops: {facts['flops_convention']}",
         style="dim",
     )
-
-
-def make_console(*, stderr: bool = False, markup: bool = True) -> Console:
-    """A console that does not cut lines short where nobody looks at them.
-
-    Args:
-        markup: Whether square brackets are styles; not where text of the user's is printed.
-    """
-    console = Console(stderr=stderr, highlight=False, markup=markup)
-    if not console.is_terminal:
-        console = Console(stderr=stderr, highlight=False, markup=markup, width=200)
-    return console
 
 
 def _table(architecture: Architecture, num_classes: int, input_size: int) -> CostTable:

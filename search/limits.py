@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..models import Cost, CostTable
 from ..space import COSTS, Architecture, SearchSpace, UserError, join_choice
 from ..space.sites import SITE_NAMES
+
+if TYPE_CHECKING:
+    from ..models import Cost, CostTable
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,7 @@ class Limits:
     max_params: int | None = None
     max_flops: int | None = None
 
-    def refusal(self, cost: Cost) -> str:
+    def refusal(self, cost: "Cost") -> str:
         """Why an architecture of this cost is refused, empty if it is not."""
         for name in COSTS:
             limit = getattr(self, f"max_{name}")
@@ -23,7 +26,7 @@ class Limits:
                 return f"{name} {getattr(cost, name):,} are over --max-{name} {limit:,}"
         return ""
 
-    def check_reachable(self, space: SearchSpace, table: CostTable) -> None:
+    def check_reachable(self, space: SearchSpace, table: "CostTable") -> None:
         """Make sure that some architecture of the space keeps the limits.
 
         Raises:
@@ -53,7 +56,7 @@ class Limits:
             )
 
     def _candidates(
-        self, space: SearchSpace, table: CostTable, mixtures: Iterable[dict[str, float]]
+        self, space: SearchSpace, table: "CostTable", mixtures: Iterable[dict[str, float]]
     ) -> Iterable[Architecture]:
         if space.size <= LISTABLE:
             return space
@@ -69,7 +72,7 @@ class Limits:
 LISTABLE = 20_000  # architectures that are cheap to enumerate
 
 
-def cheapest_architecture(space: SearchSpace, table: CostTable, weights: dict[str, float]) -> Architecture:
+def cheapest_architecture(space: SearchSpace, table: "CostTable", weights: dict[str, float]) -> Architecture:
     """The architecture with the least weighted cost: the cheapest operation at every choice."""
     by_choice = choice_costs(space, table, weights)
     return space.architecture(
@@ -78,7 +81,7 @@ def cheapest_architecture(space: SearchSpace, table: CostTable, weights: dict[st
 
 
 def choice_costs(
-    space: SearchSpace, table: CostTable, weights: dict[str, float]
+    space: SearchSpace, table: "CostTable", weights: dict[str, float]
 ) -> dict[str, dict[str, float]]:
     """What each option of each choice adds to the weighted cost."""
     totals: dict[str, dict[str, float]] = {

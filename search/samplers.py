@@ -1,5 +1,6 @@
 """The samplers that propose architectures, by name."""
 
+import hashlib
 import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -109,6 +110,12 @@ def make_sampler(name: str, candidates: Candidates, *, seed: int) -> BaseSampler
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return factory(candidates, seed)
+
+
+def proposal_seed(seed: int, index: int) -> int:
+    """The seed of the sampler that makes the proposal of this index, in a search of this seed."""
+    digest = hashlib.sha256(f"{seed}/{index}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
 
 
 def fixed_sampler(choices: dict[str, str], *, seed: int) -> BaseSampler:

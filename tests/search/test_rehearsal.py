@@ -1,0 +1,116 @@
+import csv
+import json
+from itertools import product
+
+import numpy as np
+import pytest
+
+from cheapsearch.search.cli import main
+from cheapsearch.search.rehearsal import load_table, rehearse
+from cheapsearch.search.samplers import SAMPLERS
+from cheapsearch.space import UserError
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    rows = []
+    for point in product("abc", "xy", "pqr", "01"):
+        numbers = [ord(letter) % 7 for letter in point]
+        base = 50 + 4 * numbers[0] + 3 * numbers[2] - 2 * (point[1] == "x")
+        row = {f"choice_{i}": letter for i, letter in enumerate(point)}
+        row |= {f"accuracy_{run}": f"{base + rng.normal(0, 0.2):.3f}" for run in range(3)}
+        row |= {"cost_flops": str(10 + sum(numbers)), "cost_params": str(5 + numbers[0] * 2 + numbers[3])}
+        rows.append(row)
+    target = tmp_path_factory.mktemp("table") / "table.csv"
+    with target.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return target
+
+
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "gp"])
+def test_rehearse_reaches_everything_with_the_whole_table(path, sampler):
+    table = load_table(path)
+    result = rehearse(table, samplers=[sampler], budget=1000, seeds=2)[sampler]
+    last = result["share"][str(len(table.points))]
+    assert last == {"mean": pytest.approx(1.0), "min": pytest.approx(1.0), "std": pytest.approx(0.0)}
+    assert 1 <= result["evaluations_to"]["95"] <= result["evaluations_to"]["99"] <= len(table.points)
+    assert result["seconds_per_proposal"] > 0
+
+
+def test_rehearse_prefers_the_sampler_that_knows_the_costs(path):
+    found = rehearse(load_table(path), samplers=["cost_aware", "random"], budget=18, seeds=4)
+    assert found["cost_aware"]["share"]["18"]["mean"] > found["random"]["share"]["18"]["mean"]
+
+
+def test_rehearse_gives_the_same_again(path):
+    settings = {"samplers": ["cost_aware"], "budget": 14, "seeds": 2, "in_flight": 3}
+    first, second = (rehearse(load_table(path), **settings)["cost_aware"]["share"] for _ in range(2))
+    assert first == second
+
+
+def test_rehearse_scores_against_the_reference(path):
+    table = load_table(path, ["flops"])
+    assert table.cost_names == ("flops",)
+    mean = table.accuracies.mean(axis=1)
+    # One cost: the share is an area, the best accuracy reached at each cost above the reference.
+    reference = 55.0
+    order = np.argsort(table.costs[:, 0])
+    steps = np.maximum.accumulate(np.maximum(mean[order], reference)) - reference
+    widths = np.diff(np.append(table.costs[order, 0], table.costs.max()))
+    assert (steps * widths).sum() > 0
+    result = rehearse(table, samplers=["random"], budget=1, seeds=1, reference_accuracy=reference)["random"]
+    shares = {
+        (max(0.0, mean[i] - reference) * (table.costs.max() - table.costs[i, 0])) / (steps * widths).sum()
+        for i in range(len(mean))
+    }
+    assert min(abs(share - result["share"]["1"]["mean"]) for share in shares) < 1e-9
+
+
+def test_rehearse_command_prints_json_and_writes_a_report(path, tmp_path, capsys):
+    page = tmp_path / "report.html"
+    arguments = ["rehearse", str(path), "--budget", "12", "--seeds", "2", "--sampler", "cost_aware,random"]
+    assert main([*arguments, "--json", "-o", str(page)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert list(result) == ["cost_aware", "random"]
+    assert list(result["random"]["share"]) == ["10", "12"]
+    assert "cost_aware" in page.read_text()
+    assert main(arguments) == 0
+    assert "cost_aware" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("cost_", "price_"), "must have columns cost_"),
+        (lambda text: text.replace("accuracy_", "acc_"), "must have columns accuracy_"),
+        (lambda text: text.replace("choice_", "op_"), "must have columns choice_"),
+        (lambda text: text + text.splitlines()[1] + "\n", "must stand in one row"),
+        (lambda text: text.replace(text.splitlines()[1].split(",")[4], "good"), "must hold numbers"),
+        (lambda text: text.replace(text.splitlines()[1].split(",")[4], "140.0"), "from 0 to 100"),
+    ],
+)
+def test_load_table_refuses_what_is_no_table(path, tmp_path, change, message):
+    broken = tmp_path / "broken.csv"
+    broken.write_text(change(path.read_text()))
+    with pytest.raises(UserError, match=message):
+        load_table(broken)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("missing.csv",),
+        ("TABLE", "--sampler", "randm"),
+        ("TABLE", "--budget", "0"),
+        ("TABLE", "--costs", "latency"),
+        ("TABLE", "--reference-accuracy", "100"),
+    ],
+)
+def test_rehearse_command_refuses_in_one_line(path, capsys, arguments):
+    assert main(["rehearse", *(str(path) if word == "TABLE" else word for word in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("cheapsearch: ")
+    assert error.count("\n") == 1
