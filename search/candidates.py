@@ -74,9 +74,14 @@ class ListedCandidates:
         self._core = CostAware(encode(parameters, self._points), costs)
 
     def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Choice] | None:
+        known = [
+            (number, accuracy)
+            for point, accuracy in zip(history.observed, history.accuracies, strict=True)
+            for number in self._find([point])
+        ]
         choice = self._core.propose(
-            self._find(history.observed),
-            history.accuracies,
+            [number for number, _ in known],
+            [accuracy for _, accuracy in known],
             pending=self._find(history.pending),
             closed=self._find(history.closed),
             seed=seed,
@@ -118,6 +123,8 @@ class SampledCandidates:
         near = self._neighbours(observed, history.accuracies, rng)
         points = list(dict.fromkeys([*observed, *pending, *closed, *self._pool, *near]))
         points = [point for point in points if self._cost(point) is not None]
+        if not points:
+            return None
         numbers = {point: number for number, point in enumerate(points)}
         core = CostAware(
             encode(self.parameters, [self._as_choices(point) for point in points]),

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -27,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return COMMANDS[options.command](options)
     except UserError as error:
         return _complain(str(error), EXIT_USER)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python would complain of it once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         return _complain(
@@ -60,7 +65,9 @@ def _run(options: argparse.Namespace) -> int:
     def finish(run: Run) -> int:
         write_report(out)
         if run.trained == 0:
-            return 0
+            return _complain(
+                f"no architecture could be trained; the reasons are in {out}/trials.csv", EXIT_FAILED
+            )
         best = run.write_best()
         if options.json:
             print(json.dumps(run_result(run, best), indent=2))

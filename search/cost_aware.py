@@ -123,9 +123,11 @@ class CostAware:
         standard = (values - centre) / scale
         # The same noise in percent is larger where the error is smaller.
         known_noise = None if noise is None else (noise / errors / scale) ** 2
-        kernel = self._kernel(observed, values, None if known_noise is None else float(known_noise.mean()))
+        kernel, fitted = self._kernel(
+            observed, values, None if known_noise is None else float(known_noise.mean())
+        )
         variance = np.full(len(values), kernel.noise) if known_noise is None else known_noise
-        posterior = self._posterior(kernel, observed, variance)
+        posterior = self._posterior(kernel, fitted, observed, variance)
         predicted = posterior.mean(standard)
         # A pending candidate is taken to come out as predicted: it leaves less to learn near it.
         posterior = posterior.extended(pending, np.full(len(pending), kernel.noise))
@@ -146,24 +148,32 @@ class CostAware:
             gain=gain,
         )
 
-    def _posterior(self, kernel: Kernel, observed: Integers, variance: Floats) -> Posterior:
-        """The posterior of all observations, from that of the first of them where it is at hand."""
-        last = self._last
-        known = 0 if last is None else len(last.observed)
-        if last is None or last.kernel is not kernel or not np.array_equal(last.observed, observed[:known]):
-            last, known = Posterior(self.features, kernel), 0
-        self._last = last.extended(observed[known:], variance[known:])
-        return self._last
+    def _posterior(self, kernel: Kernel, fitted: int, observed: Integers, variance: Floats) -> Posterior:
+        """The posterior of all observations: those the kernel was fitted to, then one after another.
 
-    def _kernel(self, observed: Integers, values: Floats, noise: float | None) -> Kernel:
-        """The kernel fitted to the first observations, as many as the last refit saw."""
+        Always in these steps, so that a search that goes on computes the same to the last bit.
+        """
+        last = self._last
+        if last is None or last.kernel is not kernel or not _begins(observed, last.observed):
+            last = Posterior(self.features, kernel).extended(observed[:fitted], variance[:fitted])
+        for index in range(len(last.observed), len(observed)):
+            last = last.extended(observed[index : index + 1], variance[index : index + 1])
+        self._last = last
+        return last
+
+    def _kernel(self, observed: Integers, values: Floats, noise: float | None) -> tuple[Kernel, int]:
+        """The kernel fitted to the first observations, as many as the last refit saw, and their number."""
         count = max(2, min(START, len(values)))
         while (larger := max(count + START, int(count * _REFIT))) <= len(values):
             count = larger
         if noise is None and count in self._kernels:
-            return self._kernels[count]
+            return self._kernels[count], count
         chosen = values[:count]
         standard = (chosen - chosen.mean()) / (chosen.std() or 1.0)
         kernel = fit_kernel(self.features[observed[:count]], standard, noise=noise)
         self._kernels[count] = kernel
-        return kernel
+        return kernel, count
+
+
+def _begins(observed: Integers, first: Integers) -> bool:
+    return np.array_equal(observed[: len(first)], first)

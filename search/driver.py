@@ -87,20 +87,22 @@ def search(plan: Plan, store: TrialStore, pool: WorkerPool) -> Iterator[TrialRec
         pool.submit(Job(proposal.number, proposal.architecture, plan.seed))
         return True
 
-    for proposal in store.running():
-        repeats = 0 if begin(proposal) else repeats + 1
-
+    interrupted = deque(store.running())
     index = store.proposed
     failures = 0
     exhausted = False
     while True:
         while not exhausted and len(training) < plan.in_flight and trained + len(training) < plan.budget:
-            sampled = _propose(plan, store, index, known.keys() | training, untried=repeats >= MAX_REPEATS)
-            if sampled is None:
+            if interrupted:
+                proposed: Proposal | None = interrupted.popleft()
+            else:
+                tried = known.keys() | training
+                proposed = _propose(plan, store, index, tried, untried=repeats >= MAX_REPEATS)
+                index += proposed is not None
+            if proposed is None:
                 exhausted = True
             else:
-                index += 1
-                repeats = 0 if begin(sampled) else repeats + 1
+                repeats = 0 if begin(proposed) else repeats + 1
         if not pending:
             return
 

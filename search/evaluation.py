@@ -80,7 +80,7 @@ class Evaluator:
                     seed=job.seed,
                 )
             )
-        except (RuntimeError, MemoryError, ArithmeticError, ValueError) as error:
+        except Exception as error:  # whatever it is, it ends this trial and no other
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             return Outcome(job.index, None, seconds=time.perf_counter() - start, reason=reason[:300])
         seen = self.proxy.epochs * (len(self.train_split.labels) + len(self.val_split.labels))

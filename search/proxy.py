@@ -83,10 +83,7 @@ GPU = Proxy(epochs=10, width=0.5, input_size=32, images=50_000, batch_size=128, 
 
 
 def default_proxy(dataset: str, device: str) -> Proxy:
-    """The proxy for a data set on a device type, `cpu` or `cuda`.
-
-    `docs/` says what the choice was measured on.
-    """
+    """The proxy for a data set on a device, such as `cpu` or `cuda:0`."""
     if dataset == "digits":
         return DIGITS
     return GPU if device.startswith("cuda") else CPU

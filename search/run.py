@@ -8,9 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
-
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from uuid import uuid4
 
 from .. import __version__
 from ..models import cost_table, describe
@@ -22,11 +20,10 @@ from .driver import Plan, search
 from .limits import Limits
 from .proxy import Proxy, default_proxy
 from .run_folder import RunFolder
-from .settings import RunSettings, settle
-from .trial_store import STORAGE_ERRORS, TrialStore, storage_reason
+from .settings import RunSettings, settle, without_password
+from .trial_store import TrialStore, check_storage, storage_errors
 from .workers import WorkerPool
 
-_STUDY_NAME = "cheapsearch"
 _PACKAGES = ("torch", "torchvision", "optuna", "fvcore", "numpy")
 
 
@@ -62,22 +59,15 @@ class Run:
 
         Raises:
             SearchFailedError: If training after training fails.
-            UserError: If the study cannot be written.
         """
         if self.trained >= self.record.budget:
             return
         proxy = Proxy.from_dict(self.record.proxy)
         with WorkerPool(self._data, proxy, devices=self.devices) as pool:
-            try:
-                for trial in search(self.plan, self._store, pool):
-                    self.trials.append(trial)
-                    self.folder.write_trials(self.trials)
-                    yield trial
-            except STORAGE_ERRORS as error:
-                raise UserError(
-                    f"--storage: cannot read or write the study ({storage_reason(error)}); mend that and "
-                    f"go on with: cheapsearch run --out {self.folder.path}, what was finished is kept"
-                ) from None
+            for trial in search(self.plan, self._store, pool):
+                self.trials.append(trial)
+                self.folder.write_trials(self.trials)
+                yield trial
 
     def write_best(self) -> ArchitectureConfig:
         """Export the default pick as best.yaml.
@@ -139,25 +129,27 @@ def open_run(
     limits.check_reachable(space, table)
 
     record = existing or _new_record(settings, data, proxy, device)
-    record = replace(
-        record, budget=settings.budget, workers=len(devices), device=device, versions=_versions()
-    )
-
-    def open_store() -> TrialStore:
-        return TrialStore(
+    record = replace(record, budget=settings.budget, workers=len(devices), device=device)
+    if record.versions != _versions():
+        say(f"other versions than this run began with: {_changes(record.versions, _versions())}")
+    if settings.storage:
+        check_storage(settings.storage)
+    with folder.locked(), storage_errors(out):
+        # First of all, since the study could not be taken up again without it.
+        folder.write_record(record)
+        store = TrialStore(
             settings.storage or f"sqlite:///{folder.study_path}",
-            study_name=out.name if settings.storage else _STUDY_NAME,
+            study_name=record.study,
             space=space,
             table=table,
             objectives=record.objectives,
         )
-
-    # A storage elsewhere is tried before the folder is made; the folder's own comes after run.yaml,
-    # without which it could not be taken up again.
-    elsewhere = open_store() if settings.storage else None
-    with folder.locked():
-        folder.write_record(record)
-        store = elsewhere or open_store()
+        told, listed = len(store.records()), folder.count_trials()
+        if told < listed:
+            raise UserError(
+                f"--out: the study of the run in {out} must hold the {listed} trials of trials.csv, "
+                f"it has {told}; put it back or choose another --out"
+            )
         plan = Plan(
             space=space,
             table=table,
@@ -239,25 +231,23 @@ def _new_record(settings: RunSettings, data: ImageData, proxy: Proxy, device: st
         budget=settings.budget,
         workers=1,
         device=device,
-        storage=_without_password(settings.storage),
+        storage=without_password(settings.storage),
+        study=f"cheapsearch-{uuid4().hex[:12]}" if settings.storage else "cheapsearch",
         proxy=proxy.to_dict(),
         versions=_versions(),
     )
 
 
-def _without_password(storage: str | None) -> str:
-    if storage is None:
-        return ""
-    try:
-        return make_url(storage).render_as_string(hide_password=True)
-    except ArgumentError:
-        raise UserError(
-            f"--storage: must be an Optuna storage URL such as sqlite:///study.db, got {storage!r}"
-        ) from None
-
-
 def _versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: package_version(name) for name in _PACKAGES}
+
+
+def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    return ", ".join(
+        f"{name} {before.get(name)}, now {version}"
+        for name, version in now.items()
+        if before.get(name) != version
+    )
 
 
 def _kind(device: str) -> str:

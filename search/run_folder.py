@@ -76,6 +76,13 @@ class RunFolder:
     def write_record(self, record: RunRecord) -> None:
         write_text(self.record_path, yaml.safe_dump(record.to_dict(), sort_keys=False, allow_unicode=True))
 
+    def count_trials(self) -> int:
+        """How many trials trials.csv lists, 0 where there is none."""
+        if not self.trials_path.exists():
+            return 0
+        with self.trials_path.open(encoding="utf-8", newline="") as file:
+            return sum(1 for _ in csv.DictReader(file))
+
     def write_trials(self, records: Sequence[TrialRecord]) -> None:
         """Write trials.csv anew, one row per trial."""
         rows = [record.to_row() for record in records]

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
 from ..space import (
     OBJECTIVES,
     RunRecord,
@@ -14,6 +17,7 @@ from ..space import (
     check_name,
     check_objectives,
 )
+from .data import DATASETS
 from .proxy import Proxy
 from .samplers import SAMPLERS
 
@@ -62,6 +66,13 @@ class RunSettings:
         check_name("--sampler", self.sampler, SAMPLERS)
         check_keys("--proxy", self.proxy, [f.name for f in fields(Proxy)])
         object.__setattr__(self, "objectives", check_objectives(self.objectives))
+        # Whole paths, so that a run goes on from any folder.
+        if self.data_dir is not None:
+            object.__setattr__(self, "data_dir", self.data_dir.expanduser().resolve())
+        path = Path(self.dataset).expanduser()
+        if self.dataset not in DATASETS and path.exists():
+            object.__setattr__(self, "dataset", str(path.resolve()))
+        without_password(self.storage)
         object.__setattr__(self, "per_stage", self.space.per_stage)
 
     @property
@@ -99,9 +110,10 @@ def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -
     recorded: dict[str, Any] = {name: getattr(record, name) for name in _FIXED}
     for name in recorded.keys() & given.keys():
         _check_same(flag(name), recorded[name], getattr(asked, name), where)
+    proxy = Proxy.from_dict(record.proxy).to_dict()
     for name, value in asked.proxy.items():
-        _check_same(f"--proxy {name}", record.proxy[name], value, where)
-    if bool(record.storage) != bool(asked.storage):
+        _check_same(f"--proxy {name}", proxy[name], value, where)
+    if record.storage != without_password(asked.storage):
         kept = record.storage or "study.db"
         raise UserError(
             f"--storage: must stay what the run in {where} began with, {kept}, got {asked.storage}; "
@@ -111,6 +123,22 @@ def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -
     if record.data_dir:
         resumed["data_dir"] = Path(record.data_dir)
     return replace(RunSettings(**{**resumed, **given, **recorded}), proxy=record.proxy)
+
+
+def without_password(storage: str | None) -> str:
+    """A storage URL as it may be written down, empty for none.
+
+    Raises:
+        UserError: If it is no URL.
+    """
+    if storage is None:
+        return ""
+    try:
+        return make_url(storage).render_as_string(hide_password=True)
+    except ArgumentError:
+        raise UserError(
+            f"--storage: must be an Optuna storage URL such as sqlite:///study.db, got {storage!r}"
+        ) from None
 
 
 def _check_same(name: str, recorded: object, asked: object, where: Path) -> None:

@@ -1,12 +1,15 @@
 """The trials of a run, kept in an Optuna study."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 import optuna
 from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,6 +20,37 @@ from .samplers import CostAwareSampler
 
 _INTERRUPTED = "interrupted while it was proposed"
 STORAGE_ERRORS = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
+
+
+def check_storage(storage: str) -> BaseStorage:
+    """Open an Optuna storage.
+
+    Raises:
+        UserError: If it cannot be opened.
+    """
+    try:
+        return optuna.storages.get_storage(storage)
+    except (*STORAGE_ERRORS, ImportError, ValueError, KeyError, OSError) as error:
+        raise _unreadable(storage, error) from None
+
+
+def _unreadable(storage: str, error: BaseException) -> UserError:
+    return UserError(
+        f"--storage: must be a readable Optuna study, {storage} is not ({storage_reason(error)}); "
+        "mend or remove it, or choose another --out"
+    )
+
+
+@contextmanager
+def storage_errors(out: Path) -> Iterator[None]:
+    """Turn what a storage raises while a run uses it into one line; `out` is the run's folder."""
+    try:
+        yield
+    except STORAGE_ERRORS as error:
+        raise UserError(
+            f"--storage: cannot read or write the study ({storage_reason(error)}); mend that and go on with: "
+            f"cheapsearch run --out {out}, what was finished is kept"
+        ) from None
 
 
 def storage_reason(error: BaseException) -> str:
@@ -68,18 +102,14 @@ class TrialStore:
         directions: list[Literal["maximize", "minimize"]] = [
             "maximize" if name == "accuracy" else "minimize" for name in objectives
         ]
+        self._storage = check_storage(storage)
         try:
-            self._storage = optuna.storages.get_storage(storage)
             self.study = optuna.create_study(
                 storage=self._storage, study_name=study_name, directions=directions, load_if_exists=True
             )
-            stored = [direction.name.lower() for direction in self.study.directions]
-        except (*STORAGE_ERRORS, ImportError, ValueError, KeyError, OSError) as error:
-            raise UserError(
-                f"--storage: must be a readable Optuna study, {storage} is not ({storage_reason(error)}); "
-                "mend or remove it, or choose another --out"
-            ) from None
-        if stored != directions:
+        except (*STORAGE_ERRORS, ValueError, KeyError) as error:
+            raise _unreadable(storage, error) from None
+        if [direction.name.lower() for direction in self.study.directions] != directions:
             raise UserError(
                 f"--objectives: must be those of the study in {storage}, got {','.join(objectives)}; "
                 "choose another --out"
@@ -121,6 +151,7 @@ class TrialStore:
         assert accuracy is not None
         attributes = {
             "state": "complete",
+            "reason": "",
             "seconds": round(outcome.seconds, 2),
             "images_per_second": round(outcome.images_per_second, 1),
             "curve": list(outcome.curve),

@@ -30,7 +30,7 @@ class WorkerPool:
     """Evaluates jobs in processes of their own, one after another in each.
 
     On a CPU every worker computes with one thread, which makes the figures independent of the number
-    of workers. A worker that dies takes its job with it, as a failed outcome, and is replaced.
+    of workers. A worker that dies is replaced and its job tried once more; after that it has failed.
 
     Args:
         devices: The torch device of each worker.
@@ -40,6 +40,7 @@ class WorkerPool:
         self._context = multiprocessing.get_context("spawn")
         self._setup = (data, proxy)
         self._waiting: deque[Job] = deque()
+        self._died: set[int] = set()  # jobs a worker died of once
         self._workers = [self._start(device) for device in devices]
 
     def submit(self, job: Job) -> None:
@@ -86,9 +87,15 @@ class WorkerPool:
         worker.process.join()
         worker.connection.close()
         self._workers[self._workers.index(worker)] = self._start(worker.device)
-        if worker.job is None:
+        job = worker.job
+        if job is None:
             return None
-        return Outcome(worker.job.index, None, reason=_cause_of_death(worker.process.exitcode))
+        if job.index not in self._died:
+            # More often than not it was the machine's fault, out of memory for a moment: once more.
+            self._died.add(job.index)
+            self._waiting.appendleft(job)
+            return None
+        return Outcome(job.index, None, reason=_cause_of_death(worker.process.exitcode))
 
     def _assign(self) -> None:
         for worker in self._workers:
@@ -130,7 +137,8 @@ def _interrupts_held() -> Iterator[None]:
 
 def _cause_of_death(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
-        name = signal.Signals(-exit_code).name
+        known = {int(number): number.name for number in signal.Signals}
+        name = known.get(-exit_code, f"signal {-exit_code}")
         hint = "; out of memory?" if name == "SIGKILL" else ""
         return f"the worker process was ended by {name}{hint}"
     return f"the worker process ended with exit code {exit_code}"
@@ -147,6 +155,11 @@ def _serve(connection: Connection, data: ImageData, proxy: Proxy, device: str) -
     if device == "cpu":
         keep_freed_memory()
         torch.set_num_threads(1)
+    elif device.startswith("cuda"):
+        # The same seed gives the same numbers.
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+        torch.backends.cudnn.benchmark = False
+        torch.use_deterministic_algorithms(True, warn_only=True)
     evaluator = Evaluator(data, proxy, device)
     while True:
         try:

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any, Literal, get_args, get_origin
 
 from .architecture import Architecture, Choice
@@ -29,7 +30,7 @@ class TrialRecord:
         architecture: What was tried.
         state: complete, failed, duplicate (of an architecture already known, not trained again), or
             refused (over a cost limit, not trained).
-        origin: Who proposed it: `unmodified`, `preset NAME`, or the sampler's name.
+        origin: Who proposed it: `unmodified`, `preset NAME`, the sampler's name, or `random untried`.
         params: Parameters of the full network.
         flops: Multiply-adds of the full network for one image.
         accuracy: Validation accuracy of the proxy in percent; None where nothing was trained.
@@ -57,7 +58,7 @@ class TrialRecord:
             if getattr(self, name) < 0:
                 raise UserError(f"{name}: must be 0 or more, got {getattr(self, name)}")
 
-    @property
+    @cached_property
     def hash(self) -> str:
         return architecture_hash(self.architecture)
 
@@ -127,6 +128,7 @@ class RunRecord:
         input_size: Side in pixels of the full network's input, at which costs are counted.
         data_dir: Where the data set lies, empty for its own default.
         storage: URL of the Optuna study without its password; empty for study.db in the run folder.
+        study: Name of the study in the storage.
         proxy: The proxy's settings.
         in_flight: Proposals made before their results are known; with the seed it fixes the trials.
     """
@@ -152,6 +154,7 @@ class RunRecord:
     workers: int
     device: str
     storage: str = ""
+    study: str = "cheapsearch"
     data_dir: str = ""
     proxy: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)

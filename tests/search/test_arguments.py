@@ -67,7 +67,8 @@ def test_run_gives_settings_by_their_names() -> None:
         "storage": "sqlite:///x.db",
         "proxy": {"images": 60},
     }
-    assert {name: getattr(settings, name) for name in found} == found
+    resolved = found | {"data_dir": Path("here").resolve()}
+    assert {name: getattr(settings, name) for name in found} == resolved
 
 
 def test_run_s_epochs_are_those_of_the_proxy() -> None:

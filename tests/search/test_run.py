@@ -416,12 +416,13 @@ def test_run_keeps_its_trials_in_the_storage_given(tmp_path: Path) -> None:
     with open_run({"storage": url}, out=out) as run:
         assert run.trials == trials
     with closing(sqlite3.connect(tmp_path / "shared.db")) as database:
-        assert database.execute("SELECT study_name FROM studies").fetchall() == [("run",)]
+        assert database.execute("SELECT study_name FROM studies").fetchall() == [(read_record(out).study,)]
 
 
 def test_run_record_keeps_no_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_store: Callable[..., TrialStore]
 ) -> None:
+    monkeypatch.setattr(run_module, "check_storage", lambda url: None)
     monkeypatch.setattr(run_module, "TrialStore", lambda url, **settings: make_store(space=settings["space"]))
     with open_run(SETTINGS | {"storage": "postgresql://me:secret@host/db"}, out=tmp_path / "run"):
         pass
