@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .memory import enough_memory
 from .network import Network
 
 with warnings.catch_warnings():
@@ -89,6 +90,7 @@ def count_flops(model: nn.Module, input_shape: tuple[int, ...]) -> Mapping[str, 
         Multiply-adds by submodule name, the whole module's under "".
 
     Raises:
+        UserError: If the memory does not suffice for one image.
         NotImplementedError: If the module runs an operator that `HANDLES` does not list.
     """
     modes = [(module, module.training) for module in model.modules()]
@@ -98,7 +100,9 @@ def count_flops(model: nn.Module, input_shape: tuple[int, ...]) -> Mapping[str, 
     torch.set_num_threads(1)
     model.eval()
     try:
-        analysis = FlopCountAnalysis(model, torch.zeros(input_shape, device=like.device, dtype=like.dtype))
+        with enough_memory(f"input_size {input_shape[-1]}"):
+            image = torch.zeros(input_shape, device=like.device, dtype=like.dtype)
+        analysis = FlopCountAnalysis(model, image)
         analysis.clear_op_handles()
         analysis.set_op_handle(**HANDLES)
         # fvcore drops some operators without a word; here every operator must have a handle.
@@ -106,7 +110,8 @@ def count_flops(model: nn.Module, input_shape: tuple[int, ...]) -> Mapping[str, 
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", (DeprecationWarning, FutureWarning))
-            by_module = analysis.by_module()
+            with enough_memory(f"input_size {input_shape[-1]}"):
+                by_module = analysis.by_module()
             missing = analysis.unsupported_ops()
             if missing:
                 raise NotImplementedError(

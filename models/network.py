@@ -4,9 +4,8 @@ from torch import Tensor, nn
 
 from ..space import Architecture, Backbone, Block, UserError, get_backbone, get_preset
 from .layers import activation, conv_bn
+from .memory import enough_memory
 from .operations import BLOCK_OPERATIONS, NETWORK_OPERATIONS
-
-MAX_CLASSES = 100_000
 
 
 class InvertedResidual(nn.Module):
@@ -94,12 +93,12 @@ def build(
 
     Args:
         architecture: An architecture or the name of a preset.
-        num_classes: Number of classes, 2 to 100,000.
-        input_size: Side of the square input in pixels, 8 to 2048.
+        num_classes: Number of classes, 2 or more.
+        input_size: Side of the square input in pixels, 8 or more.
         dropout: Probability of dropping a feature before the classifier, at least 0 and below 1.
 
     Raises:
-        UserError: If a value is out of range or the preset is unknown.
+        UserError: If a value is out of range, the preset is unknown, or the memory does not suffice.
     """
     if isinstance(architecture, str):
         architecture = get_preset(architecture)
@@ -108,11 +107,10 @@ def build(
             raise UserError(f"{name}: must be a whole number, got {value!r}")
     if num_classes < 2:
         raise UserError(f"num_classes: must be 2 or more, got {num_classes}")
-    if num_classes > MAX_CLASSES:
-        raise UserError(f"num_classes: must be at most {MAX_CLASSES}, got {num_classes}")
     if not 0 <= dropout < 1:
         raise UserError(f"dropout: must be at least 0 and below 1, got {dropout}")
-    return Network(architecture, num_classes=num_classes, input_size=input_size, dropout=dropout)
+    with enough_memory(f"num_classes {num_classes}"):
+        return Network(architecture, num_classes=num_classes, input_size=input_size, dropout=dropout)
 
 
 def _initialise(network: nn.Module) -> None:

@@ -12,7 +12,6 @@ Stride = Literal[1, 2, "s"]
 
 MIN_WIDTH, MAX_WIDTH = 0.25, 2.0
 SMALL_INPUT = 64  # pixels; up to here the stride "s" is 1, above it 2
-MAX_INPUT = 2048  # pixels; more takes gigabytes to count
 MIN_INPUT = 8  # pixels; the smallest input that keeps one pixel through three strides of 2
 
 
@@ -102,7 +101,7 @@ class Backbone:
 
         Args:
             width: Width multiplier, 0.25 to 2.
-            input_size: Side of the square input in pixels, 8 to 2048.
+            input_size: Side of the square input in pixels, 8 or more.
 
         Raises:
             UserError: If one of them is out of range.
@@ -110,8 +109,6 @@ class Backbone:
         check_width(width)
         if input_size < MIN_INPUT:
             raise UserError(f"input_size: must be at least {MIN_INPUT} pixels, got {input_size}")
-        if input_size > MAX_INPUT:
-            raise UserError(f"input_size: must be at most {MAX_INPUT} pixels, got {input_size}")
         return _layout(self.name, float(width), input_size > SMALL_INPUT)
 
 
