@@ -3,6 +3,7 @@
 import os
 
 from ..space import UserError
+from .allocator import keep_freed_memory
 
 
 def resolve_device(wanted: str) -> str:
@@ -62,3 +63,21 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def prepare_process(device: str, *, threads: int) -> None:
+    """Make this process train fast on a device, and the same numbers come from the same seed.
+
+    Args:
+        device: A torch device.
+        threads: How many compute on a CPU; the numbers may depend on it.
+    """
+    import torch
+
+    if device == "cpu":
+        keep_freed_memory()
+        torch.set_num_threads(threads)
+    elif device.startswith("cuda"):
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+        torch.backends.cudnn.benchmark = False
+        torch.use_deterministic_algorithms(True, warn_only=True)

@@ -54,7 +54,7 @@ def first_architectures(space: SearchSpace) -> list[tuple[str, Architecture]]:
     return found
 
 
-def search(plan: Plan, store: TrialStore, pool: WorkerPool) -> Iterator[TrialRecord]:
+def search(plan: Plan, store: TrialStore, pool: WorkerPool[Job]) -> Iterator[TrialRecord]:
     """Search until the budget is trained or nothing untried is left, giving every trial as it ends.
 
     Proposals are told of strictly in the order they were made, and each is made by a sampler seeded

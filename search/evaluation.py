@@ -8,10 +8,9 @@ import torch
 from ..models import build
 from ..space import Architecture
 from .data import ImageData, channel_statistics
-from .data.image_data import ByteArray
-from .data.split import IntArray
 from .proxy import Proxy
-from .training import Split, train
+from .splits import MemorySplit
+from .training import TrainingState, train
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,8 @@ class Evaluator:
         self.num_classes = data.num_classes
         self.flip = data.flip
         mean, std = channel_statistics(data.train_images)
-        self.mean, self.std = mean.to(self.device), std.to(self.device)
-        self.train_split = self._split(data.train_images, data.train_labels)
-        self.val_split = self._split(data.val_images, data.val_labels)
+        self.train_split = MemorySplit.of(data.train_images, data.train_labels, mean, std, self.device)
+        self.val_split = MemorySplit.of(data.val_images, data.val_labels, mean, std, self.device)
 
     def evaluate(self, job: Job) -> Outcome:
         """Train one architecture; whatever goes wrong is told in the outcome, not raised."""
@@ -69,31 +67,18 @@ class Evaluator:
             torch.manual_seed(job.seed)
             narrow = replace(job.architecture, width=self.proxy.network_width(job.architecture.width))
             network = build(narrow, num_classes=self.num_classes, input_size=self.proxy.input_size)
-            epochs = list(
-                train(
-                    network.to(self.device),
-                    self.train_split,
-                    self.val_split,
-                    self.proxy.recipe(flip=self.flip),
-                    mean=self.mean,
-                    std=self.std,
-                    seed=job.seed,
-                )
-            )
+            recipe = self.proxy.recipe(flip=self.flip)
+            state = TrainingState(network.to(self.device), recipe, seed=job.seed)
+            epochs = list(train(state, self.train_split, self.val_split, recipe))
         except Exception as error:  # whatever it is, it ends this trial and no other
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             return Outcome(job.index, None, seconds=time.perf_counter() - start, reason=reason[:300])
         seen = self.proxy.epochs * (len(self.train_split.labels) + len(self.val_split.labels))
         return Outcome(
             index=job.index,
-            accuracy=epochs[-1].val_accuracy,
-            curve=tuple(epoch.val_accuracy for epoch in epochs),
+            accuracy=epochs[-1].val.top1,
+            curve=tuple(epoch.val.top1 for epoch in epochs),
             losses=tuple(epoch.train_loss for epoch in epochs),
             seconds=time.perf_counter() - start,
             images_per_second=seen / epochs[-1].seconds,
         )
-
-    def _split(self, images: ByteArray, labels: IntArray) -> Split:
-        # (N, S, S, 3) in memory seen as (N, 3, S, S) is channels_last already.
-        pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
-        return Split(pixels.to(self.device), torch.from_numpy(labels).to(self.device))

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..space import MAX_WIDTH, MIN_INPUT, MIN_WIDTH, UserError, check_keys
-from .training import Recipe
+from .recipe import Recipe
 
 # A few architectures blow up at a learning rate that suits the others; clipped, they train like these.
 _MAX_GRADIENT_NORM = 2.0

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from .candidates import make_candidates
 from .data import ImageData, load_images
 from .devices import resolve_device, worker_devices
 from .driver import Plan, search
+from .evaluation import Evaluator
 from .limits import Limits
 from .proxy import Proxy, default_proxy
 from .run_folder import RunFolder
@@ -63,7 +65,7 @@ class Run:
         if self.trained >= self.record.budget:
             return
         proxy = Proxy.from_dict(self.record.proxy)
-        with WorkerPool(self._data, proxy, devices=self.devices) as pool:
+        with WorkerPool(partial(Evaluator, self._data, proxy), devices=self.devices) as pool:
             for trial in search(self.plan, self._store, pool):
                 self.trials.append(trial)
                 self.folder.write_trials(self.trials)

@@ -4,154 +4,177 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from .data import augment, normalise
+from .recipe import Recipe
 from .schedule import learning_rate
-
-EVALUATION_BATCH = 500
+from .splits import Split
+from .team import ALONE, Team
 
 
 class DivergedError(RuntimeError):
     """The training loss is not finite."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained: SGD with momentum, a warm-up, then a cosine per step.
+class TrainingState:
+    """Everything that a training changes, so that it can be put down and taken up again to the bit.
 
     Attributes:
-        max_gradient_norm: Gradients of a larger norm are scaled down to it; None for no limit.
-        padding: Pixels of zero padding for the random crop.
-        rotation: Largest rotation in degrees, 0 for none.
+        network: The network that is trained, in channels_last.
+        average: The moving average of its weights, None without one.
+        generator: Of the order and the augmentation of images.
+        epoch: Epochs behind it.
     """
 
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    warmup_epochs: float
-    momentum: float = 0.9
-    weight_decay: float = 6e-5
-    label_smoothing: float = 0.0
-    max_gradient_norm: float | None = None
-    padding: int = 4
-    flip: bool = True
-    rotation: float = 0.0
+    def __init__(self, network: nn.Module, recipe: Recipe, *, seed: int) -> None:
+        self.network = network.to(memory_format=torch.channels_last)
+        self.device = next(network.parameters()).device
+        self.optimizer = torch.optim.SGD(
+            network.parameters(), lr=0.0, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+        )
+        self.average: AveragedModel | None = None
+        if recipe.ema_decay > 0:
+            mix = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
+            self.average = AveragedModel(network, multi_avg_fn=mix, use_buffers=True)
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+        self.epoch = 0
+
+    @property
+    def scored(self) -> nn.Module:
+        """The network whose accuracy counts: the average where there is one."""
+        return self.network if self.average is None else self.average.module
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it, with the random state of every generator, as tensors and plain values."""
+        return {
+            "epoch": self.epoch,
+            "network": self.network.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "torch_generator": torch.get_rng_state(),
+            "cuda_generator": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Inverse of `state_dict`, for the same network and recipe."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.generator.set_state(state["generator"])
+        torch.set_rng_state(state["torch_generator"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda_generator"], self.device)
+        self.epoch = state["epoch"]
 
 
 @dataclass(frozen=True)
-class Split:
-    """Images (N, 3, S, S), uint8 in channels_last, and labels (N,), int64, on the training device."""
+class Scores:
+    """Mean loss, and top-1 and top-5 accuracy in percent (top-k of k classes where they are fewer)."""
 
-    images: Tensor
-    labels: Tensor
+    loss: float
+    top1: float
+    top5: float
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave: mean training loss, validation accuracy in percent, seconds so far."""
+    """What one epoch gave.
+
+    Attributes:
+        epoch: Its number, from 1.
+        learning_rate: Of its last step.
+        train_loss: Mean over its batches.
+        val: Scores on the validation images after it.
+        seconds: Wall time since this process took the training up.
+    """
 
     epoch: int
+    learning_rate: float
     train_loss: float
-    val_accuracy: float
+    val: Scores
     seconds: float
 
 
 def train(
-    network: nn.Module,
-    train_split: Split,
-    val_split: Split,
-    recipe: Recipe,
-    *,
-    mean: Tensor,
-    std: Tensor,
-    seed: int,
+    state: TrainingState, train_split: Split, val_split: Split, recipe: Recipe, *, team: Team = ALONE
 ) -> Iterator[Epoch]:
-    """Train a network in place, giving the figures of every epoch as it ends.
+    """Train from where the state is to the last epoch, giving the figures of every epoch as it ends.
 
-    The network and both splits are on the same device. On a GPU it computes in bfloat16 where that is
-    supported.
+    The state and both splits are on the same device. On a GPU it computes in bfloat16.
 
     Args:
-        mean: Mean of each channel of the training images, in 0 to 1, (3,) on the device.
-        std: Standard deviation of each channel, likewise.
-        seed: Fixes the order and the augmentation of the images.
+        team: The processes that train the network together; with batch norm synchronised the loss is
+            that of one process with the whole batch.
 
     Raises:
         DivergedError: If the training loss is not finite.
     """
-    device = train_split.images.device
-    count = len(train_split.labels)
-    batch_size = min(recipe.batch_size, count)
-    # The last batch of an epoch is dropped where it is smaller: batch norm needs a full one.
-    steps_per_epoch = count // batch_size
+    steps_per_epoch = len(train_split) // recipe.whole_batch(len(train_split), team.size)
     total_steps = recipe.epochs * steps_per_epoch
     warmup_steps = min(round(recipe.warmup_epochs * steps_per_epoch), total_steps - 1)
-
-    network.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(
-        network.parameters(), lr=0.0, momentum=recipe.momentum, weight_decay=recipe.weight_decay
-    )
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
-    generator = torch.Generator(device).manual_seed(seed)
+    network = team.parallel(state.network)
+    autocast = torch.autocast(state.device.type, torch.bfloat16, enabled=state.device.type == "cuda")
     start = time.perf_counter()
 
-    for epoch in range(recipe.epochs):
+    while state.epoch < recipe.epochs:
         network.train()
-        order = torch.randperm(count, generator=generator, device=device)
-        loss_sum = torch.zeros((), device=device)
-        for index in range(steps_per_epoch):
-            chosen = order[index * batch_size : (index + 1) * batch_size]
-            images = augment(
-                train_split.images[chosen],
-                generator=generator,
-                padding=recipe.padding,
-                flip=recipe.flip,
-                rotation=recipe.rotation,
-            )
+        loss_sum = torch.zeros((), device=state.device)
+        batches = train_split.training_batches(recipe, state.generator, team)
+        for step, (images, labels) in enumerate(batches, start=state.epoch * steps_per_epoch):
             with autocast:
-                loss = F.cross_entropy(
-                    network(normalise(images, mean, std)),
-                    train_split.labels[chosen],
-                    label_smoothing=recipe.label_smoothing,
-                )
-            optimizer.zero_grad(set_to_none=True)
+                loss = F.cross_entropy(network(images), labels, label_smoothing=recipe.label_smoothing)
+            state.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             if recipe.max_gradient_norm is not None:
                 torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.max_gradient_norm)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(
-                    epoch * steps_per_epoch + index,
-                    total_steps=total_steps,
-                    warmup_steps=warmup_steps,
-                    initial=recipe.learning_rate,
-                )
-            optimizer.step()
+            rate = learning_rate(
+                step,
+                total_steps=total_steps,
+                warmup_steps=warmup_steps,
+                initial=recipe.learning_rate,
+                minimum=recipe.min_learning_rate,
+            )
+            for group in state.optimizer.param_groups:
+                group["lr"] = rate
+            state.optimizer.step()
+            if state.average is not None:
+                state.average.update_parameters(state.network)
             loss_sum += loss.detach()
 
-        train_loss = loss_sum.item() / steps_per_epoch
+        train_loss = team.sum(loss_sum).item() / (steps_per_epoch * team.size)
+        state.epoch += 1
         if not math.isfinite(train_loss):
-            raise DivergedError(f"the training loss is {train_loss} in epoch {epoch + 1}")
+            raise DivergedError(f"the training loss is {train_loss} in epoch {state.epoch}")
         yield Epoch(
-            epoch=epoch + 1,
+            epoch=state.epoch,
+            learning_rate=rate,
             train_loss=train_loss,
-            val_accuracy=accuracy(network, val_split, mean=mean, std=std),
+            val=evaluate(state.scored, val_split, team=team),
             seconds=time.perf_counter() - start,
         )
 
 
 @torch.no_grad()
-def accuracy(network: nn.Module, split: Split, *, mean: Tensor, std: Tensor) -> float:
-    """Top-1 accuracy in percent, in eval mode."""
+def evaluate(network: nn.Module, split: Split, *, team: Team = ALONE) -> Scores:
+    """Score a network in eval mode."""
     network.eval()
-    correct = torch.zeros((), dtype=torch.int64, device=split.labels.device)
-    for images, labels in zip(
-        torch.split(split.images, EVALUATION_BATCH),
-        torch.split(split.labels, EVALUATION_BATCH),
-        strict=True,
-    ):
-        correct += (network(normalise(images, mean, std)).argmax(1) == labels).sum()
-    return 100.0 * correct.item() / len(split.labels)
+    sums: Tensor | None = None
+    for images, labels in split.evaluation_batches(team):
+        answers = network(images)
+        loss = F.cross_entropy(answers, labels, reduction="sum")
+        first = (answers.argmax(1) == labels).sum()
+        among_five = (answers.topk(min(5, answers.shape[1])).indices == labels.unsqueeze(1)).sum()
+        found = torch.stack((loss, first, among_five))
+        sums = found if sums is None else sums + found
+    if sums is None:  # fewer images than processes
+        sums = torch.zeros(3, device=next(network.parameters()).device)
+    loss_sum, top1, top5 = team.sum(sums).tolist()
+    count = len(split)
+    return Scores(loss=loss_sum / count, top1=100.0 * top1 / count, top5=100.0 * top5 / count)

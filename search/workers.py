@@ -5,52 +5,79 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
-from .data import ImageData
-from .evaluation import Evaluator, Job, Outcome
-from .proxy import Proxy
+from .evaluation import Outcome
+
+
+class Indexed(Protocol):
+    """A job; its index says which one an outcome belongs to."""
+
+    @property
+    def index(self) -> int: ...
+
+
+JobT = TypeVar("JobT", bound=Indexed)
+JobT_contra = TypeVar("JobT_contra", bound=Indexed, contravariant=True)
+
+
+class Evaluates(Protocol[JobT_contra]):
+    """What a worker does with a job; it raises nothing."""
+
+    def evaluate(self, job: JobT_contra, /) -> Outcome: ...
 
 
 @dataclass
-class _Worker:
+class _Worker(Generic[JobT]):
     process: SpawnProcess
     connection: Connection
     device: str
-    job: Job | None = None
+    job: JobT | None = None
 
 
-class WorkerPool:
+class WorkerPool(Generic[JobT]):
     """Evaluates jobs in processes of their own, one after another in each.
 
     On a CPU every worker computes with one thread, which makes the figures independent of the number
     of workers. A worker that dies is replaced and its job tried once more; after that it has failed.
 
     Args:
+        make: Makes what evaluates jobs on a device, in the worker; it is pickled.
         devices: The torch device of each worker.
     """
 
-    def __init__(self, data: ImageData, proxy: Proxy, *, devices: Sequence[str]) -> None:
+    def __init__(self, make: Callable[[str], Evaluates[JobT]], *, devices: Sequence[str]) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._setup = (data, proxy)
-        self._waiting: deque[Job] = deque()
+        self._make = make
+        self._waiting: deque[JobT] = deque()
         self._died: set[int] = set()  # jobs a worker died of once
-        self._workers = [self._start(device) for device in devices]
+        self._workers: list[_Worker[JobT]] = []
+        try:
+            for device in devices:
+                self._workers.append(self._start(device))
+        except BaseException:
+            self.close()
+            raise
 
-    def submit(self, job: Job) -> None:
+    @property
+    def jobs(self) -> list[JobT]:
+        """What is being evaluated."""
+        return [worker.job for worker in self._workers if worker.job is not None]
+
+    def submit(self, job: JobT) -> None:
         """Hand a job in; jobs start in the order they come."""
         self._waiting.append(job)
         self._assign()
 
     def collect(self, timeout: float | None = None) -> list[Outcome]:
         """Wait until at least one job ends, or the timeout in seconds, and return what has ended."""
-        by_handle: dict[Any, _Worker] = {}
+        by_handle: dict[Any, _Worker[JobT]] = {}
         for worker in self._workers:
             by_handle[worker.process.sentinel] = by_handle[worker.connection] = worker
         handles = wait(list(by_handle), timeout)
@@ -68,13 +95,13 @@ class WorkerPool:
             worker.connection.close()
         self._workers = []
 
-    def __enter__(self) -> "WorkerPool":
+    def __enter__(self) -> "WorkerPool[JobT]":
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _receive(self, worker: _Worker) -> Outcome | None:
+    def _receive(self, worker: _Worker[JobT]) -> Outcome | None:
         try:
             if worker.connection.poll():
                 outcome: Outcome = worker.connection.recv()
@@ -106,13 +133,13 @@ class WorkerPool:
                 except OSError:
                     return  # it died idle; collect() replaces it and reports the job
 
-    def _start(self, device: str) -> _Worker:
+    def _start(self, device: str) -> _Worker[JobT]:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
             target=_serve,
-            args=(theirs, *self._setup, device),
+            args=(theirs, self._make, device),
             name=f"cheapsearch worker {device}",
-            daemon=True,
+            daemon=False,  # or it could have no data workers of its own
         )
         with _interrupts_held():
             process.start()
@@ -144,23 +171,14 @@ def _cause_of_death(exit_code: int | None) -> str:
     return f"the worker process ended with exit code {exit_code}"
 
 
-def _serve(connection: Connection, data: ImageData, proxy: Proxy, device: str) -> None:
-    import torch
-
-    from .allocator import keep_freed_memory
+def _serve(connection: Connection, make: Callable[[str], Evaluates[Any]], device: str) -> None:
+    from .devices import prepare_process
 
     # Ctrl-C reaches the whole process group; the driver decides what becomes of the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
-    if device == "cpu":
-        keep_freed_memory()
-        torch.set_num_threads(1)
-    elif device.startswith("cuda"):
-        # The same seed gives the same numbers.
-        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-        torch.backends.cudnn.benchmark = False
-        torch.use_deterministic_algorithms(True, warn_only=True)
-    evaluator = Evaluator(data, proxy, device)
+    prepare_process(device, threads=1)
+    evaluator = make(device)
     while True:
         try:
             job = connection.recv()

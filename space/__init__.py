@@ -22,7 +22,7 @@ from .canonical import (
 )
 from .config import ArchitectureConfig, find_architecture, read_config
 from .errors import UserError, check_keys, check_name
-from .files import write_text
+from .files import write_bytes, write_text
 from .front import PICKS, check_objectives, pareto_front, pick
 from .presets import PRESETS, get_preset
 from .records import COSTS, FLOPS_CONVENTION, OBJECTIVES, RunRecord, TrialRecord, join_choice
@@ -71,5 +71,6 @@ __all__ = [
     "read_config",
     "shortcut_effect",
     "shuffle_order",
+    "write_bytes",
     "write_text",
 ]

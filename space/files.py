@@ -5,17 +5,31 @@ from pathlib import Path
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write beside, then rename; what was there stays whole until the new text is complete.
+    """Write UTF-8 as `write_bytes` does.
+
+    Raises:
+        OSError: As there.
+    """
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes | memoryview, *, keep: Path | None = None) -> None:
+    """Write beside, then rename; what was there stays whole until the new file is complete.
+
+    Args:
+        keep: Where what was there goes; None to lose it.
 
     Raises:
         OSError: If that cannot be done, a full disk among it; it names `path`.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with beside.open("wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if keep is not None and path.exists():
+            path.replace(keep)
         beside.replace(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None

@@ -3,7 +3,8 @@
 from .augment import augment, channel_statistics, normalise
 from .cifar import cache_dir
 from .image_data import ByteArray, ImageData
-from .sources import DATASET_PATHS, DATASETS, load_images, load_test
+from .pool import Images, Part
+from .sources import DATASET_PATHS, DATASETS, OpenImages, load_images, load_test, open_images, open_test
 from .split import IntArray, stratified_split, stratified_subset
 
 __all__ = [
@@ -11,13 +12,18 @@ __all__ = [
     "DATASET_PATHS",
     "ByteArray",
     "ImageData",
+    "Images",
     "IntArray",
+    "OpenImages",
+    "Part",
     "augment",
     "cache_dir",
     "channel_statistics",
     "load_images",
     "load_test",
     "normalise",
+    "open_images",
+    "open_test",
     "stratified_split",
     "stratified_subset",
 ]

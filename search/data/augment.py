@@ -14,11 +14,19 @@ CHUNK = 1024
 
 
 def augment(
-    images: Tensor, *, generator: torch.Generator, padding: int = 0, flip: bool = False, rotation: float = 0.0
+    images: Tensor,
+    *,
+    generator: torch.Generator,
+    padding: int = 0,
+    flip: bool = False,
+    rotation: float = 0.0,
+    rank: int = 0,
+    processes: int = 1,
 ) -> Tensor:
     """Crop, mirror and turn every image by its own draw.
 
-    The draws are made on the generator's device, so a CPU generator gives the same on any device.
+    The draws are made on the generator's device, so a CPU generator gives the same on any device. Where
+    several processes share a batch, each draws for all of it, so that together they do what one would.
 
     Args:
         images: uint8 (N, 3, H, W), fastest in channels_last.
@@ -26,20 +34,23 @@ def augment(
         padding: Zero pixels added on each side before a random crop back to (H, W).
         flip: Mirror left to right with probability one half.
         rotation: Largest angle in degrees, either way; bilinear, zeros from outside.
+        rank: Which part of a larger batch the images are: those at rank, rank + processes, ...
+        processes: How many parts it has.
 
     Returns:
         uint8 (N, 3, H, W), channels_last; `images` itself where nothing is asked for.
     """
-    count, home = len(images), generator.device
+    count, home = len(images) * processes, generator.device
+    mine = slice(rank, None, processes)
     if padding > 0:
         offsets = torch.randint(2 * padding + 1, (2, count), generator=generator, device=home)
-        images = _crop(images, offsets.to(images.device), padding)
+        images = _crop(images, offsets[:, mine].to(images.device), padding)
     if flip:
         mirrored = torch.rand(count, 1, 1, 1, generator=generator, device=home) < 0.5
-        images = torch.where(mirrored.to(images.device), images.flip(3), images)
+        images = torch.where(mirrored[mine].to(images.device), images.flip(3), images)
     if rotation > 0:
         angles = (2 * torch.rand(count, generator=generator, device=home) - 1) * math.radians(rotation)
-        images = _rotate(images, angles.to(images.device))
+        images = _rotate(images, angles[mine].to(images.device))
     return images
 
 

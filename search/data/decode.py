@@ -67,6 +67,19 @@ class FileImages:
                     progress(f"decoded {done:,} of {len(indices):,} images")
         return images
 
+    def original(self, index: int) -> ByteArray:
+        """One file at its own size, upright, uint8 (H, W, 3).
+
+        Raises:
+            UserError: If it cannot be decoded.
+        """
+        path = self.path(index)
+        try:
+            with Image.open(path) as image:
+                return np.array(_to_rgb(ImageOps.exif_transpose(image)))
+        except DECODE_ERRORS as error:
+            raise _undecodable(path, error) from error
+
 
 def decode(path: Path, size: int) -> ByteArray:
     """One file as uint8 (size, size, 3): turned upright, shorter side to `size`, centre crop.

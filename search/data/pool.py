@@ -26,6 +26,10 @@ class Images(Protocol):
         """The images at `indices` as uint8 (len(indices), size, size, 3)."""
         ...
 
+    def original(self, index: int) -> ByteArray:
+        """One image at its own size, uint8 (H, W, 3)."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class ArrayImages:
@@ -34,8 +38,28 @@ class ArrayImages:
     array: ByteArray
 
     def read(self, indices: IntArray, size: int, progress: Progress | None = None) -> ByteArray:
-        resized = resize_images(self.array[indices], size)
-        return resized if resized.shape[3] == 3 else np.repeat(resized, 3, axis=3)
+        return _with_colours(resize_images(self.array[indices], size))
+
+    def original(self, index: int) -> ByteArray:
+        return _with_colours(self.array[index])
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Some of the images, in an order of their own."""
+
+    images: Images
+    indices: IntArray
+
+    def read(self, indices: IntArray, size: int, progress: Progress | None = None) -> ByteArray:
+        return self.images.read(self.indices[indices], size, progress)
+
+    def original(self, index: int) -> ByteArray:
+        return self.images.original(int(self.indices[index]))
+
+
+def _with_colours(array: ByteArray) -> ByteArray:
+    return array if array.shape[-1] == 3 else np.repeat(array, 3, axis=-1)
 
 
 ImagesT_co = TypeVar("ImagesT_co", bound=Images, covariant=True)
@@ -47,6 +71,15 @@ class Part(Generic[ImagesT_co]):
 
     images: ImagesT_co
     labels: IntArray
+
+    def read(self, size: int, progress: Progress | None = None) -> ByteArray:
+        """All images as uint8 (N, size, size, 3)."""
+        return self.images.read(np.arange(len(self.labels)), size, progress)
+
+
+def choose(part: Part[Images], indices: IntArray) -> Part[Images]:
+    """The images at `indices`, in that order."""
+    return Part(Chosen(part.images, indices), part.labels[indices])
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from .folder import folder_pool
 from .image_data import ByteArray, ImageData
 from .imagenet import imagenet_pool
 from .npz import npz_pool
-from .pool import Pool, Progress
+from .pool import Images, Part, Pool, Progress, choose
 from .split import IntArray, stratified_split, stratified_subset
 
 DATASETS: dict[str, Callable[[Path | None, Progress | None], Pool]] = {
@@ -29,38 +30,45 @@ DATASET_PATHS = ("a path ending in .npz", "a folder of class folders")
 SMALLEST_VALIDATION = 1000
 
 
-def load_images(
+@dataclass(frozen=True, eq=False)
+class OpenImages:
+    """Training and validation images that are decoded when read.
+
+    Attributes:
+        classes: Names by label.
+        input_size: Side in pixels at which the full network is meant to run.
+        flip: Whether an image mirrored left to right keeps its label.
+        fingerprint: 16 hexadecimal digits that name the data, whatever the seed, limit and size.
+    """
+
+    train: Part[Images]
+    val: Part[Images]
+    classes: tuple[str, ...]
+    input_size: int
+    flip: bool
+    fingerprint: str
+
+
+def open_images(
     dataset: str,
     *,
     data_dir: Path | None = None,
-    size: int | None = None,
     limit: int | None = None,
     seed: int,
     progress: Progress | None = None,
     input_size: int | None = None,
-) -> ImageData:
-    """Read the training and validation images of a data set; its test split stays closed.
+) -> OpenImages:
+    """Find the images of a data set and choose those for training and for validation.
 
     Which images are chosen depends on the data, `seed` and `limit` alone. A limit keeps the same share of
     the validation images as of the training images, but at least 1,000 of them (or one per class, or all).
 
-    Args:
-        dataset: `digits`, `cifar10`, `cifar100`, `imagenet`, a path ending in .npz, or a folder of class
-            folders. A relative path that is not there is looked for in `data_dir`.
-        data_dir: Where CIFAR is or goes (None: `$XDG_CACHE_HOME/cheapsearch`), and where ImageNet is.
-        size: Side in pixels of the images in memory; None for the input size.
-        limit: Most training images to keep, a stratified choice; None for all.
-        seed: Of the validation split, where the data set has none of its own, and of the choice.
-        progress: Called with a line of text while long work goes on.
-        input_size: Side the full network is meant for; None for the data set's own.
-
-    Raises:
-        UserError: If the data set is unknown, missing, damaged or unfit, or a number is out of range.
+    Arguments and errors are those of `load_images`.
     """
     if limit is not None and limit < 2:
         raise UserError(f"limit: must be at least one image of each class, got {limit}: raise it")
     pool = _open(dataset, data_dir, progress)
-    input_size, size = _sizes(pool, input_size, size)
+    _check_size("input_size", input_size)
     train, val = pool.train, pool.val
     if val is None:
         train_indices, val_indices = stratified_split(
@@ -75,18 +83,71 @@ def load_images(
         )
         val_indices = val_indices[stratified_subset(val.labels[val_indices], val_limit, seed)]
         train_indices = train_indices[stratified_subset(train.labels[train_indices], limit, seed)]
-    _check_memory(len(train_indices) + len(val_indices), size)
-    return ImageData(
-        train_images=train.images.read(train_indices, size, progress),
-        train_labels=train.labels[train_indices],
-        val_images=val.images.read(val_indices, size, progress),
-        val_labels=val.labels[val_indices],
+    return OpenImages(
+        train=choose(train, train_indices),
+        val=choose(val, val_indices),
         classes=pool.classes,
-        input_size=input_size,
-        name=dataset,
+        input_size=pool.input_size if input_size is None else input_size,
         flip=pool.flip,
         fingerprint=pool.fingerprint,
     )
+
+
+def load_images(
+    dataset: str,
+    *,
+    data_dir: Path | None = None,
+    size: int | None = None,
+    limit: int | None = None,
+    seed: int,
+    progress: Progress | None = None,
+    input_size: int | None = None,
+) -> ImageData:
+    """Read the training and validation images of a data set; its test split stays closed.
+
+    Args:
+        dataset: `digits`, `cifar10`, `cifar100`, `imagenet`, a path ending in .npz, or a folder of class
+            folders. A relative path that is not there is looked for in `data_dir`.
+        data_dir: Where CIFAR is or goes (None: `$XDG_CACHE_HOME/cheapsearch`), and where ImageNet is.
+        size: Side in pixels of the images in memory; None for the input size.
+        limit: Most training images to keep, a stratified choice; None for all.
+        seed: Of the validation split, where the data set has none of its own, and of the choice.
+        progress: Called with a line of text while long work goes on.
+        input_size: Side the full network is meant for; None for the data set's own.
+
+    Raises:
+        UserError: If the data set is unknown, missing, damaged or unfit, or a number is out of range.
+    """
+    _check_size("size", size)
+    opened = open_images(
+        dataset, data_dir=data_dir, limit=limit, seed=seed, progress=progress, input_size=input_size
+    )
+    size = opened.input_size if size is None else size
+    _check_memory(len(opened.train.labels) + len(opened.val.labels), size)
+    return ImageData(
+        train_images=opened.train.read(size, progress),
+        train_labels=opened.train.labels,
+        val_images=opened.val.read(size, progress),
+        val_labels=opened.val.labels,
+        classes=opened.classes,
+        input_size=opened.input_size,
+        name=dataset,
+        flip=opened.flip,
+        fingerprint=opened.fingerprint,
+    )
+
+
+def open_test(
+    dataset: str, *, data_dir: Path | None = None, progress: Progress | None = None
+) -> Part[Images]:
+    """Find the images of the test split, once per retrained network and never during a search.
+
+    Arguments are those of `load_images`.
+
+    Raises:
+        UserError: As `load_images`, and if the data set has no test split.
+    """
+    return _open(dataset, data_dir, progress).open_test()
 
 
 def load_test(
@@ -95,23 +156,20 @@ def load_test(
     data_dir: Path | None = None,
     size: int | None = None,
     progress: Progress | None = None,
-    input_size: int | None = None,
 ) -> tuple[ByteArray, IntArray]:
-    """Read the test split, once per retrained network and never during a search.
+    """Read the test split into memory, as `open_test` finds it.
 
-    Arguments are those of `load_images`.
+    Arguments and errors are those of `load_images` and `open_test`.
 
     Returns:
         Images uint8 (N, size, size, 3) and labels int64 (N,).
-
-    Raises:
-        UserError: As `load_images`, and if the data set has no test split.
     """
+    _check_size("size", size)
     pool = _open(dataset, data_dir, progress)
-    _, size = _sizes(pool, input_size, size)
     test = pool.open_test()
+    size = pool.input_size if size is None else size
     _check_memory(len(test.labels), size)
-    return test.images.read(np.arange(len(test.labels)), size, progress), test.labels
+    return test.read(size, progress), test.labels
 
 
 def _open(dataset: str, data_dir: Path | None, progress: Progress | None) -> Pool:
@@ -131,14 +189,9 @@ def _open(dataset: str, data_dir: Path | None, progress: Progress | None) -> Poo
     raise AssertionError("no data set is called what a path is described as")
 
 
-def _sizes(pool: Pool, input_size: int | None, size: int | None) -> tuple[int, int]:
-    """The input size and the side of the images in memory, checked."""
-    for name, value in (("input_size", input_size), ("size", size)):
-        if value is not None and value < MIN_INPUT:
-            raise UserError(f"{name}: must be at least {MIN_INPUT} pixels, got {value}: raise it")
-    if input_size is None:
-        input_size = pool.input_size
-    return input_size, input_size if size is None else size
+def _check_size(name: str, value: int | None) -> None:
+    if value is not None and value < MIN_INPUT:
+        raise UserError(f"{name}: must be at least {MIN_INPUT} pixels, got {value}: raise it")
 
 
 def _check_memory(count: int, size: int) -> None:

@@ -125,8 +125,8 @@ class FakePool:
 class InProcessPool:
     """Trains as the workers do, but in this process: no seconds go by while one starts."""
 
-    def __init__(self, data: ImageData, proxy: Proxy, *, devices: Sequence[str]) -> None:
-        self._evaluator = Evaluator(data, proxy, devices[0])
+    def __init__(self, make: Callable[[str], Evaluator], *, devices: Sequence[str]) -> None:
+        self._evaluator = make(devices[0])
         self._waiting: list[Job] = []
 
     def submit(self, job: Job) -> None:

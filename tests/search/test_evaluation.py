@@ -14,7 +14,7 @@ from cheapsearch.search import evaluation
 from cheapsearch.search.data import ImageData, normalise
 from cheapsearch.search.evaluation import Evaluator, Job, Outcome
 from cheapsearch.search.proxy import Proxy
-from cheapsearch.search.training import accuracy
+from cheapsearch.search.training import evaluate
 from cheapsearch.space import Architecture, UserError
 
 UNMODIFIED = Architecture("mobilenet_v2", 0.25)
@@ -81,9 +81,9 @@ def test_evaluate_builds_the_network_of_the_proxy(
 
 def test_evaluator_normalises_by_the_training_images(evaluator: Evaluator, tiny_images: ImageData) -> None:
     pixels = tiny_images.train_images / 255
-    np.testing.assert_allclose(evaluator.mean.numpy(), pixels.mean((0, 1, 2)), rtol=1e-5)
-    np.testing.assert_allclose(evaluator.std.numpy(), pixels.std((0, 1, 2)), rtol=1e-4)
-    images = normalise(evaluator.train_split.images, evaluator.mean, evaluator.std)
+    np.testing.assert_allclose(evaluator.train_split.mean.numpy(), pixels.mean((0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(evaluator.train_split.std.numpy(), pixels.std((0, 1, 2)), rtol=1e-4)
+    images = normalise(evaluator.train_split.images, evaluator.train_split.mean, evaluator.train_split.std)
     assert images.mean((0, 2, 3)).tolist() == pytest.approx([0.0] * 3, abs=1e-5)
 
 
@@ -108,7 +108,7 @@ def test_evaluate_scores_on_the_validation_images(
 
     monkeypatch.setattr(evaluation, "build", keep)
     outcome = evaluator.evaluate(Job(0, UNMODIFIED, 0))
-    scored = accuracy(kept[0], evaluator.val_split, mean=evaluator.mean, std=evaluator.std)
+    scored = evaluate(kept[0], evaluator.val_split).top1
     assert outcome.accuracy == scored
 
 

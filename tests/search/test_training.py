@@ -1,7 +1,7 @@
 """The training loop on images that a colour tells apart, and on networks made for one question."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,23 +10,31 @@ import torch
 from torch import Tensor, nn
 
 from cheapsearch.models import build
-from cheapsearch.search import training
+from cheapsearch.search import splits, training
 from cheapsearch.search.data import ImageData, channel_statistics
+from cheapsearch.search.recipe import Recipe
 from cheapsearch.search.schedule import learning_rate
-from cheapsearch.search.training import DivergedError, Epoch, Recipe, Split, accuracy, train
+from cheapsearch.search.splits import MemorySplit
+from cheapsearch.search.training import DivergedError, Epoch, TrainingState, evaluate, train
 from cheapsearch.space import Architecture
 
 PLAIN = Recipe(epochs=2, batch_size=16, learning_rate=0.1, warmup_epochs=0.5, padding=1)
 MEAN, STD = torch.zeros(3), torch.ones(3) / 255  # so that pixels go in as they are, in 0 to 255
 
 
-def split(images: Any, labels: Any) -> Split:
-    return Split(torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(labels))
+def split(images: Tensor, labels: Tensor) -> MemorySplit:
+    return MemorySplit(images, labels, MEAN, STD)
 
 
-def zeros(count: int) -> Split:
+def zeros(count: int) -> MemorySplit:
     images = torch.zeros(count, 3, 8, 8, dtype=torch.uint8).contiguous(memory_format=torch.channels_last)
-    return Split(images, torch.arange(count) % 3)
+    return split(images, torch.arange(count) % 3)
+
+
+def begin(
+    network: nn.Module, train_split: MemorySplit, val_split: MemorySplit, recipe: Recipe, *, seed: int = 0
+) -> Iterator[Epoch]:
+    return train(TrainingState(network, recipe, seed=seed), train_split, val_split, recipe)
 
 
 class Watched(nn.Module):
@@ -50,12 +58,13 @@ Learn = Callable[..., list[Epoch]]
 def learn(tiny_images: ImageData) -> Learn:
     """Train a network on the tiny images; keywords change the recipe."""
     mean, std = channel_statistics(tiny_images.train_images)
-    train_split = split(tiny_images.train_images, tiny_images.train_labels)
-    val_split = split(tiny_images.val_images, tiny_images.val_labels)
+    of = (mean, std, torch.device("cpu"))
+    train_split = MemorySplit.of(tiny_images.train_images, tiny_images.train_labels, *of)
+    val_split = MemorySplit.of(tiny_images.val_images, tiny_images.val_labels, *of)
 
     def run(network: nn.Module, *, seed: int = 0, **changes: Any) -> list[Epoch]:
         recipe = replace(PLAIN, **changes)
-        return list(train(network, train_split, val_split, recipe, mean=mean, std=std, seed=seed))
+        return list(begin(network, train_split, val_split, recipe, seed=seed))
 
     return run
 
@@ -71,13 +80,13 @@ def small_network(seed: int = 0) -> nn.Module:
 def test_train_learns_what_a_colour_tells(learn: Learn) -> None:
     torch.manual_seed(0)
     epochs = learn(Watched(), epochs=10, learning_rate=0.5)
-    assert epochs[-1].val_accuracy == 100.0
+    assert epochs[-1].val.top1 == 100.0
     assert epochs[-1].train_loss < 0.1 < math.log(3) / 2 < epochs[0].train_loss
 
 
 def test_train_learns_with_a_network_of_the_space(learn: Learn) -> None:
     epochs = learn(small_network(), epochs=16, batch_size=12, learning_rate=0.05)
-    assert sum(epoch.val_accuracy for epoch in epochs[-3:]) / 3 > 80.0  # a guess is right once in three
+    assert sum(epoch.val.top1 for epoch in epochs[-3:]) / 3 > 80.0  # a guess is right once in three
     assert epochs[-1].train_loss < epochs[0].train_loss / 2
 
 
@@ -89,7 +98,7 @@ def test_train_gives_every_epoch_as_it_ends(learn: Learn) -> None:
 
 
 def figures(epochs: list[Epoch]) -> list[tuple[float, float]]:
-    return [(epoch.train_loss, epoch.val_accuracy) for epoch in epochs]
+    return [(epoch.train_loss, epoch.val.top1) for epoch in epochs]
 
 
 def test_train_is_the_same_to_the_last_bit_for_the_same_seed(learn: Learn) -> None:
@@ -130,7 +139,7 @@ def test_train_draws_another_order_in_every_epoch(learn: Learn) -> None:
 def test_train_takes_whole_batches_only(count: int, batch_size: int, sizes: list[int]) -> None:
     network = Watched()
     recipe = replace(PLAIN, epochs=2, batch_size=batch_size)
-    list(train(network, zeros(count), zeros(3), recipe, mean=MEAN, std=STD, seed=0))
+    list(begin(network, zeros(count), zeros(3), recipe))
     assert [len(batch) for batch in network.batches] == 2 * sizes
 
 
@@ -140,8 +149,8 @@ def test_train_takes_each_image_at_most_once_an_epoch() -> None:
     images = images.contiguous(memory_format=torch.channels_last)
     network = Watched()
     recipe = replace(PLAIN, epochs=3, batch_size=4, padding=0)
-    train_split = Split(images, torch.arange(10) % 3)
-    list(train(network, train_split, zeros(3), recipe, mean=MEAN, std=STD, seed=0))
+    train_split = split(images, torch.arange(10) % 3)
+    list(begin(network, train_split, zeros(3), recipe))
     for epoch in range(3):
         seen = torch.cat(network.batches[2 * epoch : 2 * epoch + 2])[:, 0, 0, 0].round().int().tolist()
         assert len(set(seen)) == 8
@@ -170,9 +179,12 @@ def test_train_steps_by_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, int, int, float]] = []
     used: list[float] = []
 
-    def watched(step: int, *, total_steps: int, warmup_steps: int, initial: float) -> float:
+    def watched(step: int, *, total_steps: int, warmup_steps: int, initial: float, minimum: float) -> float:
         asked.append((step, total_steps, warmup_steps, initial))
-        return learning_rate(step, total_steps=total_steps, warmup_steps=warmup_steps, initial=initial)
+        assert minimum == 0.01
+        return learning_rate(
+            step, total_steps=total_steps, warmup_steps=warmup_steps, initial=initial, minimum=minimum
+        )
 
     class Optimizer(torch.optim.SGD):
         def step(self, closure: Any = None) -> Any:
@@ -181,10 +193,14 @@ def test_train_steps_by_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(training, "learning_rate", watched)
     monkeypatch.setattr(torch.optim, "SGD", Optimizer)
-    recipe = replace(PLAIN, epochs=3, batch_size=4, learning_rate=0.2, warmup_epochs=1.4)
-    list(train(Watched(), zeros(12), zeros(3), recipe, mean=MEAN, std=STD, seed=0))
+    recipe = replace(
+        PLAIN, epochs=3, batch_size=4, learning_rate=0.2, warmup_epochs=1.4, min_learning_rate=0.01
+    )
+    list(begin(Watched(), zeros(12), zeros(3), recipe))
     assert asked == [(step, 9, 4, 0.2) for step in range(9)]
-    assert used == [learning_rate(step, total_steps=9, warmup_steps=4, initial=0.2) for step in range(9)]
+    assert used == [
+        learning_rate(step, total_steps=9, warmup_steps=4, initial=0.2, minimum=0.01) for step in range(9)
+    ]
 
 
 def test_train_uses_momentum_and_weight_decay_of_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +213,7 @@ def test_train_uses_momentum_and_weight_decay_of_the_recipe(monkeypatch: pytest.
 
     monkeypatch.setattr(torch.optim, "SGD", Optimizer)
     recipe = replace(PLAIN, epochs=1, momentum=0.7, weight_decay=0.02)
-    list(train(Watched(), zeros(16), zeros(3), recipe, mean=MEAN, std=STD, seed=0))
+    list(begin(Watched(), zeros(16), zeros(3), recipe))
     assert [(settings["momentum"], settings["weight_decay"]) for settings in made] == [(0.7, 0.02)]
 
 
@@ -216,7 +232,7 @@ def test_train_scales_gradients_down_to_the_largest_norm(monkeypatch: pytest.Mon
         gradients.clear()
         torch.manual_seed(0)
         recipe = replace(PLAIN, epochs=1, batch_size=3, max_gradient_norm=largest)
-        list(train(Watched(), zeros(3), zeros(3), recipe, mean=MEAN, std=STD, seed=0))
+        list(begin(Watched(), zeros(3), zeros(3), recipe))
         assert len(gradients) == 1
         return gradients[0]
 
@@ -236,9 +252,9 @@ def test_train_mean_loss_is_that_of_the_batches() -> None:
 
     for smoothing in (0.0, 0.1):  # three equal answers are as far from any mixture of labels
         recipe = replace(PLAIN, label_smoothing=smoothing)
-        epochs = list(train(Zeros(), zeros(32), zeros(3), recipe, mean=MEAN, std=STD, seed=0))
+        epochs = list(begin(Zeros(), zeros(32), zeros(3), recipe))
         assert [epoch.train_loss for epoch in epochs] == pytest.approx([math.log(3)] * 2)
-        assert [epoch.val_accuracy for epoch in epochs] == pytest.approx([100 / 3] * 2)  # always class 0
+        assert [epoch.val.top1 for epoch in epochs] == pytest.approx([100 / 3] * 2)  # always class 0
 
 
 # --- divergence -------------------------------------------------------------------------------------
@@ -252,7 +268,7 @@ def test_train_stops_where_the_loss_is_not_finite(value: float) -> None:
             # From the second epoch of two steps on.
             return answers * value if self.training and len(self.batches) > 2 else answers
 
-    epochs = train(Broken(), zeros(8), zeros(3), replace(PLAIN, batch_size=4), mean=MEAN, std=STD, seed=0)
+    epochs = begin(Broken(), zeros(8), zeros(3), replace(PLAIN, batch_size=4))
     assert next(epochs).epoch == 1
     with pytest.raises(DivergedError, match=r"^the training loss is (nan|inf) in epoch 2$"):
         next(epochs)
@@ -263,7 +279,7 @@ def test_train_diverges_at_a_rate_far_too_high(learn: Learn) -> None:
         learn(small_network(), learning_rate=1e30, epochs=3)
 
 
-# --- accuracy ---------------------------------------------------------------------------------------
+# --- scores ------------------------------------------------------------------------------------------
 
 
 class Brightest(nn.Module):
@@ -274,28 +290,28 @@ class Brightest(nn.Module):
         return x[:, :, 4, 4]
 
 
-def test_accuracy_is_the_share_counted_by_hand() -> None:
+def test_evaluate_is_the_share_counted_by_hand() -> None:
     images = torch.zeros(7, 3, 8, 8, dtype=torch.uint8)
     for index, channel in enumerate([0, 1, 2, 0, 1, 2, 0]):
         images[index, channel] = 200
     labels = torch.tensor([0, 1, 2, 1, 1, 0, 0])  # five of the seven are right
-    found = accuracy(Brightest(), Split(images, labels), mean=MEAN, std=STD)
+    found = evaluate(Brightest(), split(images, labels)).top1
     assert found == pytest.approx(100 * 5 / 7)
 
 
-def test_accuracy_counts_every_image_of_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluate_counts_every_image_of_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     images = torch.zeros(11, 3, 8, 8, dtype=torch.uint8)
     images[:, 0] = 200
     labels = torch.tensor([0] * 9 + [1, 0])
     for batch in (1, 4, 11, 500):
-        monkeypatch.setattr(training, "EVALUATION_BATCH", batch)
-        assert accuracy(Brightest(), Split(images, labels), mean=MEAN, std=STD) == 100 * 10 / 11
+        monkeypatch.setattr(splits, "EVALUATION_BATCH", batch)
+        assert evaluate(Brightest(), split(images, labels)).top1 == 100 * 10 / 11
 
 
-def test_accuracy_keeps_no_gradient_and_no_statistics() -> None:
+def test_evaluate_keeps_no_gradient_and_no_statistics() -> None:
     network = nn.Sequential(nn.BatchNorm2d(3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     before = network[0].running_mean.clone()
-    accuracy(network, zeros(6), mean=MEAN, std=STD)
+    evaluate(network, zeros(6))
     assert torch.equal(network[0].running_mean, before)
     assert not network.training
     assert all(parameter.grad is None for parameter in network.parameters())

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from dataclasses import replace
+from functools import partial
 from multiprocessing import active_children
 
 import pytest
@@ -49,7 +50,7 @@ def test_pool_survives_its_workers_gives_the_same_figures_and_leaves_no_process(
     tiny_images: ImageData, tiny_proxy: Proxy, expected: dict[int, tuple[object, ...]]
 ) -> None:
     """One test, because a worker takes seconds to start."""
-    pool = WorkerPool(tiny_images, tiny_proxy, devices=["cpu", "cpu"])
+    pool = WorkerPool(partial(Evaluator, tiny_images, tiny_proxy), devices=["cpu", "cpu"])
     assert len(active_children()) == 2
     assert pool.collect(timeout=0) == []
 
@@ -96,7 +97,7 @@ def test_pool_survives_its_workers_gives_the_same_figures_and_leaves_no_process(
 
 def test_worker_is_not_ended_by_ctrl_c_while_it_starts(tiny_images: ImageData, tiny_proxy: Proxy) -> None:
     """Or each worker would print a traceback between the user's Ctrl-C and the driver's answer to it."""
-    with WorkerPool(tiny_images, tiny_proxy, devices=["cpu"]) as pool:
+    with WorkerPool(partial(Evaluator, tiny_images, tiny_proxy), devices=["cpu"]) as pool:
         (worker,) = pool._workers
         for _ in range(6):
             os.kill(worker.process.pid or 0, signal.SIGINT)
