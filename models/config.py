@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
 from ..space import COSTS, Architecture, ArchitectureConfig, UserError, read_config
 from .cost import count
 from .network import Network, build
@@ -34,12 +37,16 @@ def describe(
     )
 
 
-def load(path: str | Path) -> Network:
-    """Build the network that an exported YAML describes, with fresh weights.
+def load(path: str | Path, *, weights: str | Path | None = None) -> Network:
+    """Build the network that an exported YAML describes.
+
+    Args:
+        path: The YAML.
+        weights: A safetensors file that training left; None for fresh weights.
 
     Raises:
-        UserError: If the file cannot be read, does not validate, or says other costs than the network
-            has.
+        UserError: If a file cannot be read, the YAML does not validate or says other costs than the
+            network has, or the weights are another network's.
     """
     config = read_config(path)
     network = build(config.architecture, num_classes=config.num_classes, input_size=config.input_size)
@@ -51,4 +58,16 @@ def load(path: str | Path) -> Network:
                 f"{path}: {name} must be those of the network, {actual:,}, got {said:,}; "
                 "export the architecture again"
             )
+    if weights is not None:
+        _load_weights(network, Path(weights))
     return network
+
+
+def _load_weights(network: Network, path: Path) -> None:
+    try:
+        network.load_state_dict(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"weights: must be a readable safetensors file, {path} is not ({error})") from None
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"weights: must be those of the architecture, {path} has others ({reason})") from None

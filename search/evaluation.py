@@ -71,8 +71,7 @@ class Evaluator:
             state = TrainingState(network.to(self.device), recipe, seed=job.seed)
             epochs = list(train(state, self.train_split, self.val_split, recipe))
         except Exception as error:  # whatever it is, it ends this trial and no other
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            return Outcome(job.index, None, seconds=time.perf_counter() - start, reason=reason[:300])
+            return Outcome(job.index, None, seconds=time.perf_counter() - start, reason=reason_of(error))
         seen = self.proxy.epochs * (len(self.train_split.labels) + len(self.val_split.labels))
         return Outcome(
             index=job.index,
@@ -82,3 +81,8 @@ class Evaluator:
             seconds=time.perf_counter() - start,
             images_per_second=seen / epochs[-1].seconds,
         )
+
+
+def reason_of(error: Exception) -> str:
+    """An error in one line, at most 300 characters."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

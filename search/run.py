@@ -1,12 +1,9 @@
 """One run: settings and a folder in, a search that can go on where it stopped."""
 
-import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,13 +17,12 @@ from .devices import resolve_device, worker_devices
 from .driver import Plan, search
 from .evaluation import Evaluator
 from .limits import Limits
+from .provenance import now, versions
 from .proxy import Proxy, default_proxy
 from .run_folder import RunFolder
 from .settings import RunSettings, settle, without_password
 from .trial_store import TrialStore, check_storage, storage_errors
 from .workers import WorkerPool
-
-_PACKAGES = ("torch", "torchvision", "optuna", "fvcore", "numpy")
 
 
 class Run:
@@ -132,8 +128,8 @@ def open_run(
 
     record = existing or _new_record(settings, data, proxy, device)
     record = replace(record, budget=settings.budget, workers=len(devices), device=device)
-    if record.versions != _versions():
-        say(f"other versions than this run began with: {_changes(record.versions, _versions())}")
+    if record.versions != versions():
+        say(f"other versions than this run began with: {_changes(record.versions, versions())}")
     if settings.storage:
         check_storage(settings.storage)
     with folder.locked(), storage_errors(out):
@@ -205,7 +201,7 @@ def export_trial(
             "data": record.dataset,
             "fingerprint": record.fingerprint,
             "seed": record.seed,
-            "exported": _now(),
+            "exported": now(),
         },
     )
 
@@ -213,7 +209,7 @@ def export_trial(
 def _new_record(settings: RunSettings, data: ImageData, proxy: Proxy, device: str) -> RunRecord:
     return RunRecord(
         version=__version__,
-        created=_now(),
+        created=now(),
         backbone=settings.backbone,
         width=settings.width,
         per_stage=settings.per_stage,
@@ -236,12 +232,8 @@ def _new_record(settings: RunSettings, data: ImageData, proxy: Proxy, device: st
         storage=without_password(settings.storage),
         study=f"cheapsearch-{uuid4().hex[:12]}" if settings.storage else "cheapsearch",
         proxy=proxy.to_dict(),
-        versions=_versions(),
+        versions=versions(),
     )
-
-
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {name: package_version(name) for name in _PACKAGES}
 
 
 def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:
@@ -254,7 +246,3 @@ def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:
 
 def _kind(device: str) -> str:
     return device.partition(":")[0]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,7 +1,7 @@
 """The images of one split, as batches for training and for scoring."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -20,6 +20,10 @@ class Split(Protocol):
     """What the training loop asks of images: batches of float32 (N, 3, S, S) and labels int64 (N,)."""
 
     def __len__(self) -> int: ...
+
+    def first(self, count: int) -> "Split":
+        """The first so many images alone."""
+        ...
 
     def training_batches(self, recipe: Recipe, generator: torch.Generator, team: Team) -> Iterator[Batch]:
         """This process's part of every batch of an epoch, augmented and in random order.
@@ -59,6 +63,9 @@ class MemorySplit:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def first(self, count: int) -> "MemorySplit":
+        return replace(self, images=self.images[:count], labels=self.labels[:count])
 
     def training_batches(self, recipe: Recipe, generator: torch.Generator, team: Team) -> Iterator[Batch]:
         size = recipe.whole_batch(len(self), team.size)

@@ -1,14 +1,15 @@
 """Images of any size that are decoded and augmented one by one, in data workers."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from .data import Images, Part, normalise
+from .data import Images, Part, choose, normalise
 from .recipe import Recipe
 from .splits import EVALUATION_BATCH, Batch
 from .team import Team
@@ -44,13 +45,12 @@ class StreamedSplit:
     workers: int
     mean: Tensor
     std: Tensor
-    _device: torch.device = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_device", self.mean.device)
 
     def __len__(self) -> int:
         return len(self.part.labels)
+
+    def first(self, count: int) -> "StreamedSplit":
+        return replace(self, part=choose(self.part, np.arange(min(count, len(self)))))
 
     def training_batches(self, recipe: Recipe, generator: torch.Generator, team: Team) -> Iterator[Batch]:
         """As `Split.training_batches`: a random part of the image, 8 to 100 % of its area, resized.
@@ -87,8 +87,8 @@ class StreamedSplit:
             batch_sampler=batches,
             num_workers=self.workers,
             generator=generator,
-            pin_memory=self._device.type == "cuda",
+            pin_memory=self.mean.device.type == "cuda",
         )
         for images, labels in loader:
-            pixels = images.to(self._device, non_blocking=True)
-            yield normalise(pixels, self.mean, self.std), labels.to(self._device, non_blocking=True)
+            pixels = images.to(self.mean.device, non_blocking=True)
+            yield normalise(pixels, self.mean, self.std), labels.to(self.mean.device, non_blocking=True)

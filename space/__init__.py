@@ -28,12 +28,14 @@ from .presets import PRESETS, get_preset
 from .records import COSTS, FLOPS_CONVENTION, OBJECTIVES, RunRecord, TrialRecord, join_choice
 from .search_space import SearchSpace
 from .sites import SITE_NAMES, SITES, STAGED_SITES, Site
+from .training_records import METRICS, TrainingRecord, TrainingResult
 
 __all__ = [
     "BACKBONES",
     "COSTS",
     "FLOPS_CONVENTION",
     "MAX_WIDTH",
+    "METRICS",
     "MIN_INPUT",
     "MIN_WIDTH",
     "OBJECTIVES",
@@ -51,6 +53,8 @@ __all__ = [
     "RunRecord",
     "SearchSpace",
     "Site",
+    "TrainingRecord",
+    "TrainingResult",
     "TrialRecord",
     "UserError",
     "architecture_hash",

@@ -3,7 +3,7 @@
 from .augment import augment, channel_statistics, normalise
 from .cifar import cache_dir
 from .image_data import ByteArray, ImageData
-from .pool import Images, Part
+from .pool import Images, Part, choose
 from .sources import DATASET_PATHS, DATASETS, OpenImages, load_images, load_test, open_images, open_test
 from .split import IntArray, stratified_split, stratified_subset
 
@@ -19,6 +19,7 @@ __all__ = [
     "augment",
     "cache_dir",
     "channel_statistics",
+    "choose",
     "load_images",
     "load_test",
     "normalise",

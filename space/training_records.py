@@ -1,0 +1,120 @@
+"""What a full training writes down: its settings when it begins, its result when it ends."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from .architecture import Architecture
+from .canonical import architecture_hash
+from .errors import UserError, check_keys
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What a full training was asked to do, and with what: training.yaml.
+
+    Attributes:
+        architecture: What is trained, at the width it is trained at.
+        trial: Number of the trial it comes from, None for none.
+        params: Parameters.
+        flops: Multiply-adds for one image of `input_size` pixels.
+        dataset: What the data set is called on the command line.
+        data_dir: Where it lies, empty for its own default.
+        data_seed: Of the validation split, where the data set has none of its own.
+        fingerprint: Of the training and validation images.
+        policy: Every setting of the policy.
+        seed: Of weights, order and augmentation.
+        device: Its kind: cpu, cuda or mps.
+        processes: How many train the network together.
+        threads: How many compute in each on a CPU; the last bits of the figures depend on it.
+    """
+
+    version: str
+    created: str
+    architecture: Architecture
+    trial: int | None
+    params: int
+    flops: int
+    num_classes: int
+    input_size: int
+    dataset: str
+    data_dir: str
+    data_seed: int
+    fingerprint: str
+    train_images: int
+    val_images: int
+    policy: Mapping[str, Any]
+    seed: int
+    device: str
+    processes: int
+    threads: int
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> str:
+        return architecture_hash(self.architecture)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"architecture": self.architecture.to_dict()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "TrainingRecord":
+        """Inverse of `to_dict`.
+
+        Raises:
+            UserError: If a key is unknown or missing.
+        """
+        _check(cls, "training.yaml", data)
+        return cls(**{**data, "architecture": Architecture.from_dict(data["architecture"])})
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a full training came to: result.json. Accuracies are in percent.
+
+    Attributes:
+        best_epoch: The first epoch of the highest validation accuracy; its weights are kept and tested.
+        val_top1: Validation accuracy after that epoch; top-5 likewise.
+        test_top1: Accuracy on the test split, read once, None where the data set has none.
+        final_top1: Validation accuracy after the last epoch.
+        seconds: Wall time of training and scoring, over all interruptions.
+    """
+
+    settings: TrainingRecord
+    epochs: int
+    best_epoch: int
+    val_loss: float
+    val_top1: float
+    val_top5: float
+    final_top1: float
+    test_loss: float | None
+    test_top1: float | None
+    test_top5: float | None
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"settings": self.settings.to_dict(), "hash": self.settings.hash}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "TrainingResult":
+        """Inverse of `to_dict`.
+
+        Raises:
+            UserError: If a key is unknown or missing.
+        """
+        data = {key: value for key, value in data.items() if key != "hash"}
+        _check(cls, "result.json", data)
+        return cls(**{**data, "settings": TrainingRecord.from_dict(data["settings"])})
+
+
+METRICS = ("epoch", "learning_rate", "train_loss", "val_loss", "val_top1", "val_top5")
+
+
+def _check(cls: type, where: str, data: Any) -> None:
+    if not isinstance(data, Mapping):
+        raise UserError(f"{where}: must be a mapping, got {type(data).__name__}")
+    names = [f.name for f in fields(cls)]
+    check_keys(where, data, names)
+    missing = [name for name in names if name not in data]
+    if missing:
+        raise UserError(f"{where}: the key {missing[0]!r} is missing")
