@@ -122,6 +122,24 @@ class Policy:
         return cls(**data)
 
 
+def _check_range(
+    policy: Policy,
+    name: str,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+) -> None:
+    value = getattr(policy, name)
+    low = least is None or value >= least, above is None or value > above
+    high = most is None or value <= most, below is None or value < below
+    if not all((*low, *high)):
+        rules = {"at least": least, "above": above, "at most": most, "below": below}
+        rule = " and ".join(f"{words} {limit:g}" for words, limit in rules.items() if limit is not None)
+        raise UserError(f"{_flag(name)}: must be {rule}, got {value!r}")
+
+
 POLICIES: dict[str, Policy] = {
     "cifar10": Policy(),
     "cifar100": Policy(label_smoothing=0.1),
@@ -149,21 +167,3 @@ def default_policy(dataset: str, input_size: int) -> str:
 
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-def _check_range(
-    policy: Policy,
-    name: str,
-    *,
-    least: float | None = None,
-    above: float | None = None,
-    most: float | None = None,
-    below: float | None = None,
-) -> None:
-    value = getattr(policy, name)
-    low = least is None or value >= least, above is None or value > above
-    high = most is None or value <= most, below is None or value < below
-    if not all((*low, *high)):
-        rules = {"at least": least, "above": above, "at most": most, "below": below}
-        rule = " and ".join(f"{words} {limit:g}" for words, limit in rules.items() if limit is not None)
-        raise UserError(f"{_flag(name)}: must be {rule}, got {value!r}")
