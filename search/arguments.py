@@ -2,11 +2,13 @@
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from .. import __version__
 from ..space import BACKBONES, COSTS, OBJECTIVES, PICKS, STAGED_SITES, UserError
+from .policy import CROPS, POLICIES, Policy, default_policy
 
 
 class _Parser(argparse.ArgumentParser):
@@ -26,6 +28,8 @@ def make_parser() -> argparse.ArgumentParser:
         title="commands", dest="command", required=True, metavar="COMMAND", parser_class=_Parser
     )
     _add_run(commands)
+    _add_retrain(commands)
+    _add_train(commands)
 
     show = commands.add_parser("show", help="what an architecture is and costs, site by site")
     show.add_argument("arch", metavar="ARCH", help="a preset's name or an exported YAML")
@@ -146,7 +150,91 @@ def _add_run(commands: Any) -> None:
     run.add_argument(
         "--out", type=Path, default=None, metavar="DIR", help="run folder (default runs/BACKBONE-DATASET)"
     )
+    run.add_argument(
+        "--retrain",
+        action="store_true",
+        default=False,
+        help="go straight on: train the front under the full policy, as `cheapsearch retrain --yes` does",
+    )
     run.add_argument("--json", action="store_true", default=False, help="print the result as JSON")
+
+
+def _add_retrain(commands: Any) -> None:
+    retrain = commands.add_parser(
+        "retrain",
+        help="train the front of a run under a full policy; again: go on",
+        description="Train the front of a run under a full policy. The same command again goes on.",
+    )
+    retrain.add_argument("run", metavar="RUN", type=Path, help="a run folder")
+    which = retrain.add_mutually_exclusive_group()
+    which.add_argument(
+        "--trial", type=int, nargs="+", default=(), metavar="N", help="these trials in place of the front"
+    )
+    which.add_argument("--top", type=int, metavar="N", help="the N most accurate trials")
+    which.add_argument("--all", action="store_true", dest="everything", help="every complete trial")
+    retrain.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="where the data set lies (default: where it did)"
+    )
+    retrain.add_argument("--workers", type=int, metavar="N", help="networks at a time (default: as for run)")
+    retrain.add_argument("--yes", action="store_true", help="begin without asking")
+    _add_training(retrain)
+
+
+def _add_train(commands: Any) -> None:
+    train = commands.add_parser(
+        "train",
+        help="train one network under a full policy; again: go on",
+        description="Train a preset or an exported architecture. With the same --out it goes on. Under "
+        "torchrun several processes train it together.",
+    )
+    train.add_argument("arch", metavar="ARCH", help="a preset's name or an exported YAML")
+    train.add_argument("--dataset", default="cifar10", metavar="DATA", help="as for run (default cifar10)")
+    train.add_argument("--data-dir", type=Path, metavar="DIR", help="as for run")
+    train.add_argument(
+        "--input-size", type=int, metavar="PIXELS", help="of the network (default: the data set's)"
+    )
+    train.add_argument("--seed", type=int, default=0, help="of weights and images (default 0)")
+    train.add_argument(
+        "--out", type=Path, metavar="DIR", help="where its files go (default runs/ARCH-DATASET)"
+    )
+    _add_training(train)
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    """Seeds, device and policy, with a flag for each of the policy's fields."""
+    parser.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="train each network N times (default 1)"
+    )
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:N, mps")
+    parser.add_argument(
+        "--policy", choices=[*POLICIES], metavar="NAME", help=f"{_names(POLICIES)} (default: by the data set)"
+    )
+    group = parser.add_argument_group("policy", "fields to change, from those of --policy")
+    kinds: dict[object, Any] = {int: int, float: float}
+    for field in fields(Policy):
+        flag = f"--{field.name.replace('_', '-')}"
+        where: dict[str, Any] = {"dest": f"policy_{field.name}", "default": argparse.SUPPRESS}
+        if field.type is bool:
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, **where)
+        elif field.type in kinds:
+            group.add_argument(flag, type=kinds[field.type], metavar="N", **where)
+        else:
+            group.add_argument(flag, choices=CROPS, **where)
+    _add_json(parser)
+
+
+def given_policy(options: argparse.Namespace, *, dataset: str, input_size: int) -> Policy:
+    """The policy of the command line.
+
+    Raises:
+        UserError: If a value is out of range.
+    """
+    changes = {
+        name.removeprefix("policy_"): value
+        for name, value in vars(options).items()
+        if name.startswith("policy_")
+    }
+    return replace(POLICIES[options.policy or default_policy(dataset, input_size)], **changes)
 
 
 def _add_network(parser: argparse.ArgumentParser, *, default: tuple[int, int] | None) -> None:
@@ -162,7 +250,9 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 
 def given_settings(options: argparse.Namespace) -> dict[str, Any]:
     """The run settings that were on the command line."""
-    given = {key: value for key, value in vars(options).items() if key not in ("command", "out", "json")}
+    given = {
+        key: value for key, value in vars(options).items() if key not in ("command", "out", "json", "retrain")
+    }
     if "epochs" in given:
         given["proxy"] = {**given.get("proxy", {}), "epochs": given.pop("epochs")}
     return given
