@@ -130,7 +130,7 @@ class Retraining:
         self.policy = policy
         self.finished = [job for job in jobs if TrainingFolder(job.folder).read_result() is not None]
         self.open = [job for job in jobs if job not in self.finished]
-        for job in self.open:
+        for job in jobs:
             _check_policy(job, policy)
         self.devices = list(devices)[: max(1, len(self.open))]
         self._pool: WorkerPool[TrainingJob] = WorkerPool(

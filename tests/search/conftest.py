@@ -16,7 +16,7 @@ from cheapsearch.search.candidates import Candidates, make_candidates
 from cheapsearch.search.cli import main
 from cheapsearch.search.data import ImageData
 from cheapsearch.search.driver import Plan
-from cheapsearch.search.evaluation import Evaluator, Job, Outcome
+from cheapsearch.search.evaluation import Job, Outcome
 from cheapsearch.search.limits import Limits
 from cheapsearch.search.proxy import Proxy
 from cheapsearch.search.trial_store import TrialStore
@@ -125,21 +125,25 @@ class FakePool:
 class InProcessPool:
     """Trains as the workers do, but in this process: no seconds go by while one starts."""
 
-    def __init__(self, make: Callable[[str], Evaluator], *, devices: Sequence[str]) -> None:
-        self._evaluator = make(devices[0])
-        self._waiting: list[Job] = []
+    def __init__(self, make: Callable[[str], Any], *, devices: Sequence[str]) -> None:
+        self._evaluator = make(devices[0]) if devices else None
+        self.jobs: list[Any] = []
 
-    def submit(self, job: Job) -> None:
-        self._waiting.append(job)
+    def submit(self, job: Any) -> None:
+        self.jobs.append(job)
 
     def collect(self, timeout: float | None = None) -> list[Outcome]:
-        return [self._evaluator.evaluate(self._waiting.pop(0))]
+        assert self._evaluator is not None
+        return [self._evaluator.evaluate(self.jobs.pop(0))]
+
+    def close(self) -> None:
+        self.jobs = []
 
     def __enter__(self) -> "InProcessPool":
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._waiting = []
+        self.close()
 
 
 @pytest.fixture
