@@ -139,7 +139,8 @@ def print_result(console: Console, run: Run, best: ArchitectureConfig) -> None:
     for line in (
         f"report   {run.folder.report_path}",
         f"best     {run.folder.best_path} (trial {best.origin['trial']}, picked by {best.origin['pick']})",
-        f"next     cheapsearch show {best_path}",
+        f"next     cheapsearch retrain {quoted}    to train the front in full",
+        f"         cheapsearch show {best_path}",
         f"         cheapsearch run --out {quoted} --budget {2 * record.budget}    to search on",
     ):
         _print_line(console, line)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from safetensors.torch import save as to_safetensors
+from torch import Tensor
 
 from .. import __version__
 from ..models import Network, build, describe
@@ -34,6 +34,8 @@ from .streaming import StreamedSplit
 from .team import ALONE, Team, synchronise
 from .training import Epoch, TrainingState, evaluate, train
 from .training_folder import MetricsRow, TrainingFolder
+
+Weights = dict[str, Tensor]
 
 # Images that mean and deviation of the channels are taken from, where they are not all in memory.
 _STATISTICS_IMAGES = 1000
@@ -139,21 +141,25 @@ class FullTrainer:
         state = self._state(job)
         saved = load_checkpoint(job.folder, say=self.say)
         rows: list[MetricsRow] = []
+        best: Weights = {}
         if saved is not None:
             state.load_state_dict(saved["state"])
-            rows = saved["metrics"]
+            rows, best = saved["metrics"], saved["best"]
+        if self.team.rank > 0:  # or all processes would drop the same features
+            torch.manual_seed(job.seed + 10_007 * self.team.rank + state.epoch)
         before = rows[-1]["seconds"] if rows else 0.0
         with self._board(job.folder, state.epoch) as board:
             for epoch in train(state, self.train_split, self.val_split, self.recipe, team=self.team):
                 rows.append(_metrics_row(epoch, before))
+                if epoch.epoch == _best(rows)["epoch"]:
+                    best = {name: value.clone() for name, value in state.scored.state_dict().items()}
                 if self.team.leads:
-                    if epoch.epoch == _best(rows)["epoch"]:
-                        write_bytes(folder.weights_path, _weights(state))
-                    save_checkpoint(job.folder, {"state": state.state_dict(), "metrics": rows})
+                    state_now = {"state": state.state_dict(), "metrics": rows, "best": best}
+                    save_checkpoint(job.folder, state_now)
                     folder.write_metrics(rows)
                     _plot(board, rows[-1])
                 yield epoch
-        self._finish(folder, state, rows)
+        self._finish(folder, state, rows, best)
 
     def evaluate(self, job: TrainingJob) -> Outcome:
         """Train to the end, for a worker; whatever goes wrong is told in the outcome, not raised."""
@@ -237,10 +243,11 @@ class FullTrainer:
             folder.write_record(record)
         self.team.wait()
 
-    def _finish(self, folder: TrainingFolder, state: TrainingState, rows: list[MetricsRow]) -> None:
-        """Score the best weights on the test split and write the result."""
-        self.team.wait()  # until the weights are written
-        state.scored.load_state_dict(load_file(folder.weights_path))
+    def _finish(
+        self, folder: TrainingFolder, state: TrainingState, rows: list[MetricsRow], weights: Weights
+    ) -> None:
+        """Score the best weights on the test split; write them and the result."""
+        state.scored.load_state_dict(weights)
         start = time.perf_counter()
         test = self._test_split()
         scores = None if test is None else evaluate(state.scored, test, team=self.team)
@@ -261,6 +268,9 @@ class FullTrainer:
             seconds=rows[-1]["seconds"] + time.perf_counter() - start,
         )
         if self.team.leads:
+            # safetensors knows no memory formats.
+            plain = {name: value.contiguous() for name, value in weights.items()}
+            write_bytes(folder.weights_path, to_safetensors(plain))
             folder.write_metrics(rows)
             folder.write_result(result)
         self.team.wait()
@@ -340,12 +350,6 @@ def _metrics_row(epoch: Epoch, before: float) -> MetricsRow:
 
 def _best(rows: list[MetricsRow]) -> MetricsRow:
     return max(rows, key=lambda row: row["val_top1"])
-
-
-def _weights(state: TrainingState) -> bytes:
-    # safetensors knows no memory formats.
-    weights = {name: value.contiguous() for name, value in state.scored.state_dict().items()}
-    return to_safetensors(weights, metadata={"epoch": str(state.epoch)})
 
 
 def _plot(board: Any, row: MetricsRow) -> None:

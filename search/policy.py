@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-from ..space import UserError, check_keys, check_name, check_width
+from ..space import MAX_WIDTH, MIN_WIDTH, UserError, check_keys, check_name
 from .recipe import Recipe
 
 Crop = Literal["padded", "resized"]
@@ -78,7 +78,7 @@ class Policy:
         _check_range(self, "weight_decay", least=0)
         _check_range(self, "test_crop", above=0, most=1)
         _check_range(self, "rotation", least=0, most=180)
-        check_width(self.width)
+        _check_range(self, "width", least=MIN_WIDTH, most=MAX_WIDTH)
         check_name("--crop", self.crop, CROPS)
         if not isinstance(self.flip, bool):
             raise UserError(f"--flip: must be true or false, got {self.flip!r}")

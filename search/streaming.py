@@ -55,7 +55,7 @@ class StreamedSplit:
     def training_batches(self, recipe: Recipe, generator: torch.Generator, team: Team) -> Iterator[Batch]:
         """As `Split.training_batches`: a random part of the image, 8 to 100 % of its area, resized.
 
-        Draws come from the workers' own generators, seeded from `generator`.
+        Draws come from the workers' own generators, seeded from `generator`; without workers from torch's.
         """
         size = recipe.whole_batch(len(self), team.size)
         order = torch.randperm(len(self), generator=generator, device=generator.device).cpu()
@@ -68,6 +68,8 @@ class StreamedSplit:
         seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
         # Every process draws its own crops.
         seeder = torch.Generator().manual_seed(seed + team.rank)
+        if self.workers == 0:
+            torch.manual_seed(seed + team.rank)
         yield from self._load([team.share(batch).tolist() for batch in chosen], v2.Compose(steps), seeder)
 
     def evaluation_batches(self, team: Team) -> Iterator[Batch]:

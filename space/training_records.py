@@ -102,19 +102,19 @@ class TrainingResult:
         Raises:
             UserError: If a key is unknown or missing.
         """
-        data = {key: value for key, value in data.items() if key != "hash"}
-        _check(cls, "result.json", data)
-        return cls(**{**data, "settings": TrainingRecord.from_dict(data["settings"])})
+        _check(cls, "result.json", data, also=("hash",))
+        kept = {key: value for key, value in data.items() if key != "hash"}
+        return cls(**{**kept, "settings": TrainingRecord.from_dict(data["settings"])})
 
 
 METRICS = ("epoch", "learning_rate", "train_loss", "val_loss", "val_top1", "val_top5")
 
 
-def _check(cls: type, where: str, data: Any) -> None:
+def _check(cls: type, where: str, data: Any, *, also: tuple[str, ...] = ()) -> None:
     if not isinstance(data, Mapping):
         raise UserError(f"{where}: must be a mapping, got {type(data).__name__}")
     names = [f.name for f in fields(cls)]
-    check_keys(where, data, names)
+    check_keys(where, data, [*names, *also])
     missing = [name for name in names if name not in data]
     if missing:
         raise UserError(f"{where}: the key {missing[0]!r} is missing")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from safetensors.torch import save_file
 
 from cheapsearch.models import build, count, describe, load
 from cheapsearch.space import (
@@ -198,3 +199,71 @@ def test_load_refuses_numbers_out_of_range(key: str, value: int, write: Write) -
     message = message_of(write(**{key: value}))
     assert message.startswith(f"{key}: must be")
     assert message.endswith(f"got {value}")
+
+
+# --- weights ----------------------------------------------------------------------------------------
+
+
+def save_weights(path: Path, architecture: Architecture = STAGED, num_classes: int = 7) -> dict[str, Any]:
+    torch.manual_seed(5)
+    network = build(architecture, num_classes=num_classes, input_size=48)
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    save_file(weights, path)
+    return weights
+
+
+def test_load_takes_the_weights_of_a_file(write: Write, tmp_path: Path) -> None:
+    path = tmp_path / "best.safetensors"
+    weights = save_weights(path)
+    torch.manual_seed(6)
+
+    for given in (path, str(path)):
+        loaded = load(write(), weights=given).state_dict()
+        assert loaded.keys() == weights.keys()
+        assert all(torch.equal(loaded[name], value) for name, value in weights.items())
+    fresh = load(write()).state_dict()
+    assert not all(torch.equal(fresh[name], value) for name, value in weights.items())
+
+
+def weights_message_of(config: Path, weights: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        load(config, weights=weights)
+    message = str(caught.value)
+    assert message.startswith("weights: ")
+    assert str(weights) in message
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("architecture", "num_classes"), [(Architecture("mobilenet_v2", 0.25), 7), (STAGED, 8)]
+)
+def test_load_refuses_the_weights_of_another_network(
+    architecture: Architecture, num_classes: int, write: Write, tmp_path: Path
+) -> None:
+    path = tmp_path / "best.safetensors"
+    save_weights(path, architecture, num_classes)
+    assert "must be those of the architecture" in weights_message_of(write(), path)
+
+
+def test_load_refuses_weights_that_are_not_there(write: Write, tmp_path: Path) -> None:
+    message = weights_message_of(write(), tmp_path / "none.safetensors")
+    assert "must be a readable safetensors file" in message
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights at all", b"PK\x03\x04" + bytes(100)])
+def test_load_refuses_weights_that_are_no_safetensors(content: bytes, write: Write, tmp_path: Path) -> None:
+    path = tmp_path / "best.safetensors"
+    path.write_bytes(content)
+    assert "must be a readable safetensors file" in weights_message_of(write(), path)
+
+
+def test_load_refuses_truncated_weights(write: Write, tmp_path: Path) -> None:
+    path = tmp_path / "best.safetensors"
+    save_weights(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    assert "must be a readable safetensors file" in weights_message_of(write(), path)
+
+
+def test_load_refuses_a_folder_of_weights(write: Write, tmp_path: Path) -> None:
+    assert "must be a readable safetensors file" in weights_message_of(write(), tmp_path)

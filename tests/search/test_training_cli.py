@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import torch
 import cheapsearch
 from cheapsearch.search import retrain as retrain_module
 from cheapsearch.search.cli import main
+from cheapsearch.search.policy import POLICIES
 
 POLICY = (
     *("--epochs", "5", "--warmup-epochs", "1", "--learning-rate", "0.05", "--width", "0.25"),
@@ -124,6 +126,26 @@ def test_retrain_asks_first_and_shows_the_front_retrained(
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["settings"]["trial"] == settings["trial"]
     assert result.stat().st_mtime_ns == before
+
+
+def test_run_goes_straight_on_to_retraining(
+    tmp_path: Path,
+    digits_run: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    in_process_pool: type,
+) -> None:
+    """The front is trained with the default policy, shortened here so that the test ends."""
+    monkeypatch.setattr(retrain_module, "WorkerPool", in_process_pool)
+    short = replace(POLICIES["cifar10"], epochs=1, warmup_epochs=0, learning_rate=0.01, width=0.25)
+    monkeypatch.setitem(POLICIES, "cifar10", short)
+    run = tmp_path / "run"
+    shutil.copytree(digits_run, run)
+    assert main(["run", "--out", str(run), "--retrain"]) == 0
+    said = capsys.readouterr().out
+    assert "begin?" not in said
+    assert "trainings of 1 epochs" in said
+    assert list((run / "retrain").glob("*/result.json"))
 
 
 def _epochs(folder: Path) -> int:
