@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
@@ -16,43 +15,20 @@ from .. import __version__
 from ..models import Network, build, describe
 from ..space import Architecture, TrainingRecord, TrainingResult, UserError, write_bytes, write_text
 from .checkpoint import load_checkpoint, save_checkpoint
-from .data import (
-    ByteArray,
-    ImageData,
-    OpenImages,
-    channel_statistics,
-    load_images,
-    load_test,
-    open_images,
-    open_test,
-)
 from .evaluation import Outcome, reason_of
 from .policy import Policy
 from .provenance import now, versions
-from .splits import MemorySplit, Split
-from .streaming import StreamedSplit
 from .team import ALONE, Team, synchronise
 from .training import Epoch, TrainingState, evaluate, train
+from .training_data import DataSource, TrainingImages
 from .training_folder import MetricsRow, TrainingFolder
 
 Weights = dict[str, Tensor]
 
-# Images that mean and deviation of the channels are taken from, where they are not all in memory.
-_STATISTICS_IMAGES = 1000
 _MEASURED_STEPS = 3
 _MEASURED_IMAGES = 500
 # What may differ between a training and its resumption.
 _FREE = ("version", "created", "versions", "data_dir", "trial")
-
-
-@dataclass(frozen=True)
-class DataSource:
-    """Which images, as the command line names them; `seed` is of the validation split."""
-
-    dataset: str
-    data_dir: Path | None
-    input_size: int | None
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -103,26 +79,12 @@ class FullTrainer:
             raise UserError(
                 f"--batch-size: must be a multiple of the {team.size} processes, got {policy.batch_size}"
             )
+        self.images = TrainingImages(source, policy, device, say=say)
         self.source, self.policy, self.team, self.threads = source, policy, team, threads
         self.device = torch.device(device)
         self.say = say
-        where: dict[str, Any] = {"data_dir": source.data_dir, "seed": source.seed, "progress": say}
-        if policy.crop == "padded":
-            data: ImageData | OpenImages = load_images(source.dataset, **where, input_size=source.input_size)
-        else:
-            data = open_images(source.dataset, **where, input_size=source.input_size)
-        self.num_classes, self.input_size = len(data.classes), data.input_size
-        self.fingerprint = data.fingerprint
-        self.recipe = policy.recipe(flip=data.flip)
-        sample = data.train_images if isinstance(data, ImageData) else self._sample(data)
-        self.mean, self.std = (values.to(self.device) for values in channel_statistics(sample))
-        self.train_split: Split
-        self.val_split: Split
-        if isinstance(data, ImageData):
-            self.train_split = self._in_memory(data.train_images, data.train_labels)
-            self.val_split = self._in_memory(data.val_images, data.val_labels)
-        else:
-            self.train_split, self.val_split = self._streamed(data.train), self._streamed(data.val)
+        self.train_split, self.val_split = self.images.train_split, self.images.val_split
+        self.recipe = policy.recipe(flip=self.images.flip)
 
     def train(self, job: TrainingJob) -> Iterator[Epoch]:
         """Train, or go on from the last checkpoint, giving every epoch as its checkpoint is written.
@@ -198,8 +160,8 @@ class FullTrainer:
     def _build(self, job: TrainingJob) -> Network:
         return build(
             trained_architecture(job.architecture, self.policy),
-            num_classes=self.num_classes,
-            input_size=self.input_size,
+            num_classes=self.images.num_classes,
+            input_size=self.images.input_size,
             dropout=self.policy.dropout,
         )
 
@@ -207,8 +169,8 @@ class FullTrainer:
         """Write down what is trained, or see that it is what the folder holds."""
         config = describe(
             trained_architecture(job.architecture, self.policy),
-            num_classes=self.num_classes,
-            input_size=self.input_size,
+            num_classes=self.images.num_classes,
+            input_size=self.images.input_size,
             version=__version__,
             origin={"trained_on": self.source.dataset, "seed": job.seed, "trial": job.trial},
         )
@@ -219,12 +181,12 @@ class FullTrainer:
             trial=job.trial,
             params=config.params,
             flops=config.flops,
-            num_classes=self.num_classes,
-            input_size=self.input_size,
+            num_classes=self.images.num_classes,
+            input_size=self.images.input_size,
             dataset=self.source.dataset,
             data_dir=str(self.source.data_dir or ""),
             data_seed=self.source.seed,
-            fingerprint=self.fingerprint,
+            fingerprint=self.images.fingerprint,
             train_images=len(self.train_split),
             val_images=len(self.val_split),
             policy=self.policy.to_dict(),
@@ -249,7 +211,7 @@ class FullTrainer:
         """Score the best weights on the test split; write them and the result."""
         state.scored.load_state_dict(weights)
         start = time.perf_counter()
-        test = self._test_split()
+        test = self.images.open_test()
         scores = None if test is None else evaluate(state.scored, test, team=self.team)
         record = folder.read_record()
         assert record is not None
@@ -274,30 +236,6 @@ class FullTrainer:
             folder.write_metrics(rows)
             folder.write_result(result)
         self.team.wait()
-
-    def _test_split(self) -> Split | None:
-        source = self.source
-        try:
-            if self.policy.crop == "padded":
-                images, labels = load_test(source.dataset, data_dir=source.data_dir, size=self.input_size)
-                return self._in_memory(images, labels)
-            return self._streamed(open_test(source.dataset, data_dir=source.data_dir))
-        except UserError as error:
-            self.say(f"no test accuracy: {error}")
-            return None
-
-    def _sample(self, data: OpenImages) -> ByteArray:
-        chosen = np.unique(np.linspace(0, len(data.train.labels) - 1, _STATISTICS_IMAGES).astype(np.int64))
-        return data.train.images.read(chosen, data.input_size, self.say)
-
-    def _in_memory(self, images: Any, labels: Any) -> MemorySplit:
-        return MemorySplit.of(images, labels, self.mean, self.std, self.device)
-
-    def _streamed(self, part: Any) -> StreamedSplit:
-        policy = self.policy
-        return StreamedSplit(
-            part, self.input_size, policy.test_crop, policy.data_workers, self.mean, self.std
-        )
 
     def _board(self, folder: Path, epoch: int) -> AbstractContextManager[Any]:
         """A writer of TensorBoard's event files, where the package is installed."""

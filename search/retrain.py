@@ -8,8 +8,9 @@ from pathlib import Path
 from ..space import RunRecord, TrialRecord, UserError, architecture_hash, pareto_front
 from .data import open_images
 from .evaluation import Outcome
-from .full_training import DataSource, FullTrainer, TrainingJob, trained_architecture
+from .full_training import FullTrainer, TrainingJob, trained_architecture
 from .policy import Policy
+from .training_data import DataSource
 from .training_folder import TrainingFolder
 from .workers import WorkerPool
 

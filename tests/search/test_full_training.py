@@ -18,9 +18,10 @@ import cheapsearch
 from cheapsearch.models import build
 from cheapsearch.search import full_training
 from cheapsearch.search.data import channel_statistics, load_images, load_test, normalise
-from cheapsearch.search.full_training import DataSource, FullTrainer, TrainingJob, trained_architecture
+from cheapsearch.search.full_training import FullTrainer, TrainingJob, trained_architecture
 from cheapsearch.search.policy import Policy
 from cheapsearch.search.training import DivergedError
+from cheapsearch.search.training_data import DataSource
 from cheapsearch.search.training_folder import TrainingFolder
 from cheapsearch.space import METRICS, Architecture, TrainingResult, UserError
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from cheapsearch.search import retrain as retrain_module
-from cheapsearch.search.full_training import DataSource, FullTrainer, TrainingJob
+from cheapsearch.search.full_training import FullTrainer, TrainingJob
 from cheapsearch.search.policy import Policy
 from cheapsearch.search.retrain import Retraining, choose_trials, retrain_jobs
 from cheapsearch.search.run_folder import RunFolder
+from cheapsearch.search.training_data import DataSource
 from cheapsearch.search.training_folder import TrainingFolder
 from cheapsearch.space import Architecture, RunRecord, TrialRecord, UserError, architecture_hash
 

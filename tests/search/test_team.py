@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from cheapsearch.search import full_training, splits
-from cheapsearch.search.full_training import DataSource, FullTrainer, TrainingJob
+from cheapsearch.search.full_training import FullTrainer, TrainingJob
 from cheapsearch.search.policy import Policy
 from cheapsearch.search.team import ALONE, Team, join_team, synchronise
+from cheapsearch.search.training_data import DataSource
 from cheapsearch.space import Architecture, UserError
 
 DIGITS = DataSource("digits", None, 8, 0)
@@ -27,7 +28,8 @@ from pathlib import Path
 import torch
 
 from cheapsearch.search import full_training, splits
-from cheapsearch.search.full_training import DataSource, FullTrainer, TrainingJob
+from cheapsearch.search.full_training import FullTrainer, TrainingJob
+from cheapsearch.search.training_data import DataSource
 from cheapsearch.search.policy import Policy
 from cheapsearch.search.team import join_team
 from cheapsearch.space import Architecture, UserError
