@@ -5,6 +5,8 @@ from .operation_figures import operations_by_site, operations_by_stage
 from .operations import operation_frame, operation_means
 from .page import write_report
 from .rehearsal import rehearsal_frame, share_of_hypervolume, write_rehearsal
+from .retraining import load_trainings, rank_agreement, retraining_frame
+from .retraining_figures import learning_curves, proxy_against_retrained, retrained_front
 from .run import Run, load_run
 from .table import front_frame, trials_frame
 
@@ -12,13 +14,19 @@ __all__ = [
     "Run",
     "accuracy_against_cost",
     "front_frame",
+    "learning_curves",
     "load_run",
+    "load_trainings",
     "operation_frame",
     "operation_means",
     "operations_by_site",
     "operations_by_stage",
     "progress",
+    "proxy_against_retrained",
+    "rank_agreement",
     "rehearsal_frame",
+    "retrained_front",
+    "retraining_frame",
     "share_of_hypervolume",
     "trials_frame",
     "write_rehearsal",

@@ -25,7 +25,7 @@ from .theme import (
 
 NOISE_POINTS = 2.0  # a smaller gap between two proxy trainings, one each, says nothing
 ACCURACY_TITLE = "validation accuracy of the proxy (%)"
-_COST_TITLES = {
+COST_TITLES = {
     "params": "parameters of the full network",
     "flops": "FLOPs (multiply-adds) of the full network",
 }
@@ -108,7 +108,7 @@ def accuracy_against_cost(frame: pd.DataFrame, cost: str) -> go.Figure:
             hoverinfo="text",
             name=name,
         )
-    figure.update_xaxes(title_text=_COST_TITLES[cost], tickformat="~s")
+    figure.update_xaxes(title_text=COST_TITLES[cost], tickformat="~s")
     if complete[cost].nunique() == 1:  # else the ticks would differ in their seventh digit
         figure.update_xaxes(range=[0.9 * middle, 1.1 * middle])
     figure.update_yaxes(title_text=ACCURACY_TITLE)

@@ -11,6 +11,8 @@ from . import run_tables, sections
 from .figures import NOISE_POINTS, accuracy_against_cost, progress
 from .operation_figures import operations_by_site, operations_by_stage
 from .operations import operation_frame, operation_means
+from .retraining import Training, curves_frame, load_trainings, retraining_frame
+from .retraining_figures import learning_curves, proxy_against_retrained, retrained_front
 from .run import Run, load_run
 from .table import trials_frame
 from .template import PAGE, SCRIPT, STYLE
@@ -40,12 +42,14 @@ def render(run: Run) -> str:
     """The page of a run as HTML."""
     frame = trials_frame(run)
     any_complete = bool((frame["state"] == "complete").any())
+    trainings = load_trainings(run.path)
     parts = [
         sections.header(run, frame),
         sections.highlights(run, frame),
         sections.caution(run) if any_complete else _nothing_yet(run),
         sections.facts(run, frame),
         *(_results(run, frame) if any_complete else []),
+        *(_retrained(run, frame, trainings) if trainings else []),
         "<h2>All trials</h2>",
         "<p>Members of the front are set in bold. Duplicates (networks already known) and refused ones (over "
         "a limit of cost) were not trained.</p>",
@@ -82,7 +86,7 @@ def _results(run: Run, frame: pd.DataFrame) -> list[str]:
         f"<p>What no trial beats in all of {', '.join(objectives)}. Differences are to the unmodified "
         "network, which stands below the others where it is no member.</p>",
         run_tables.front_table(run, frame),
-        "<p>To export a member of the front, and to search on:</p>",
+        "<p>To train the front in full, to export one of its members, and to search on:</p>",
         sections.next_steps(run),
         *(_operations(operations, means) if not means.empty else []),
         "<h2>Progress</h2>",
@@ -92,6 +96,45 @@ def _results(run: Run, frame: pd.DataFrame) -> list[str]:
             label="Accuracy over the number of the trial",
             caption="Accuracy of each trial and the best so far; below, the proposals that were not trained.",
         ),
+    ]
+
+
+def _retrained(run: Run, frame: pd.DataFrame, trainings: list[Training]) -> list[str]:
+    retrained = retraining_frame(frame, trainings)
+    if retrained.empty:
+        return []
+    published = (
+        "" if run.record.dataset == "cifar100" else " Published accuracies are known for CIFAR-100 only."
+    )
+    return [
+        "<h2>Retrained</h2>",
+        f"<p>{sections.agreement(retrained)}</p>",
+        run_tables.retrained_table(retrained),
+        '<div class="pair">',
+        *(
+            sections.figure(
+                retrained_front(retrained, cost, dataset=run.record.dataset, backbone=run.record.backbone),
+                ident=f"retrained-{cost}",
+                label=f"Retrained accuracy against {sections.COST_NAMES[cost]}",
+                caption="Means over the seeds; bars are one standard deviation." + published,
+            )
+            for cost in COSTS
+        ),
+        "</div>",
+        '<div class="pair">',
+        sections.figure(
+            proxy_against_retrained(retrained),
+            ident="proxy-retrained",
+            label="Retrained accuracy against the proxy's",
+            caption="Were the proxy's ranking perfect, the points would rise from left to right.",
+        ),
+        sections.figure(
+            learning_curves(curves_frame(trainings)),
+            ident="curves",
+            label="Validation accuracy over the epochs",
+            caption="Validation accuracy after each epoch, a mean over the seeds.",
+        ),
+        "</div>",
     ]
 
 

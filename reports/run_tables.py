@@ -1,5 +1,7 @@
 """The tables of the page: the front, the operations, all trials."""
 
+from math import isnan
+
 import pandas as pd
 
 from ..space import COSTS, SITE_NAMES
@@ -33,6 +35,34 @@ def front_table(run: Run, frame: pd.DataFrame) -> str:
         caption="The front, with differences to the unmodified network",
         sorted_by=next(name for name in run.record.objectives if name != "accuracy"),
         footer=unmodified.head(1).assign(name="unmodified"),
+    )
+
+
+def retrained_table(retrained: pd.DataFrame) -> str:
+    """Networks trained in full, the proxy's accuracy beside the retrained one."""
+    frame = retrained.assign(
+        name=[name_of(*marks) for marks in zip(retrained["preset"], retrained["unmodified"], strict=True)],
+        **{
+            f"{split}_note": ["" if isnan(value) else f"± {value:.2f}" for value in retrained[f"{split}_std"]]
+            for split in ("val", "test")
+        },
+    )
+    columns = [
+        Column("number", "trial", numeric=True),
+        Column("name", "known as"),
+        Column("accuracy", "proxy %", text.percent, numeric=True),
+        Column("val", "validation %, ±", text.percent, numeric=True, note="val_note"),
+        Column("test", "test %, ±", text.percent, numeric=True, note="test_note"),
+        Column("seeds", "seeds", numeric=True),
+        *(Column(cost, cost, text.count, numeric=True) for cost in COSTS),
+        Column("hash", "hash", code=True),
+    ]
+    return sortable_table(
+        frame,
+        columns,
+        ident="retrained",
+        caption="Trained in full, with standard deviations over seeds",
+        sorted_by="params",
     )
 
 

@@ -10,11 +10,13 @@ import plotly.graph_objects as go
 from ..space import COSTS, FLOPS_CONVENTION, pick
 from . import text
 from .figures import NOISE_POINTS
+from .retraining import rank_agreement
 from .run import Run
 from .run_tables import name_of, searched_sites
 from .table import front_of
 
 _FEW_IMAGES = 1000  # so few that single images show in an accuracy
+_FEW_NETWORKS = 10
 COST_NAMES = {"params": "parameters", "flops": "FLOPs"}
 
 
@@ -104,10 +106,30 @@ def figure(drawing: go.Figure, *, ident: str, label: str, caption: str) -> str:
     )
 
 
+def agreement(retrained: pd.DataFrame) -> str:
+    """How well the proxy had ranked the networks that were trained in full."""
+    found = rank_agreement(list(retrained["accuracy"]), list(retrained["val"]))
+    if found is None:
+        return (
+            f"{_many(len(retrained), 'network')} trained in full: too few, or too alike, to say how well the "
+            "proxy ranks."
+        )
+    values = ", ".join(
+        f"{name} {value.value:.2f} ({value.low:.2f} to {value.high:.2f})"
+        for name, value in (("Kendall's tau", found.kendall), ("Spearman's rho", found.spearman))
+    )
+    few = " So few networks say little." if found.count < _FEW_NETWORKS else ""
+    return (
+        f"Rank correlation of proxy and retrained validation accuracy over {found.count} networks, with 95 % "
+        f"bootstrap intervals: {values}.{few}"
+    )
+
+
 def next_steps(run: Run) -> str:
-    """The two commands that usually follow."""
+    """The commands that usually follow."""
     path = shlex.quote(str(run.path))
     commands = (
+        f"cheapsearch retrain {path}\n"
         f"cheapsearch export {path} --pick knee -o best.yaml\n"
         f"cheapsearch run --out {path} --budget {2 * run.record.budget}"
     )

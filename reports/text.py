@@ -21,6 +21,11 @@ def percent(value: float) -> str:
     return MISSING if isnan(value) else f"{value:.2f}"
 
 
+def spread(mean: float, deviation: float) -> str:
+    """A mean with its standard deviation, `72.31 ± 0.42`; alone where that is not known."""
+    return percent(mean) if isnan(deviation) else f"{mean:.2f} ± {deviation:.2f}"
+
+
 def signed(value: float, digits: int = 1) -> str:
     """A difference with its sign: `+0.4`, `-48.1` (with a true minus sign), `0.0`."""
     if isnan(value):

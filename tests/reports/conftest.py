@@ -1,6 +1,7 @@
 """Run folders for the tests of the reports layer."""
 
 import csv
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
-from cheapsearch.space import Architecture, RunRecord, TrialRecord
+from cheapsearch.reports import load_run
+from cheapsearch.space import (
+    METRICS,
+    Architecture,
+    RunRecord,
+    TrainingRecord,
+    TrainingResult,
+    TrialRecord,
+)
 
 RECORD: dict[str, Any] = {
     "version": "0.1.0",
@@ -92,3 +101,56 @@ def make_run(tmp_path: Path) -> MakeRun:
 @pytest.fixture
 def make_trial() -> Callable[..., TrialRecord]:
     return trial
+
+
+def _write_training(
+    run: Path, number: int, seed: int, val: float, test: float | None, curve: tuple[float, ...] = (10.0, 20.0)
+) -> Path:
+    """A finished training of a trial, as `cheapsearch retrain` leaves it."""
+    trial = load_run(run).trials[number]
+    record = TrainingRecord(
+        version="0.1.0",
+        created="2026-03-15T10:22:31+00:00",
+        architecture=trial.architecture,
+        trial=number,
+        params=trial.params,
+        flops=trial.flops,
+        num_classes=10,
+        input_size=32,
+        dataset="cifar10",
+        data_dir="",
+        data_seed=7,
+        fingerprint="9c2f0b1d",
+        train_images=45000,
+        val_images=5000,
+        policy={"epochs": len(curve)},
+        seed=seed,
+        device="cpu",
+        processes=1,
+        threads=1,
+    )
+    result = TrainingResult(
+        settings=record,
+        epochs=len(curve),
+        best_epoch=len(curve),
+        val_loss=1.0,
+        val_top1=val,
+        val_top5=99.0,
+        final_top1=val,
+        test_loss=None if test is None else 1.0,
+        test_top1=test,
+        test_top5=None if test is None else 99.0,
+        seconds=60.0,
+    )
+    folder = run / "retrain" / f"{trial.hash}-seed{seed}"
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(json.dumps(result.to_dict()))
+    rows = [f"{epoch},0.1,2.0,2.0,{top1},90.0" for epoch, top1 in enumerate(curve, start=1)]
+    (folder / "metrics.csv").write_text("\n".join([",".join(METRICS), *rows]) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def write_training() -> Callable[..., Path]:
+    """Writes a finished training of a trial into a run folder."""
+    return _write_training

@@ -196,3 +196,18 @@ def test_write_report_refuses_a_folder_that_is_no_run(tmp_path):
     with pytest.raises(UserError, match=r"run\.yaml' is missing"):
         write_report(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_page_shows_what_was_retrained(make_run, write_training):
+    folder = make_run()
+    assert "Retrained" not in read(write_report(folder)).inside("h2")
+    for number, accuracy in ((0, 93.0), (1, 92.0), (2, 90.0)):
+        write_training(folder, number, 7, accuracy, accuracy - 1)
+    shown = read(write_report(folder))
+    assert "Retrained" in shown.inside("h2")
+    assert shown.find("table", id="retrained")
+    assert "over 3 networks" in shown.text
+    assert "So few networks say little." in shown.text
+    assert {"retrained-params", "retrained-flops", "proxy-retrained", "curves"} <= {
+        drawing["data-draws"] for drawing in shown.find("script") if "data-draws" in drawing
+    }

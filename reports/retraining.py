@@ -1,0 +1,162 @@
+"""Networks of a run after full training, and how well their proxies had ranked them."""
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from ..space import METRICS, TrainingResult, UserError
+
+RETRAIN_FOLDER = "retrain"
+_RESAMPLES = 2000
+FEWEST = 3  # networks, below which a rank correlation is not computed
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A finished training.
+
+    Attributes:
+        curve: The rows of metrics.csv.
+    """
+
+    result: TrainingResult
+    curve: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class RankCorrelation:
+    """A rank correlation with its 95 % bootstrap interval over networks."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class RankAgreement:
+    """How well one ranking of `count` networks agrees with another."""
+
+    kendall: RankCorrelation
+    spearman: RankCorrelation
+    count: int
+
+
+def load_trainings(run_path: Path) -> list[Training]:
+    """The finished trainings in a run folder, by trial and seed; those under way are left out.
+
+    Raises:
+        UserError: If a file is damaged.
+    """
+    found = []
+    for path in sorted((run_path / RETRAIN_FOLDER).glob("*/result.json")):
+        try:
+            result = TrainingResult.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        except (UserError, ValueError, TypeError) as error:
+            raise UserError(f"{path}: must be what a training wrote, but it is damaged ({error})") from None
+        found.append(Training(result, _read_curve(path.with_name("metrics.csv"))))
+    return sorted(found, key=lambda t: (_trial(t), t.result.settings.seed))
+
+
+def retraining_frame(frame: pd.DataFrame, trainings: Sequence[Training]) -> pd.DataFrame:
+    """One row for each trial that was trained in full, in the order of the trials.
+
+    Args:
+        frame: What `trials_frame` returns.
+        trainings: What `load_trainings` returns.
+
+    Returns:
+        `number`, `hash`, `preset`, `unmodified`, `accuracy` (the proxy's) of the trial; `params` and
+        `flops` of the network as trained; `seeds`, how many; `val`, `test`, means over the seeds, and
+        `val_std`, `test_std` (not a number for one seed, or where there is no test split).
+    """
+    rows = []
+    for number, group in _by_trial(trainings).items():
+        trial = frame[frame["number"] == number]
+        if trial.empty:
+            continue
+        val = np.array([training.result.val_top1 for training in group])
+        test = np.array([np.nan if (t := g.result.test_top1) is None else t for g in group])
+        settings = group[0].result.settings
+        rows.append(
+            {
+                **trial.iloc[0][["number", "hash", "preset", "unmodified", "accuracy"]].to_dict(),
+                "params": settings.params,
+                "flops": settings.flops,
+                "seeds": len(group),
+                "val": val.mean(),
+                "val_std": val.std(ddof=1) if len(val) > 1 else np.nan,
+                "test": test.mean(),
+                "test_std": test.std(ddof=1) if len(test) > 1 else np.nan,
+            }
+        )
+    columns = ["number", "hash", "preset", "unmodified", "accuracy", "params", "flops", "seeds"]
+    return pd.DataFrame(rows, columns=[*columns, "val", "val_std", "test", "test_std"])
+
+
+def curves_frame(trainings: Sequence[Training]) -> pd.DataFrame:
+    """Validation accuracy over the epochs: `number`, `epoch`, `val_top1`, a mean over the seeds."""
+    parts = [
+        training.curve[["epoch", "val_top1"]].assign(number=number)
+        for number, group in _by_trial(trainings).items()
+        for training in group
+    ]
+    if not parts:
+        return pd.DataFrame(columns=["number", "epoch", "val_top1"])
+    means = pd.concat(parts).groupby(["number", "epoch"])["val_top1"].mean()
+    return means.reset_index()
+
+
+def rank_agreement(proxy: Sequence[float], trained: Sequence[float]) -> RankAgreement | None:
+    """Kendall's tau-b and Spearman's rho; None for fewer than three networks, or where one is constant.
+
+    The intervals are percentiles over 2,000 resamples of the networks, those without a correlation left
+    out.
+    """
+    pairs = np.column_stack([np.asarray(proxy, float), np.asarray(trained, float)])
+    if len(pairs) < FEWEST or any(len(set(column)) == 1 for column in pairs.T):
+        return None
+    return RankAgreement(
+        kendall=_with_interval(pairs, lambda x, y: float(stats.kendalltau(x, y).statistic)),
+        spearman=_with_interval(pairs, lambda x, y: float(stats.spearmanr(x, y).statistic)),
+        count=len(pairs),
+    )
+
+
+def _with_interval(pairs: Floats, measure: Callable[[Floats, Floats], float]) -> RankCorrelation:
+    draws = np.random.default_rng(0).integers(len(pairs), size=(_RESAMPLES, len(pairs)))
+    values = [
+        measure(*pairs[chosen].T) for chosen in draws if all(np.ptp(column) > 0 for column in pairs[chosen].T)
+    ]
+    low, high = np.quantile(values, [0.025, 0.975])
+    return RankCorrelation(measure(*pairs.T), float(low), float(high))
+
+
+def _by_trial(trainings: Sequence[Training]) -> dict[int, list[Training]]:
+    groups: dict[int, list[Training]] = {}
+    for training in trainings:
+        if training.result.settings.trial is not None:
+            groups.setdefault(training.result.settings.trial, []).append(training)
+    return groups
+
+
+def _trial(training: Training) -> int:
+    number = training.result.settings.trial
+    return -1 if number is None else number
+
+
+def _read_curve(path: Path) -> pd.DataFrame:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [{name: float(row[name]) for name in METRICS} for row in csv.DictReader(file)]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: must be what a training wrote, but it is damaged ({error})") from None
+    return pd.DataFrame(rows, columns=list(METRICS))
