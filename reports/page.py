@@ -48,8 +48,7 @@ def render(run: Run) -> str:
         sections.highlights(run, frame),
         sections.caution(run) if any_complete else _nothing_yet(run),
         sections.facts(run, frame),
-        *(_results(run, frame) if any_complete else []),
-        *(_retrained(run, frame, trainings) if trainings else []),
+        *(_results(run, frame, trainings) if any_complete else []),
         "<h2>All trials</h2>",
         "<p>Members of the front are set in bold. Duplicates (networks already known) and refused ones (over "
         "a limit of cost) were not trained.</p>",
@@ -73,7 +72,7 @@ def _nothing_yet(run: Run) -> str:
     )
 
 
-def _results(run: Run, frame: pd.DataFrame) -> list[str]:
+def _results(run: Run, frame: pd.DataFrame, trainings: list[Training]) -> list[str]:
     objectives = run.record.objectives
     operations = operation_frame(run)
     means = operation_means(operations)
@@ -88,6 +87,7 @@ def _results(run: Run, frame: pd.DataFrame) -> list[str]:
         run_tables.front_table(run, frame),
         "<p>To train the front in full, to export one of its members, and to search on:</p>",
         sections.next_steps(run),
+        *_retrained(run, frame, trainings),
         *(_operations(operations, means) if not means.empty else []),
         "<h2>Progress</h2>",
         sections.figure(

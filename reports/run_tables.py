@@ -40,6 +40,7 @@ def front_table(run: Run, frame: pd.DataFrame) -> str:
 
 def retrained_table(retrained: pd.DataFrame) -> str:
     """Networks trained in full, the proxy's accuracy beside the retrained one."""
+    retrained = retrained.sort_values(["params", "number"])
     frame = retrained.assign(
         name=[name_of(*marks) for marks in zip(retrained["preset"], retrained["unmodified"], strict=True)],
         **{

@@ -3,7 +3,15 @@ from html.parser import HTMLParser
 
 import pytest
 
-from cheapsearch.reports import load_run, page, trials_frame, write_report
+from cheapsearch.reports import (
+    load_run,
+    load_trainings,
+    page,
+    retraining_frame,
+    run_tables,
+    trials_frame,
+    write_report,
+)
 from cheapsearch.space import FLOPS_CONVENTION, UserError
 
 VOID = {"meta", "input", "br"}
@@ -198,6 +206,10 @@ def test_write_report_refuses_a_folder_that_is_no_run(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def by_params(folder, numbers):
+    return sorted((load_run(folder).trials[number] for number in numbers), key=lambda trial: trial.params)
+
+
 def test_page_shows_what_was_retrained(make_run, write_training):
     folder = make_run()
     assert "Retrained" not in read(write_report(folder)).inside("h2")
@@ -207,6 +219,13 @@ def test_page_shows_what_was_retrained(make_run, write_training):
     assert "Retrained" in shown.inside("h2")
     assert shown.find("table", id="retrained")
     assert "over 3 networks" in shown.text
+    table = run_tables.retrained_table(
+        retraining_frame(trials_frame(load_run(folder)), load_trainings(folder))
+    )
+    # The fewest parameters first, as the mark on the heading says.
+    assert [table.index(trial.hash) for trial in by_params(folder, (0, 1, 2))] == sorted(
+        table.index(trial.hash) for trial in by_params(folder, (0, 1, 2))
+    )
     assert "So few networks say little." in shown.text
     assert {"retrained-params", "retrained-flops", "proxy-retrained", "curves"} <= {
         drawing["data-draws"] for drawing in shown.find("script") if "data-draws" in drawing
