@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from ..space import METRICS, TrainingResult, UserError
+from ..space import COSTS, METRICS, TrainingResult, UserError
 
 RETRAIN_FOLDER = "retrain"
 _RESAMPLES = 2000
@@ -60,26 +60,29 @@ def load_trainings(run_path: Path) -> list[Training]:
     for path in sorted((run_path / RETRAIN_FOLDER).glob("*/result.json")):
         try:
             result = TrainingResult.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (UserError, ValueError, TypeError) as error:
+            _check_numbers(result)
+        except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{path}: must be what a training wrote, but it is damaged ({error})") from None
         found.append(Training(result, _read_curve(path.with_name("metrics.csv"))))
     return sorted(found, key=lambda t: (_trial(t), t.result.settings.seed))
 
 
 def retraining_frame(frame: pd.DataFrame, trainings: Sequence[Training]) -> pd.DataFrame:
-    """One row for each trial that was trained in full, in the order of the trials.
+    """One row for each network of a trial that was trained in full, in the order of the trials.
+
+    A trial that was trained at several widths has a row for each: they are different networks.
 
     Args:
         frame: What `trials_frame` returns.
         trainings: What `load_trainings` returns.
 
     Returns:
-        `number`, `hash`, `preset`, `unmodified`, `accuracy` (the proxy's) of the trial; `params` and
+        `number`, `preset`, `unmodified`, `accuracy` (the proxy's) of the trial; `hash`, `params` and
         `flops` of the network as trained; `seeds`, how many; `val`, `test`, means over the seeds, and
         `val_std`, `test_std` (not a number for one seed, or where there is no test split).
     """
     rows = []
-    for number, group in _by_trial(trainings).items():
+    for (number, key), group in _by_network(trainings).items():
         trial = frame[frame["number"] == number]
         if trial.empty:
             continue
@@ -88,7 +91,8 @@ def retraining_frame(frame: pd.DataFrame, trainings: Sequence[Training]) -> pd.D
         settings = group[0].result.settings
         rows.append(
             {
-                **trial.iloc[0][["number", "hash", "preset", "unmodified", "accuracy"]].to_dict(),
+                **trial.iloc[0][["number", "preset", "unmodified", "accuracy"]].to_dict(),
+                "hash": key,
                 "params": settings.params,
                 "flops": settings.flops,
                 "seeds": len(group),
@@ -103,15 +107,15 @@ def retraining_frame(frame: pd.DataFrame, trainings: Sequence[Training]) -> pd.D
 
 
 def curves_frame(trainings: Sequence[Training]) -> pd.DataFrame:
-    """Validation accuracy over the epochs: `number`, `epoch`, `val_top1`, a mean over the seeds."""
+    """Validation accuracy over the epochs, a mean over the seeds: `number`, `hash`, `epoch`, `val_top1`."""
     parts = [
-        training.curve[["epoch", "val_top1"]].assign(number=number)
-        for number, group in _by_trial(trainings).items()
+        training.curve[["epoch", "val_top1"]].assign(number=number, hash=key)
+        for (number, key), group in _by_network(trainings).items()
         for training in group
     ]
     if not parts:
-        return pd.DataFrame(columns=["number", "epoch", "val_top1"])
-    means = pd.concat(parts).groupby(["number", "epoch"])["val_top1"].mean()
+        return pd.DataFrame(columns=["number", "hash", "epoch", "val_top1"])
+    means = pd.concat(parts).groupby(["number", "hash", "epoch"])["val_top1"].mean()
     return means.reset_index()
 
 
@@ -140,12 +144,23 @@ def _with_interval(pairs: Floats, measure: Callable[[Floats, Floats], float]) ->
     return RankCorrelation(measure(*pairs.T), float(low), float(high))
 
 
-def _by_trial(trainings: Sequence[Training]) -> dict[int, list[Training]]:
-    groups: dict[int, list[Training]] = {}
+def _by_network(trainings: Sequence[Training]) -> dict[tuple[int, str], list[Training]]:
+    groups: dict[tuple[int, str], list[Training]] = {}
     for training in trainings:
-        if training.result.settings.trial is not None:
-            groups.setdefault(training.result.settings.trial, []).append(training)
+        settings = training.result.settings
+        if settings.trial is not None:
+            groups.setdefault((settings.trial, settings.hash), []).append(training)
     return groups
+
+
+def _check_numbers(result: TrainingResult) -> None:
+    settings = result.settings
+    values = {"val_top1": result.val_top1, "seed": settings.seed} | {c: getattr(settings, c) for c in COSTS}
+    optional = {"test_top1": result.test_top1, "trial": settings.trial}
+    values |= {name: value for name, value in optional.items() if value is not None}
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UserError(f"{name}: must be a number, got {value!r}")
 
 
 def _trial(training: Training) -> int:

@@ -1,6 +1,5 @@
 """The figures of networks after full training."""
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -87,6 +86,8 @@ def retrained_front(frame: pd.DataFrame, cost: str, *, dataset: str, backbone: s
                 y=100 - error, line={"dash": "dot", "color": GREY}, annotation_text=f"{name}, published"
             )
     figure.update_xaxes(title_text=COST_TITLES[cost], tickformat="~s")
+    if frame[cost].nunique() == 1:  # else the ticks would differ in their seventh digit
+        figure.update_xaxes(range=[0.9 * frame[cost].iloc[0], 1.1 * frame[cost].iloc[0]])
     figure.update_yaxes(title_text=f"{'test' if split == 'test' else 'validation'} accuracy, retrained (%)")
     return figure
 
@@ -98,9 +99,14 @@ def learning_curves(curves: pd.DataFrame) -> go.Figure:
         curves: What `curves_frame` returns.
     """
     figure = new_figure(height=440)
-    for number, rows in curves.groupby("number"):
+    for (number, key), rows in curves.groupby(["number", "hash"]):
         figure.add_scatter(
-            x=rows["epoch"], y=rows["val_top1"], mode="lines", line={"width": 1.5}, name=f"trial {number}"
+            x=rows["epoch"],
+            y=rows["val_top1"],
+            mode="lines",
+            line={"width": 1.5},
+            hovertemplate=f"<b>trial {number}</b> {key}<br>epoch %{{x}}<br>%{{y:.2f}} %<extra></extra>",
+            name=f"trial {number}",
         )
     figure.update_xaxes(title_text="epoch")
     figure.update_yaxes(title_text="validation accuracy (%)")
@@ -119,7 +125,7 @@ def _groups(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame, dict[str, obje
 def _error_bars(deviations: pd.Series) -> dict[str, object] | None:
     if deviations.isna().all():
         return None
-    return {"type": "data", "array": np.nan_to_num(deviations.to_numpy(float)), "color": GREY}
+    return {"type": "data", "array": deviations, "color": GREY}
 
 
 def _hover(frame: pd.DataFrame) -> list[str]:

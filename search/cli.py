@@ -89,8 +89,8 @@ def _run(options: argparse.Namespace) -> int:
         code = finish(run)
     if options.retrain and code == 0:
         again = ["retrain", str(out), "--yes", *(["--json"] if options.json else [])]
-        if "workers" in given:
-            again += ["--workers", str(given["workers"])]
+        for name in given.keys() & {"workers", "device"}:
+            again += [f"--{name}", str(given[name])]
         return _retrain(make_parser().parse_args(again))
     return code
 

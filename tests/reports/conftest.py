@@ -154,3 +154,14 @@ def _write_training(
 def write_training() -> Callable[..., Path]:
     """Writes a finished training of a trial into a run folder."""
     return _write_training
+
+
+@pytest.fixture
+def retrained(make_run: MakeRun, write_training: Callable[..., Path]) -> Path:
+    """Trials 0 (two seeds), 1 and 2 of a run, trained in full."""
+    run = make_run()
+    write_training(run, 1, 7, 91.0, 90.0)
+    write_training(run, 0, 7, 94.0, 93.0, (10.0, 30.0))
+    write_training(run, 0, 8, 96.0, 94.0, (20.0, 60.0))
+    write_training(run, 2, 7, 92.0, 90.5)
+    return run

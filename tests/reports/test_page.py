@@ -230,3 +230,32 @@ def test_page_shows_what_was_retrained(make_run, write_training):
     assert {"retrained-params", "retrained-flops", "proxy-retrained", "curves"} <= {
         drawing["data-draws"] for drawing in shown.find("script") if "data-draws" in drawing
     }
+
+
+@pytest.mark.parametrize(("dataset", "said"), [("cifar10", True), ("cifar100", False)])
+def test_page_says_where_published_accuracies_do_not_hold(make_run, write_training, dataset, said):
+    folder = make_run(dataset=dataset)
+    write_training(folder, 0, 7, 93.0, 92.0)
+    shown = read(write_report(folder)).text
+    assert ("Published accuracies are known for CIFAR-100 only." in shown) == said
+    assert "1 network trained in full: too few" in shown
+
+
+def test_page_shows_the_retrained_after_the_front(make_run, write_training):
+    folder = make_run()
+    write_training(folder, 0, 7, 93.0, None)
+    write_training(folder, 0, 8, 95.0, None)
+    found = read(write_report(folder))
+    heads = found.inside("h2")
+    assert heads.index("Retrained") == heads.index("The front") + 1
+    assert "94.00" in found.text
+    assert "± 1.41" in found.inside("small")  # of 93 and 95
+
+
+def test_write_report_refuses_a_damaged_training(make_run, write_training):
+    folder = make_run()
+    path = write_training(folder, 0, 7, 93.0, 92.0) / "result.json"
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match=r"result\.json: must be what a training wrote"):
+        write_report(folder)
+    assert not (folder / "report.html").exists()

@@ -1,6 +1,7 @@
 """Networks trained in full, beside what their proxies said."""
 
-from collections.abc import Callable
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +11,7 @@ from scipy import stats
 
 from cheapsearch.reports import load_run, load_trainings, rank_agreement, retraining_frame, trials_frame
 from cheapsearch.reports.retraining import curves_frame
-from cheapsearch.reports.retraining_figures import learning_curves, proxy_against_retrained, retrained_front
 from cheapsearch.space import UserError
-
-
-@pytest.fixture
-def retrained(make_run: Callable[..., Path], write_training: Callable[..., Path]) -> Path:
-    """Trials 0 (two seeds), 1 and 2 of a run, trained in full."""
-    run = make_run()
-    write_training(run, 1, 7, 91.0, 90.0)
-    write_training(run, 0, 7, 94.0, 93.0, (10.0, 30.0))
-    write_training(run, 0, 8, 96.0, 94.0, (20.0, 60.0))
-    write_training(run, 2, 7, 92.0, 90.5)
-    return run
 
 
 def frame_of(run: Path) -> pd.DataFrame:
@@ -45,6 +34,14 @@ def test_load_trainings_refuses_a_damaged_file(retrained: Path, name: str, text:
         load_trainings(retrained)
 
 
+@pytest.mark.parametrize(("key", "value"), [("val_top1", "high"), ("test_top1", [1]), ("val_top1", None)])
+def test_load_trainings_refuses_what_is_no_number(retrained: Path, key: str, value: object) -> None:
+    path = next((retrained / "retrain").glob("*/result.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(UserError, match=f"{path}: .*{key}: must be a number"):
+        load_trainings(retrained)
+
+
 def test_retraining_frame_has_mean_and_deviation_over_seeds(retrained: Path) -> None:
     frame = frame_of(retrained).set_index("number")
     trials = load_run(retrained).trials
@@ -56,10 +53,26 @@ def test_retraining_frame_has_mean_and_deviation_over_seeds(retrained: Path) -> 
     assert np.isnan(frame.loc[1, "val_std"])
 
 
+def test_a_trial_at_two_widths_is_two_networks(retrained: Path) -> None:
+    source = next((retrained / "retrain").glob("*-seed8"))
+    narrow = source.with_name("narrow")
+    shutil.copytree(source, narrow)
+    data = json.loads((narrow / "result.json").read_text())
+    data["settings"]["architecture"]["width"] = 0.5
+    data["settings"]["params"] = 600_000
+    (narrow / "result.json").write_text(json.dumps(data))
+    rows = frame_of(retrained).set_index("params").loc[[2_000_000, 600_000]]
+    assert list(rows["number"]) == [0, 0]
+    assert list(rows["seeds"]) == [2, 1]  # seeds 7 and 8 at full width, 8 alone at half
+    assert list(rows["val"]) == [95.0, 96.0]
+    curves = curves_frame(load_trainings(retrained))
+    narrow_curve = curves[curves["hash"] == rows.loc[600_000, "hash"]]
+    assert narrow_curve["val_top1"].tolist() == [20.0, 60.0]
+
+
 def test_curves_frame_is_a_mean_over_seeds(retrained: Path) -> None:
     curves = curves_frame(load_trainings(retrained))
     assert curves[curves["number"] == 0]["val_top1"].tolist() == [15.0, 45.0]
-    assert [line.name for line in learning_curves(curves).data] == ["trial 0", "trial 1", "trial 2"]
 
 
 def test_rank_agreement_gives_both_correlations_with_intervals() -> None:
@@ -83,34 +96,3 @@ def test_rank_agreement_needs_three_networks_that_differ() -> None:
     assert rank_agreement([1, 1, 1], [1, 2, 3]) is None
     assert not np.isnan(stats.kendalltau([1, 1, 2], [1, 2, 3]).statistic)
     assert rank_agreement([1, 1, 2], [1, 2, 3]) is not None
-
-
-def test_figures_draw_every_network_with_its_deviation(retrained: Path) -> None:
-    frame = frame_of(retrained)
-    points = [trace for trace in proxy_against_retrained(frame).data if trace.mode == "markers"]
-    drawn = {(x, y) for trace in points for x, y in zip(trace.x, trace.y, strict=True)}
-    assert drawn == set(zip(frame["accuracy"], frame["val"], strict=True))
-    assert any(trace.error_y.array is not None and max(trace.error_y.array) > 1.4 for trace in points)
-
-
-def test_retrained_front_draws_published_accuracies_on_cifar100_only(retrained: Path) -> None:
-    frame = frame_of(retrained)
-    other = retrained_front(frame, "params", dataset="cifar10", backbone="mobilenet_v2")
-    assert len(other.layout.shapes) == 0
-    published = retrained_front(frame, "flops", dataset="cifar100", backbone="mobilenet_v2")
-    assert [shape.y0 for shape in published.layout.shapes] == pytest.approx([100 - 31.5, 100 - 28.76])
-    line = published.data[0]
-    ordered = frame.sort_values("flops")
-    assert list(line.y) == list(ordered["test"].cummax())
-    v3 = retrained_front(frame, "flops", dataset="cifar100", backbone="mobilenet_v3_large_e6")
-    assert len(v3.layout.shapes) == 4
-
-
-def test_retrained_front_is_of_validation_where_there_is_no_test_split(
-    make_run: Callable[..., Path], write_training: Callable[..., Path]
-) -> None:
-    run = make_run()
-    write_training(run, 0, 7, 91.0, None)
-    figure = retrained_front(frame_of(run), "params", dataset="cifar10", backbone="mobilenet_v2")
-    assert list(figure.data[0].y) == [91.0]
-    assert figure.layout.yaxis.title.text.startswith("validation")

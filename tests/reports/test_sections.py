@@ -74,3 +74,7 @@ def test_facts_names_the_limits(make_run):
 def test_next_steps_quotes_the_folder(run):
     html = sections.next_steps(replace(run, path="my runs/a&b"))
     assert "cheapsearch export &#x27;my runs/a&amp;b&#x27;" in html
+
+
+def test_next_steps_begin_with_full_training(run):
+    assert f"<code>cheapsearch retrain {run.path}\n" in sections.next_steps(run)
