@@ -11,9 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from ..space import COSTS, METRICS, TrainingResult, UserError
+from ..space import COSTS, METRICS, RETRAIN_FOLDER, TrainingResult, UserError
 
-RETRAIN_FOLDER = "retrain"
 _RESAMPLES = 2000
 FEWEST = 3  # networks, below which a rank correlation is not computed
 

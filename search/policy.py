@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-from ..space import MAX_WIDTH, MIN_WIDTH, UserError, check_keys, check_name
+from ..space import MAX_WIDTH, MIN_WIDTH, UserError, check_complete, check_name
 from .recipe import Recipe
 
 Crop = Literal["padded", "resized"]
@@ -114,11 +114,7 @@ class Policy:
         Raises:
             UserError: If a key is unknown or missing, or a value is out of range.
         """
-        names = [f.name for f in fields(cls)]
-        check_keys("policy", data, names)
-        missing = [name for name in names if name not in data]
-        if missing:
-            raise UserError(f"policy: the key {missing[0]!r} is missing")
+        check_complete("policy", data, [field.name for field in fields(cls)])
         return cls(**data)
 
 

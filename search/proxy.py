@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ..space import MAX_WIDTH, MIN_INPUT, MIN_WIDTH, UserError, check_keys
+from ..space import MAX_WIDTH, MIN_INPUT, MIN_WIDTH, UserError, check_complete
 from .recipe import Recipe
 
 # A few architectures blow up at a learning rate that suits the others; clipped, they train like these.
@@ -69,11 +69,7 @@ class Proxy:
         Raises:
             UserError: If a key is unknown or missing, or a value is out of range.
         """
-        names = [field.name for field in fields(cls)]
-        check_keys("proxy", data, names)
-        missing = [name for name in names if name not in data]
-        if missing:
-            raise UserError(f"proxy: the key {missing[0]!r} is missing")
+        check_complete("proxy", data, [field.name for field in fields(cls)])
         return cls(**data)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ..space import RunRecord, TrialRecord, UserError, architecture_hash, pareto_front
+from ..space import RETRAIN_FOLDER, RunRecord, TrialRecord, UserError, architecture_hash, pareto_front
 from .data import open_images
 from .evaluation import Outcome
 from .full_training import FullTrainer, TrainingJob, trained_architecture
@@ -14,7 +14,6 @@ from .training_data import DataSource
 from .training_folder import TrainingFolder
 from .workers import WorkerPool
 
-RETRAIN_FOLDER = "retrain"
 _POLL_SECONDS = 1.0
 
 

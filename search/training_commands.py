@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..space import ArchitectureConfig, RunRecord, TrialRecord, UserError, find_architecture
+from ..space import RETRAIN_FOLDER, ArchitectureConfig, RunRecord, TrialRecord, UserError, find_architecture
 from .arguments import given_policy
 from .console import make_console
 from .data import open_images
@@ -19,7 +19,7 @@ from .devices import available_cores, prepare_process, resolve_device, worker_de
 from .display import time_left
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
 from .full_training import FullTrainer, TrainingJob
-from .retrain import RETRAIN_FOLDER, Retraining, choose_trials, retrain_jobs, seeded_folder
+from .retrain import Retraining, choose_trials, retrain_jobs, seeded_folder
 from .run_folder import RunFolder
 from .team import join_team
 from .training import DivergedError

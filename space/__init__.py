@@ -21,14 +21,14 @@ from .canonical import (
     shuffle_order,
 )
 from .config import ArchitectureConfig, find_architecture, read_config
-from .errors import UserError, check_keys, check_name
+from .errors import UserError, check_complete, check_keys, check_name
 from .files import write_bytes, write_text
 from .front import PICKS, check_objectives, pareto_front, pick
 from .presets import PRESETS, get_preset
 from .records import COSTS, FLOPS_CONVENTION, OBJECTIVES, RunRecord, TrialRecord, join_choice
 from .search_space import SearchSpace
 from .sites import SITE_NAMES, SITES, STAGED_SITES, Site
-from .training_records import METRICS, TrainingRecord, TrainingResult
+from .training_records import METRICS, RETRAIN_FOLDER, TrainingRecord, TrainingResult
 
 __all__ = [
     "BACKBONES",
@@ -50,6 +50,7 @@ __all__ = [
     "Block",
     "Choice",
     "Layout",
+    "RETRAIN_FOLDER",
     "RunRecord",
     "SearchSpace",
     "Site",
@@ -59,6 +60,7 @@ __all__ = [
     "UserError",
     "architecture_hash",
     "canonical",
+    "check_complete",
     "check_keys",
     "check_name",
     "check_objectives",

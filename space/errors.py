@@ -37,3 +37,16 @@ def check_keys(where: str, given: Iterable[str], allowed: Iterable[str]) -> None
     for key in given:
         if key not in names:
             check_name(f"{where}: key", key, names)
+
+
+def check_complete(where: str, given: Iterable[str], names: Iterable[str]) -> None:
+    """Refuse a key that is unknown, as `check_keys` does, and a name that is missing.
+
+    Raises:
+        UserError: At the first of either.
+    """
+    given, names = list(given), list(names)
+    check_keys(where, given, names)
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise UserError(f"{where}: the key {missing[0]!r} is missing")

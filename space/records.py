@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from .architecture import Architecture, Choice
 from .canonical import architecture_hash
-from .errors import UserError, check_keys, check_name
+from .errors import UserError, check_complete, check_keys, check_name
 from .sites import SITE_NAMES
 
 State = Literal["complete", "failed", "duplicate", "refused"]
@@ -210,11 +210,7 @@ class RunRecord:
         """
         if not isinstance(data, Mapping):
             raise UserError(f"run.yaml: must be a mapping, got {type(data).__name__}")
-        names = [f.name for f in fields(cls)]
-        check_keys("run.yaml", data, names)
-        missing = [name for name in names if name not in data]
-        if missing:
-            raise UserError(f"run.yaml: the key {missing[0]!r} is missing")
+        check_complete("run.yaml", data, [f.name for f in fields(cls)])
         for name in ("per_stage", "objectives"):
             if not isinstance(data[name], (list, tuple)):
                 raise UserError(f"run.yaml: {name} must be a list, got {data[name]!r}")

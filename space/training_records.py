@@ -6,7 +6,7 @@ from typing import Any
 
 from .architecture import Architecture
 from .canonical import architecture_hash
-from .errors import UserError, check_keys
+from .errors import UserError, check_complete
 
 
 @dataclass(frozen=True)
@@ -107,14 +107,11 @@ class TrainingResult:
         return cls(**{**kept, "settings": TrainingRecord.from_dict(data["settings"])})
 
 
+RETRAIN_FOLDER = "retrain"  # of a run folder: a folder for each network and seed
 METRICS = ("epoch", "learning_rate", "train_loss", "val_loss", "val_top1", "val_top5")
 
 
 def _check(cls: type, where: str, data: Any, *, also: tuple[str, ...] = ()) -> None:
     if not isinstance(data, Mapping):
         raise UserError(f"{where}: must be a mapping, got {type(data).__name__}")
-    names = [f.name for f in fields(cls)]
-    check_keys(where, data, [*names, *also])
-    missing = [name for name in names if name not in data]
-    if missing:
-        raise UserError(f"{where}: the key {missing[0]!r} is missing")
+    check_complete(where, (key for key in data if key not in also), [f.name for f in fields(cls)])
