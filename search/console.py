@@ -1,6 +1,11 @@
 """The terminal."""
 
-from rich.console import Console
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
 
 
 def make_console(*, stderr: bool = False, markup: bool = True) -> Console:
@@ -13,3 +18,33 @@ def make_console(*, stderr: bool = False, markup: bool = True) -> Console:
     if not console.is_terminal:
         console = Console(stderr=stderr, highlight=False, markup=markup, width=200)
     return console
+
+
+class LiveDisplay(ABC):
+    """Something that is drawn again twice a second on a terminal, and not at all elsewhere.
+
+    It goes when its context ends; the result says the same and more.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+
+    @abstractmethod
+    def _render(self) -> Group:
+        """What to draw now."""
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            # Made here because it draws at once.
+            self._live = Live(
+                get_renderable=self._render, console=self._console, refresh_per_second=2, transient=True
+            )
+            self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)

@@ -3,11 +3,9 @@
 import shlex
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -23,16 +21,17 @@ from ..space import (
     join_choice,
     pareto_front,
 )
+from .console import LiveDisplay
 from .run import Run
 
 _FRONT_ROWS = 12
 
 
-class SearchDisplay:
+class SearchDisplay(LiveDisplay):
     """Shows trials done and to come, the time left, the best and the front; use it as a context manager."""
 
     def __init__(self, console: Console, run: Run) -> None:
-        self._console = console
+        super().__init__(console)
         self._trials = list(run.trials)
         self._budget = run.record.budget
         self._workers = len(run.devices)
@@ -40,20 +39,6 @@ class SearchDisplay:
         self._unmodified = run.plan.space.unmodified
         self._start = time.monotonic()
         self._at_start = self._trained
-        # It goes when the search ends; the result says the same and more.
-        live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=True)
-        self._live = live if console.is_terminal else None
-
-    def __enter__(self) -> "SearchDisplay":
-        if self._live is not None:
-            self._live.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.__exit__(kind, error, trace)
 
     def update(self, trial: TrialRecord) -> None:
         """Take a trial in."""
@@ -211,10 +196,13 @@ def points(trial: TrialRecord, base: TrialRecord | None) -> str:
 
 def time_left(seconds: float | None) -> str:
     """How long is left, as `  ~ 12 min left`; empty where it is not known or over."""
-    if seconds is None or seconds <= 0:
-        return ""
+    return "" if seconds is None or seconds <= 0 else f"   ~ {span(seconds)} left"
+
+
+def span(seconds: float) -> str:
+    """A time in its largest sensible unit, as `12 min`."""
     if seconds < 90:
-        return f"   ~ {seconds:.0f} s left"
+        return f"{seconds:.0f} s"
     if seconds < 5400:
-        return f"   ~ {seconds / 60:.0f} min left"
-    return f"   ~ {seconds / 3600:.1f} h left"
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -21,7 +21,7 @@ from .provenance import now, versions
 from .team import ALONE, Team, synchronise
 from .training import Epoch, TrainingState, evaluate, train
 from .training_data import DataSource, TrainingImages
-from .training_folder import MetricsRow, TrainingFolder
+from .training_folder import MetricsRow, TrainingFolder, check_policy
 
 Weights = dict[str, Tensor]
 
@@ -264,12 +264,10 @@ def _check_same(existing: TrainingRecord, record: TrainingRecord, where: Path) -
         before, asked = getattr(existing, f.name), getattr(record, f.name)
         if f.name in _FREE or before == asked:
             continue
-        name = f.name
         if f.name == "policy":
-            name = next(key for key in asked if before.get(key) != asked[key])
-            before, asked = before.get(name), asked[name]
+            check_policy(existing, asked, where)
         raise UserError(
-            f"{name}: must stay {before}, as the training in {where} began, got {asked}; "
+            f"{f.name}: must stay {before}, as the training in {where} began, got {asked}; "
             "choose another --out, or remove the folder to train anew"
         )
 

@@ -11,7 +11,7 @@ from .evaluation import Outcome
 from .full_training import FullTrainer, TrainingJob, trained_architecture
 from .policy import Policy
 from .training_data import DataSource
-from .training_folder import TrainingFolder
+from .training_folder import TrainingFolder, check_policy
 from .workers import WorkerPool
 
 _POLL_SECONDS = 1.0
@@ -131,7 +131,9 @@ class Retraining:
         self.finished = [job for job in jobs if TrainingFolder(job.folder).read_result() is not None]
         self.open = [job for job in jobs if job not in self.finished]
         for job in jobs:
-            _check_policy(job, policy)
+            record = TrainingFolder(job.folder).read_record()
+            if record is not None:
+                check_policy(record, policy.to_dict(), job.folder)
         self.devices = list(devices)[: max(1, len(self.open))]
         self._pool: WorkerPool[TrainingJob] = WorkerPool(
             partial(FullTrainer, source, policy), devices=self.devices if self.open else []
@@ -183,15 +185,3 @@ class Retraining:
 
     def __exit__(self, *exception: object) -> None:
         self._pool.close()
-
-
-def _check_policy(job: TrainingJob, policy: Policy) -> None:
-    record = TrainingFolder(job.folder).read_record()
-    if record is None:
-        return
-    for name, value in policy.to_dict().items():
-        if record.policy.get(name) != value:
-            raise UserError(
-                f"--{name.replace('_', '-')}: must stay {record.policy.get(name)}, as the training in "
-                f"{job.folder} began, got {value}; give the same, or remove that folder to train anew"
-            )

@@ -16,7 +16,7 @@ from .arguments import given_policy
 from .console import make_console
 from .data import open_images
 from .devices import available_cores, prepare_process, resolve_device, worker_devices
-from .display import time_left
+from .display import span
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
 from .full_training import FullTrainer, TrainingJob
 from .retrain import Retraining, choose_trials, retrain_jobs, seeded_folder
@@ -43,7 +43,6 @@ def retrain(
     Returns:
         The exit code.
     """
-
     console = make_console(stderr=options.json, markup=False)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = choose_trials(
@@ -68,11 +67,10 @@ def retrain(
     ):
         if retraining.open:
             console.print(
-                f"{len(retraining.open)} trainings of {policy.epochs} epochs, {len(retraining.finished)} "
+                f"{len(retraining.open)} to train for {policy.epochs} epochs, {len(retraining.finished)} "
                 f"done already; measuring how long they take on {len(retraining.devices)} x {device} ..."
             )
-            about = time_left(retraining.estimate()).strip().removeprefix("~ ").removesuffix(" left")
-            console.print(f"about {about} in all")
+            console.print(f"about {span(retraining.estimate())} in all")
             if not options.yes and not _agreed(console):
                 console.print("nothing was trained; --yes begins without asking")
                 return 0
@@ -104,7 +102,6 @@ def train(options: argparse.Namespace) -> int:
     Returns:
         The exit code.
     """
-
     console = make_console(stderr=options.json, markup=False)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if options.seeds < 1:
@@ -119,7 +116,7 @@ def train(options: argparse.Namespace) -> int:
         for index, seed in enumerate(seeds)
     ]
     device = resolve_device(options.device)
-    with join_team() as team, RunFolder(out).locked() if team.leads else nullcontext():
+    with join_team() as team:
 
         def say(line: str) -> None:
             if team.leads:
@@ -137,9 +134,11 @@ def train(options: argparse.Namespace) -> int:
         source = DataSource(options.dataset, options.data_dir, options.input_size, options.seed)
         trainer = FullTrainer(source, policy, device, team=team, threads=threads, say=say)
         try:
-            for job in jobs:
-                for epoch in trainer.train(job):
-                    say(epoch_line(epoch, policy.epochs))
+            # Here and not before, so that a mistake leaves no folder.
+            with RunFolder(out).locked() if team.leads else nullcontext():
+                for job in jobs:
+                    for epoch in trainer.train(job):
+                        say(epoch_line(epoch, policy.epochs))
         except KeyboardInterrupt:
             return complain(
                 "interrupted; every epoch that ended is kept, the same command goes on", EXIT_INTERRUPTED

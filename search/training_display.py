@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Sequence
-from types import TracebackType
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from ..space import TrainingResult
+from .console import LiveDisplay
 from .evaluation import Outcome
 from .full_training import TrainingJob
 from .retrain import Progress
@@ -18,28 +17,15 @@ from .training import Epoch
 _PLAIN_SECONDS = 60.0  # between two lines of progress where the output is no terminal
 
 
-class RetrainDisplay:
+class RetrainDisplay(LiveDisplay):
     """Shows the networks that are being trained, and a line for each that has ended."""
 
     def __init__(self, console: Console, *, total: int, epochs: int) -> None:
-        self._console = console
+        super().__init__(console)
         self._total, self._epochs = total, epochs
         self._ended = 0
         self._running: Sequence[Progress] = ()
         self._said = time.monotonic()
-        live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=True)
-        self._live = live if console.is_terminal else None
-
-    def __enter__(self) -> "RetrainDisplay":
-        if self._live is not None:
-            self._live.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.__exit__(kind, error, trace)
 
     def update(self, running: Sequence[Progress], ended: Sequence[tuple[TrainingJob, Outcome]]) -> None:
         """Take in what is being trained and what has ended."""

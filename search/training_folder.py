@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +73,18 @@ class TrainingFolder:
         with self.metrics_path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         return rows[-1] if rows else None
+
+
+def check_policy(record: TrainingRecord, policy: Mapping[str, Any], where: Path) -> None:
+    """Refuse to go on with a training under another policy, naming the flag that differs.
+
+    Raises:
+        UserError: If a setting differs.
+    """
+    for name, asked in policy.items():
+        before = record.policy.get(name)
+        if before != asked:
+            raise UserError(
+                f"--{name.replace('_', '-')}: must stay {before}, as the training in {where} began, "
+                f"got {asked}; give the same, or remove that folder to train anew"
+            )

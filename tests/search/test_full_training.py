@@ -319,9 +319,9 @@ def test_trained_architecture_multiplies_the_widths() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"policy": replace(POLICY, learning_rate=0.2)}, "learning_rate: must stay 0.1"),
-        ({"policy": replace(POLICY, epochs=5)}, "epochs: must stay 4"),
-        ({"policy": replace(POLICY, ema_decay=0.5)}, "ema_decay: must stay 0.0"),
+        ({"policy": replace(POLICY, learning_rate=0.2)}, "--learning-rate: must stay 0.1"),
+        ({"policy": replace(POLICY, epochs=5)}, "--epochs: must stay 4"),
+        ({"policy": replace(POLICY, ema_decay=0.5)}, "--ema-decay: must stay 0.0"),
         ({"policy": replace(POLICY, width=0.5)}, "architecture: must stay"),
         ({"source": replace(DIGITS, seed=1)}, "data_seed: must stay 0"),
         ({"source": replace(DIGITS, input_size=16)}, "must stay"),

@@ -90,6 +90,7 @@ def test_train_refuses_in_one_line(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+    assert not (tmp_path / "refused").exists()
 
 
 def test_retrain_asks_first_and_shows_the_front_retrained(
@@ -108,7 +109,7 @@ def test_retrain_asks_first_and_shows_the_front_retrained(
         monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
         assert main(command) == 0
         said = capsys.readouterr().out
-        assert "1 trainings of 2 epochs" in said
+        assert "1 to train for 2 epochs" in said
         assert "about " in said
         assert "nothing was trained" in said
         assert not list((run / "retrain").glob("*/*"))
@@ -144,7 +145,7 @@ def test_run_goes_straight_on_to_retraining(
     assert main(["run", "--out", str(run), "--retrain"]) == 0
     said = capsys.readouterr().out
     assert "begin?" not in said
-    assert "trainings of 1 epochs" in said
+    assert "to train for 1 epochs" in said
     assert list((run / "retrain").glob("*/result.json"))
 
 
