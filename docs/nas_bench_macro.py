@@ -29,7 +29,9 @@ def table(networks: dict[str, dict[str, object]]) -> pd.DataFrame:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("json", type=Path)
     parser.add_argument("csv", type=Path)
     arguments = parser.parse_args()

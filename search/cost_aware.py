@@ -11,7 +11,10 @@ from .surrogate import Features, Floats, Integers, Kernel, Posterior, fit_kernel
 
 START = 8  # points spread over the range of cost before the model is asked
 _REFIT = 1.1  # the kernel is fitted anew when the observations have grown by a tenth, at ten at least
-_NEAREST_TO_PERFECT = 0.05  # percent of error below which accuracies are not told apart
+_LEAST_ERROR = 0.25  # percent, added to every error: near perfection accuracies are hardly told apart
+# Points and weights of the mean of a function of a standard normal variable.
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class CostAware:
 
     Args:
         choices: Option number of every choice of every candidate (N, M).
+        options: How many options each choice has.
         costs: Costs of every candidate, smaller is better (N, K).
         scale: Costs between the least and most of which distances are measured; the candidates' own
             where there are none.
@@ -45,6 +49,7 @@ class CostAware:
     def __init__(
         self,
         choices: Integers,
+        options: Sequence[int],
         costs: Floats,
         *,
         scale: Floats | None = None,
@@ -56,7 +61,8 @@ class CostAware:
         self._box = (costs - least) / np.where(most > least, most - least, 1.0)
         low, high = np.log(np.maximum(least, 1e-12)), np.log(np.maximum(most, 1e-12))
         scaled = (np.log(np.maximum(costs, 1e-12)) - low) / np.where(high > low, high - low, 1.0)
-        self.features = Features(choices, scaled)
+        self._choices = choices
+        self.features = Features.of(choices, options, scaled)
         # Candidates in order of cost, all costs alike, cut into equal parts for the start.
         order = np.argsort(scaled.mean(axis=1), kind="stable")
         self._part = np.empty(len(costs), dtype=np.int64)
@@ -110,19 +116,19 @@ class CostAware:
         if not len(taken):
             return int(rng.choice(members))
         tried = rng.choice(members, size=min(len(members), 32), replace=False)
-        differ = self.features.choices[tried][:, None, :] != self.features.choices[list(taken)][None, :, :]
+        differ = self._choices[tried][:, None, :] != self._choices[list(taken)][None, :, :]
         return int(tried[np.argmax(differ.sum(axis=2).min(axis=1))])
 
     def _best(
         self, observed: Integers, accuracies: Floats, pending: Integers, free: np.ndarray, noise: float | None
     ) -> Choice:
         """The candidate with the largest expected gain, pending ones counted as what they promise."""
-        errors = np.maximum(100.0 - accuracies, _NEAREST_TO_PERFECT)
-        values = -np.log(errors)
+        errors = 100.0 - accuracies + _LEAST_ERROR
+        values = errors**-0.5
         centre, scale = values.mean(), values.std() or 1.0
         standard = (values - centre) / scale
         # The same noise in percent is larger where the error is smaller.
-        known_noise = None if noise is None else (noise / errors / scale) ** 2
+        known_noise = None if noise is None else (0.5 * noise * errors**-1.5 / scale) ** 2
         kernel, fitted = self._kernel(
             observed, values, None if known_noise is None else float(known_noise.mean())
         )
@@ -131,22 +137,16 @@ class CostAware:
         predicted = posterior.mean(standard)
         # A pending candidate is taken to come out as predicted: it leaves less to learn near it.
         posterior = posterior.extended(pending, np.full(len(pending), kernel.noise))
-        mean, deviation = centre + scale * predicted, scale * np.sqrt(posterior.variance)
+        mean, deviation = _accuracy(centre + scale * predicted, scale * np.sqrt(posterior.variance))
         tried = np.unique(np.concatenate([observed, pending]))
-        expected = 100.0 - np.exp(-mean[tried])
+        expected = mean[tried]
         worst = float(expected.min())
         on_front = moocore.is_nondominated(np.column_stack([-expected, self.costs[tried]]))
         tried, expected = tried[on_front], expected[on_front]
         front = Front(expected, self._box[tried], worst)
         best, gain = largest_improvement(mean[free], deviation[free], self._box[free], front)
         index = int(np.flatnonzero(free)[best])
-        accuracy = 100.0 - np.exp(-mean[index])
-        return Choice(
-            index=index,
-            accuracy=float(accuracy),
-            deviation=float((100.0 - accuracy) * deviation[index]),
-            gain=gain,
-        )
+        return Choice(index, accuracy=float(mean[index]), deviation=float(deviation[index]), gain=gain)
 
     def _posterior(self, kernel: Kernel, fitted: int, observed: Integers, variance: Floats) -> Posterior:
         """The posterior of all observations: those the kernel was fitted to, then one after another.
@@ -173,6 +173,15 @@ class CostAware:
         kernel = fit_kernel(self.features[observed[:count]], standard, noise=noise)
         self._kernels[count] = kernel
         return kernel, count
+
+
+def _accuracy(mean: Floats, deviation: Floats) -> tuple[Floats, Floats]:
+    """Mean and standard deviation in percent, the inverse root of the error being normal."""
+    root = np.maximum(mean[:, None] + deviation[:, None] * _NODES, (100.0 + _LEAST_ERROR) ** -0.5)
+    points = 100.0 + _LEAST_ERROR - root**-2.0
+    average = points @ _WEIGHTS
+    spread = ((points - average[:, None]) ** 2) @ _WEIGHTS
+    return average, np.sqrt(np.maximum(spread, 1e-12))
 
 
 def _begins(observed: Integers, first: Integers) -> bool:

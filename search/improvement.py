@@ -10,21 +10,19 @@ _CHUNK = 256  # candidates that are worked out at a time
 
 
 def expected_improvement(mean: Floats, deviation: Floats, levels: Floats) -> Floats:
-    """E[max(0, A - t)] for accuracies A = 100 - exp(-Y), Y normal: the put option's closed form.
+    """E[max(0, A - t)] for normal accuracies A.
 
     Args:
-        mean: Mean of Y for each candidate (N,).
-        deviation: Standard deviation of Y (N,).
-        levels: Accuracies t in percent, below 100 (L,).
+        mean: Mean of A for each candidate in percent (N,).
+        deviation: Standard deviation of A (N,).
+        levels: Accuracies t in percent (L,).
 
     Returns:
         Points of accuracy (N, L).
     """
-    strike = np.maximum(100.0 - levels, 1e-9)[None, :]
-    mean, deviation = mean[:, None], deviation[:, None]
-    depth = (np.log(strike) + mean) / deviation
-    forward = np.exp(-mean + 0.5 * deviation**2)
-    return np.asarray(np.maximum(strike * ndtr(depth) - forward * ndtr(depth - deviation), 0.0))
+    above = (mean[:, None] - levels[None, :]) / deviation[:, None]
+    density = np.exp(-0.5 * above**2) / np.sqrt(2.0 * np.pi)
+    return np.asarray(np.maximum(deviation[:, None] * (above * ndtr(above) + density), 0.0))
 
 
 class Front:
@@ -64,7 +62,7 @@ def largest_improvement(mean: Floats, deviation: Floats, costs: Floats, front: F
     Going through the candidates by this bound, most are never worked out.
 
     Args:
-        mean: Mean of -log(100 - accuracy) for each candidate (N,).
+        mean: Mean of the accuracy of each candidate in percent (N,).
         deviation: Its standard deviation (N,).
         costs: Scaled as the front's (N, K).
     """
@@ -92,7 +90,7 @@ def expected_hypervolume_improvement(mean: Floats, deviation: Floats, costs: Flo
     cell for one and two costs, over quasi-random costs for more.
 
     Args:
-        mean: Mean of -log(100 - accuracy) for each candidate (N,).
+        mean: Mean of the accuracy of each candidate in percent (N,).
         deviation: Its standard deviation (N,).
         costs: Scaled as the front's (N, K).
 

@@ -147,16 +147,11 @@ class Retraining:
         """
         # One measurement for each network, whatever its seeds.
         first = {job.architecture: job for job in reversed(self.open)}
-        for job in first.values():
-            self._pool.submit(replace(job, measure=True))
         seconds: dict[int, float] = {}
-        while len(seconds) < len(first):
-            for outcome in self._pool.collect():
-                if outcome.reason:
-                    raise UserError(
-                        f"retrain: trial {self.open[0].trial} cannot be trained: {outcome.reason}"
-                    )
-                seconds[outcome.index] = outcome.seconds
+        for job, outcome in self._pool.evaluate(replace(job, measure=True) for job in first.values()):
+            if outcome.reason:
+                raise UserError(f"retrain: trial {job.trial} cannot be trained: {outcome.reason}")
+            seconds[outcome.index] = outcome.seconds
         free = [0.0] * len(self.devices)
         for job in self.open:
             epochs = self.policy.epochs - self.progress(job).epoch

@@ -1,5 +1,6 @@
 """A Gaussian process over categorical choices and known costs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ Integers = npt.NDArray[np.int64]
 
 _FIT_POINTS = 250  # observations the hyperparameters are fitted to at most
 _JITTER = 1e-8
+_OPTION_SPREAD = 1.0  # of the logarithm of an option's weight
 _ROUGHNESS = 9.0  # squared ratio of the smooth to the rough length scale
 
 
@@ -20,26 +22,43 @@ class Features:
     """Points as the kernel sees them.
 
     Attributes:
-        choices: Option numbers (N, M).
-        costs: Logarithms of the costs, scaled to 0..1 (N, K).
+        columns: For every option of every choice whether a point takes it, then the logarithms of the
+            costs, scaled to 0..1 (N, P).
+        options: How many options each choice has.
     """
 
-    choices: Integers
-    costs: Floats
+    columns: Floats
+    options: tuple[int, ...]
+
+    @classmethod
+    def of(cls, choices: Integers, options: Sequence[int], costs: Floats) -> "Features":
+        """From option numbers (N, M), the number of options of each choice, and scaled costs (N, K)."""
+        taken = [choices[:, [choice]] == np.arange(count) for choice, count in enumerate(options)]
+        return cls(np.concatenate([*taken, costs], axis=1).astype(np.float64), tuple(options))
+
+    @property
+    def choices(self) -> int:
+        return len(self.options)
+
+    @property
+    def costs(self) -> int:
+        return self.columns.shape[1] - sum(self.options)
 
     def __getitem__(self, chosen: Integers) -> "Features":
-        return Features(self.choices[chosen], self.costs[chosen])
+        return Features(self.columns[chosen], self.options)
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A smooth and a rough function of the choices that differ and the distance in cost, plus noise.
+    """A smooth and a rough function of the options that differ and the distance in cost, plus noise.
 
-    The smooth part is a squared exponential. The rough part, an exponential of the same distance,
-    keeps the model from being sure of combinations of choices it has not seen.
+    Every option has a weight of its own, so that two options may be alike where a third is not: two
+    points that differ in a choice are as far apart as the weights of their two options say. The smooth
+    part is a squared exponential. The rough part, an exponential of the same distance, keeps the model
+    from being sure of combinations of choices it has not seen.
 
     Attributes:
-        weights: Inverse squared length scale of each choice, then of each cost.
+        weights: Inverse squared length scale of each column of the features.
         smooth: Variance of the smooth part.
         rough: Variance of the rough part.
         noise: Variance of an observation about the function.
@@ -57,23 +76,15 @@ class Kernel:
 
     def covariance(self, a: Features, b: Features) -> Floats:
         """(len(a), len(b)), without the noise."""
-        number = a.choices.shape[1]
-        choice_weights, cost_weights = self.weights[:number], self.weights[number:]
-        # The choices that agree, weighted, are one matrix product of indicators.
-        options = 1 + max(a.choices.max(initial=0), b.choices.max(initial=0))
-        agree = _indicators(a.choices, options) * np.repeat(choice_weights, options)
-        distance = choice_weights.sum() - agree @ _indicators(b.choices, options).T
-        for column, weight in enumerate(cost_weights):
-            distance += weight * (a.costs[:, column, None] - b.costs[None, :, column]) ** 2
-        (smooth, _), (rough, _) = _correlations(np.maximum(distance, 0.0))
+        (smooth, _), (rough, _) = _correlations(_squared_distance(a.columns, b.columns, self.weights))
         return np.asarray(self.smooth * smooth + self.rough * rough)
 
 
-def _indicators(choices: Integers, options: int) -> Floats:
-    """1 where a choice takes an option (N, M * options)."""
-    return np.asarray(
-        (choices[:, :, None] == np.arange(options)).astype(np.float64).reshape(len(choices), -1)
-    )
+def _squared_distance(a: Floats, b: Floats, weights: Floats) -> Floats:
+    """Weighted, between the rows of two matrices (len(a), len(b))."""
+    weighted = a * weights
+    squares = (weighted * a).sum(axis=1)[:, None] + ((b * b) @ weights)[None, :]
+    return np.asarray(np.maximum(squares - 2.0 * weighted @ b.T, 0.0))
 
 
 def _correlations(distance: Floats) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
@@ -95,27 +106,32 @@ def fit_kernel(features: Features, values: Floats, *, noise: float | None = None
     """
     chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), _FIT_POINTS)).astype(np.int64))
     features, values = features[chosen], values[chosen]
-    distances = _distances(features)
-    number = len(distances)
-    # Priors on the logarithms: the choices share the variance, most of an observation is smooth.
-    centre = np.concatenate([np.full(number, np.log(1.0 / number)), np.log([1.0, 0.05, 0.05])])
-    spread = np.concatenate([np.full(number, 1.5), np.ones(3)])
+    columns = features.columns
+    number = columns.shape[1]
+    # Priors on the logarithms. The choices share half the variance, a choice's distance being the sum of
+    # two weights, and every cost counts as four choices. Most of an observation is smooth.
+    share = 0.5 / (features.choices + features.costs)
+    centre = np.log([share / 2] * sum(features.options) + [4 * share] * features.costs + [2.0, 0.02, 0.01])
+    spread = np.array([_OPTION_SPREAD] * sum(features.options) + [1.5] * features.costs + [1.0, 1.0, 2.0])
+    noisy = np.eye(len(values))
 
     def objective(theta: Floats) -> tuple[float, Floats]:
         weights = np.exp(theta[:number])
         smooth, rough, variance = np.exp(theta[number:])
         if noise is not None:
             variance = noise
-        of_smooth, of_rough = _correlations(np.tensordot(weights, distances, axes=1))
-        matrix = smooth * of_smooth[0] + rough * of_rough[0] + (variance + _JITTER) * np.eye(len(values))
+        of_smooth, of_rough = _correlations(_squared_distance(columns, columns, weights))
+        matrix = smooth * of_smooth[0] + rough * of_rough[0] + (variance + _JITTER) * noisy
         factor = cholesky(matrix, lower=True)
         alpha = cho_solve((factor, True), values)
-        inverse = cho_solve((factor, True), np.eye(len(values)))
+        inverse = cho_solve((factor, True), noisy)
         loss = 0.5 * values @ alpha + np.log(np.diag(factor)).sum()
         slope = 0.5 * (inverse - np.outer(alpha, alpha))
         change = slope * (smooth * of_smooth[1] + rough * of_rough[1])
+        # The sum over pairs of change times (x - y) squared, without a matrix for every column.
+        pairs = (columns**2).T @ change.sum(axis=1) - np.einsum("ip,ip->p", columns, change @ columns)
         gradient = np.empty_like(theta)
-        gradient[:number] = weights * np.einsum("mij,ij->m", distances, change)
+        gradient[:number] = 2.0 * weights * pairs
         gradient[number] = smooth * (slope * of_smooth[0]).sum()
         gradient[number + 1] = rough * (slope * of_rough[0]).sum()
         gradient[number + 2] = 0.0 if noise is not None else variance * np.trace(slope)
@@ -133,13 +149,6 @@ def fit_kernel(features: Features, values: Floats, *, noise: float | None = None
     )
 
 
-def _distances(features: Features) -> Floats:
-    """Squared distances by choice and by cost (M + K, N, N)."""
-    differ = features.choices.T[:, :, None] != features.choices.T[:, None, :]
-    apart = (features.costs.T[:, :, None] - features.costs.T[:, None, :]) ** 2
-    return np.concatenate([differ.astype(np.float64), apart])
-
-
 class Posterior:
     """What observations say about every candidate; it can take in further ones at little cost.
 
@@ -151,10 +160,10 @@ class Posterior:
     def __init__(self, candidates: Features, kernel: Kernel) -> None:
         self.kernel = kernel
         self.observed: Integers = np.empty(0, dtype=np.int64)
-        self.variance: Floats = np.full(len(candidates.choices), kernel.variance)
+        self.variance: Floats = np.full(len(candidates.columns), kernel.variance)
         self._candidates = candidates
         self._factor: Floats = np.empty((0, 0))
-        self._solved: Floats = np.empty((0, len(candidates.choices)))
+        self._solved: Floats = np.empty((0, len(candidates.columns)))
 
     def extended(self, observed: Integers, noise: Floats) -> "Posterior":
         """The posterior with further observations.

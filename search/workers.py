@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -85,6 +85,15 @@ class WorkerPool(Generic[JobT]):
         outcomes = [outcome for worker in ready.values() if (outcome := self._receive(worker)) is not None]
         self._assign()
         return outcomes
+
+    def evaluate(self, jobs: Iterable[JobT]) -> Iterator[tuple[JobT, Outcome]]:
+        """Hand jobs in and give each with its outcome, in the order they end."""
+        waiting = {job.index: job for job in jobs}
+        for job in waiting.values():
+            self.submit(job)
+        while waiting:
+            for outcome in self.collect():
+                yield waiting.pop(outcome.index), outcome
 
     def close(self) -> None:
         """End the workers, whatever they are doing."""

@@ -5,6 +5,8 @@ import pytest
 
 from cheapsearch.search.cost_aware import START, CostAware
 
+OPTIONS = [3] * 5
+
 
 @pytest.fixture(scope="module")
 def table():
@@ -33,7 +35,7 @@ def _search(core, accuracy, budget, in_flight=1, seed=0):
 
 def test_start_takes_one_of_each_part_of_the_costs(table):
     choices, costs, accuracy = table
-    observed, _ = _search(CostAware(choices, costs), accuracy, START, seed=3)
+    observed, _ = _search(CostAware(choices, OPTIONS, costs), accuracy, START, seed=3)
     logs = np.log(costs)
     scaled = ((logs - logs.min(0)) / (logs.max(0) - logs.min(0))).mean(1)
     ranks = np.empty(len(costs), dtype=int)
@@ -44,7 +46,7 @@ def test_start_takes_one_of_each_part_of_the_costs(table):
 @pytest.mark.parametrize("in_flight", [1, 4])
 def test_propose_never_repeats_and_finds_the_front(table, in_flight):
     choices, costs, accuracy = table
-    observed, _ = _search(CostAware(choices, costs), accuracy, 60, in_flight=in_flight)
+    observed, _ = _search(CostAware(choices, OPTIONS, costs), accuracy, 60, in_flight=in_flight)
     assert len(set(observed)) == 60
     import moocore
 
@@ -61,8 +63,8 @@ def test_propose_never_repeats_and_finds_the_front(table, in_flight):
 
 def test_propose_depends_on_what_is_known_and_the_seed_alone(table):
     choices, costs, accuracy = table
-    observed, proposals = _search(CostAware(choices, costs), accuracy, 30)
-    fresh = CostAware(choices, costs)
+    observed, proposals = _search(CostAware(choices, OPTIONS, costs), accuracy, 30)
+    fresh = CostAware(choices, OPTIONS, costs)
     for count in (START - 1, START, 19, 29):
         known = observed[:count]
         again = fresh.propose(known, accuracy[known].tolist(), pending=[], closed=[], seed=count)
@@ -71,7 +73,7 @@ def test_propose_depends_on_what_is_known_and_the_seed_alone(table):
 
 def test_propose_tells_what_it_expects(table):
     choices, costs, accuracy = table
-    _, proposals = _search(CostAware(choices, costs), accuracy, 50)
+    _, proposals = _search(CostAware(choices, OPTIONS, costs), accuracy, 50)
     assert all(choice.gain is None for choice in proposals[:START])
     late = proposals[30:]
     errors = [abs(choice.accuracy - accuracy[choice.index]) for choice in late]
@@ -81,8 +83,8 @@ def test_propose_tells_what_it_expects(table):
 
 def test_propose_counts_pending_ones_in(table):
     choices, costs, accuracy = table
-    observed, _ = _search(CostAware(choices, costs), accuracy, 20)
-    core = CostAware(choices, costs)
+    observed, _ = _search(CostAware(choices, OPTIONS, costs), accuracy, 20)
+    core = CostAware(choices, OPTIONS, costs)
     pending = []
     for seed in range(6):
         choice = core.propose(observed, accuracy[observed].tolist(), pending=pending, closed=[], seed=seed)
@@ -93,7 +95,7 @@ def test_propose_counts_pending_ones_in(table):
 
 def test_propose_leaves_closed_ones_alone_until_nothing_is_left(table):
     choices, costs, accuracy = table
-    core = CostAware(choices[:12], costs[:12])
+    core = CostAware(choices[:12], OPTIONS, costs[:12])
     closed = list(range(6))
     found = []
     while (
@@ -107,7 +109,7 @@ def test_propose_leaves_closed_ones_alone_until_nothing_is_left(table):
 def test_propose_bears_noise_failures_and_perfect_scores(table, noise):
     choices, costs, _ = table
     rng = np.random.default_rng(1)
-    core = CostAware(choices, costs)
+    core = CostAware(choices, OPTIONS, costs)
     observed, accuracies = [], []
     for seed in range(25):
         choice = core.propose(observed, accuracies, pending=[], closed=[], seed=seed, noise=noise)
@@ -118,7 +120,7 @@ def test_propose_bears_noise_failures_and_perfect_scores(table, noise):
 
 def test_propose_bears_equal_accuracies(table):
     choices, costs, _ = table
-    core = CostAware(choices, costs)
+    core = CostAware(choices, OPTIONS, costs)
     observed = []
     for seed in range(START + 5):
         choice = core.propose(observed, [50.0] * len(observed), pending=[], closed=[], seed=seed)

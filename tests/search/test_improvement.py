@@ -14,12 +14,12 @@ from cheapsearch.search.improvement import (
 
 @pytest.mark.parametrize("level", [20.0, 90.0, 93.0])
 def test_expected_improvement_is_the_integral(level):
-    mean, deviation = -np.log(8.0), 0.2  # an accuracy about 92
+    mean, deviation = 92.0, 1.6
     expected, _ = quad(
-        lambda y: max(0.0, 100 - np.exp(-y) - level) * norm.pdf(y, mean, deviation),
+        lambda accuracy: max(0.0, accuracy - level) * norm.pdf(accuracy, mean, deviation),
         mean - 8 * deviation,
         mean + 8 * deviation,
-        points=[-np.log(100 - level)],
+        points=[level],
     )
     found = expected_improvement(np.array([mean]), np.array([deviation]), np.array([level]))
     assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
@@ -38,8 +38,8 @@ def test_hypervolume_improvement_is_the_mean_over_outcomes(dimensions, tolerance
     accuracy, costs = _front(rng, dimensions)
     worthless = 55.0
     candidate = np.full(dimensions, 0.25)
-    mean, deviation = -np.log(22.0), 0.25
-    outcomes = 100 - np.exp(-rng.normal(mean, deviation, 4000))
+    mean, deviation = 78.0, 5.5
+    outcomes = rng.normal(mean, deviation, 4000)
     reference = np.array([-worthless, *np.ones(dimensions)])
     points = np.column_stack([-accuracy, costs])
     before = moocore.hypervolume(points, ref=reference)
@@ -58,7 +58,7 @@ def test_largest_improvement_is_that_of_all_candidates(dimensions):
     rng = np.random.default_rng(10 + dimensions)
     accuracy, costs = _front(rng, dimensions, size=12)
     front = Front(accuracy, costs, 50.0)
-    mean, deviation = -np.log(rng.uniform(8, 50, 900)), rng.uniform(0.02, 0.4, 900)
+    mean, deviation = rng.uniform(50, 92, 900), rng.uniform(0.2, 8, 900)
     places = rng.uniform(0, 1, (900, dimensions))
     gains = expected_hypervolume_improvement(mean, deviation, places, front)
     best, gain = largest_improvement(mean, deviation, places, front)

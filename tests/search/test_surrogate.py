@@ -5,10 +5,16 @@ from cheapsearch.search.surrogate import Features, Kernel, Posterior, fit_kernel
 
 
 def _features(rng, count, choices=4, options=3, costs=2):
-    return Features(rng.integers(0, options, (count, choices)), rng.random((count, costs)))
+    drawn = rng.integers(0, options, (count, choices))
+    return Features.of(drawn, [options] * choices, rng.random((count, costs)))
 
 
-KERNEL = Kernel(np.array([0.3, 0.1, 0.6, 0.2, 0.5, 1.5]), smooth=1.2, rough=0.1, noise=0.05)
+WEIGHTS = np.random.default_rng(9).uniform(0.05, 1.5, 14)  # 4 choices of 3 options, 2 costs
+KERNEL = Kernel(WEIGHTS, smooth=1.2, rough=0.1, noise=0.05)
+
+
+def _option(features, choice):
+    return features.columns[:, 3 * choice : 3 * choice + 3].argmax(axis=1)
 
 
 def test_covariance_is_that_of_each_pair():
@@ -16,9 +22,11 @@ def test_covariance_is_that_of_each_pair():
     a, b = _features(rng, 5), _features(rng, 7)
     for i in range(5):
         for j in range(7):
-            differ = (a.choices[i] != b.choices[j]).astype(float)
-            apart = np.concatenate([differ, (a.costs[i] - b.costs[j]) ** 2])
-            distance = KERNEL.weights @ apart
+            distance = WEIGHTS[12:] @ (a.columns[i, 12:] - b.columns[j, 12:]) ** 2
+            for choice in range(4):
+                one, other = _option(a, choice)[i], _option(b, choice)[j]
+                if one != other:
+                    distance += WEIGHTS[3 * choice + one] + WEIGHTS[3 * choice + other]
             expected = 1.2 * np.exp(-distance / 2) + 0.1 * np.exp(-3 * np.sqrt(distance))
             assert KERNEL.covariance(a, b)[i, j] == pytest.approx(expected)
 
@@ -64,12 +72,21 @@ def test_fit_kernel_finds_the_choice_that_matters():
     rng = np.random.default_rng(4)
     features = _features(rng, 120)
     effect = np.array([-1.0, 0.0, 1.2])
-    values = effect[features.choices[:, 2]] + 0.1 * rng.normal(size=120)
+    values = effect[_option(features, 2)] + 0.1 * rng.normal(size=120)
     values = (values - values.mean()) / values.std()
     kernel = fit_kernel(features, values)
-    assert kernel.weights[2] > 5 * np.delete(kernel.weights[:4], 2).max()
-    plain = Kernel(np.full(6, 1 / 6), 1.0, 0.05, 0.05)
+    by_choice = kernel.weights[:12].reshape(4, 3).sum(axis=1)
+    assert by_choice[2] > 5 * np.delete(by_choice, 2).max()
+    plain = Kernel(np.full(14, 1 / 12), 1.0, 0.05, 0.05)
     assert _likelihood(kernel, features, values) > _likelihood(plain, features, values) + 20
+
+
+def test_fit_kernel_finds_the_option_that_matters():
+    rng = np.random.default_rng(7)
+    features = _features(rng, 120)
+    values = np.where(_option(features, 1) == 2, -1.0, 1.0) + 0.1 * rng.normal(size=120)
+    kernel = fit_kernel(features, (values - values.mean()) / values.std())
+    assert kernel.weights[5] > 3 * kernel.weights[3:5].max()
 
 
 def test_fit_kernel_keeps_a_known_noise():
@@ -81,7 +98,7 @@ def test_fit_kernel_keeps_a_known_noise():
 def test_fit_kernel_tells_noise_from_signal():
     rng = np.random.default_rng(6)
     features = _features(rng, 150)
-    signal = features.costs[:, 0] * 2
+    signal = features.columns[:, 12] * 2
     quiet = fit_kernel(features, (signal - signal.mean()) / signal.std())
     loud = fit_kernel(features, rng.normal(size=150))
     assert loud.noise + loud.rough > 10 * (quiet.noise + quiet.rough)
