@@ -11,13 +11,14 @@ times on CIFAR-10.
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 BLOCKS = {"0": "identity", "1": "mb3_k3", "2": "mb6_k5"}
 
 
-def table(networks: dict[str, dict[str, object]]) -> pd.DataFrame:
+def table(networks: dict[str, dict[str, Any]]) -> pd.DataFrame:
     """One row for each network: the block of each layer, its three accuracies, parameters and FLOPs."""
     rows = []
     for code, network in networks.items():

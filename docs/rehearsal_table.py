@@ -14,16 +14,15 @@ from pathlib import Path
 
 import pandas as pd
 
-import cheapsearch
 from cheapsearch.models import cost_table
 from cheapsearch.search.data import load_images
 from cheapsearch.search.evaluation import Evaluator, Job
 from cheapsearch.search.proxy import Proxy
+from cheapsearch.search.rehearsal import SHIPPED_TABLE
 from cheapsearch.search.workers import WorkerPool
 from cheapsearch.space import COSTS, SearchSpace, architecture_hash
 
 RESULTS = Path(__file__).with_name("rehearsal_table.csv")  # as they come
-TABLE = Path(cheapsearch.__path__[0]) / "search" / "mobilenet_v2_digits.csv.gz"
 PROXY = Proxy(epochs=6, width=0.25, input_size=12, images=1200, batch_size=64, learning_rate=0.05)
 SPACE = SearchSpace("mobilenet_v2")
 NETWORKS = [architecture for architecture in SPACE.distinct() if architecture.first_conv != "pre_reuse"]
@@ -70,9 +69,9 @@ def main() -> None:
     )
     parser.add_argument("--workers", type=int, default=2)
     train(parser.parse_args().workers)
-    table().to_csv(TABLE, index=False)
+    table().to_csv(SHIPPED_TABLE, index=False)
     RESULTS.unlink()
-    print(TABLE)
+    print(SHIPPED_TABLE)
 
 
 if __name__ == "__main__":

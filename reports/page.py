@@ -1,10 +1,8 @@
 """One run as one self-contained HTML page."""
 
-from html import escape
 from pathlib import Path
 
 import pandas as pd
-from plotly.offline import get_plotlyjs
 
 from ..space import COSTS, FLOPS_CONVENTION, write_text
 from . import run_tables, sections
@@ -15,7 +13,7 @@ from .retraining import Training, curves_frame, load_trainings, retraining_frame
 from .retraining_figures import learning_curves, proxy_against_retrained, retrained_front
 from .run import Run, load_run
 from .table import trials_frame
-from .template import PAGE, SCRIPT, STYLE
+from .template import page
 
 REPORT_FILE = "report.html"
 
@@ -56,12 +54,10 @@ def render(run: Run) -> str:
         "<h2>To repeat this run</h2>",
         sections.repeat(run),
     ]
-    return PAGE.substitute(
-        title=escape(f"{run.record.backbone} on {run.record.dataset}: cheapsearch"),
-        style=STYLE,
-        plotly=f"<script>{get_plotlyjs()}</script>" if any_complete else "",
-        body="\n".join(part for part in parts if part),
-        script=SCRIPT,
+    return page(
+        f"{run.record.backbone} on {run.record.dataset}: cheapsearch",
+        "\n".join(part for part in parts if part),
+        figures=any_complete,
     )
 
 

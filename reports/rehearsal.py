@@ -7,11 +7,10 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from ..space import write_text
 from . import sections
-from .template import PAGE, SCRIPT, STYLE
+from .template import page
 from .theme import BLUE, GREY, ORANGE, SKY, TEMPLATE, VERMILLION
 
 _COLOURS = (BLUE, VERMILLION, ORANGE, SKY, GREY)
@@ -70,12 +69,5 @@ def write_rehearsal(results: Mapping[str, Any], path: Path, *, title: str) -> Pa
         label="Share of the best possible hypervolume over evaluations",
         caption="Mean over seeds; the bars are one standard deviation.",
     )
-    page = PAGE.substitute(
-        title=escape(f"{title}: samplers rehearsed"),
-        style=STYLE,
-        plotly=f"<script>{get_plotlyjs()}</script>",
-        body=body,
-        script=SCRIPT,
-    )
-    write_text(path, page)
+    write_text(path, page(f"{title}: samplers rehearsed", body))
     return path

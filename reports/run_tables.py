@@ -90,11 +90,19 @@ def operations_table(means: pd.DataFrame) -> str:
 def trials_table(run: Run, frame: pd.DataFrame) -> str:
     """Every trial, with a filter."""
     ordered = frame.sort_values("number")
+    ordered = ordered.assign(
+        predicted_note=["" if isnan(value) else f"± {value:.2f}" for value in ordered["deviation"]]
+    )
+    why = [
+        Column("predicted", "predicted %, ±", text.percent, numeric=True, note="predicted_note"),
+        Column("gain", "expected gain", lambda value: f"{value:.3g}", numeric=True),
+    ]
     columns = [
         Column("number", "trial", numeric=True),
         Column("state", "state"),
         Column("origin", "origin"),
         Column("accuracy", "accuracy %", text.percent, numeric=True),
+        *(why if ordered["predicted"].notna().any() else ()),
         Column("params", "params", text.count, numeric=True),
         Column("flops", "flops", text.count, numeric=True),
         *_site_columns(run),

@@ -13,6 +13,9 @@ _TYPES = {
     "params": "int64",
     "flops": "int64",
     "seconds": "float64",
+    "predicted": "float64",
+    "deviation": "float64",
+    "gain": "float64",
     "unmodified": "bool",
     "front": "bool",
     "accuracy_difference": "float64",
@@ -24,7 +27,7 @@ _COLUMNS = (
     *("accuracy", "params", "flops"),
     *("accuracy_difference", "params_difference", "flops_difference"),
     *SITE_NAMES,
-    *("seconds", "reason"),
+    *("seconds", "predicted", "deviation", "gain", "reason"),
 )
 
 

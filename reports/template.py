@@ -1,6 +1,9 @@
 """The frame of the page: HTML, style sheet and script, all inline so that the file stands alone."""
 
+from html import escape
 from string import Template
+
+from plotly.offline import get_plotlyjs
 
 # The policy makes the browser refuse to load anything, so that the page is the same offline.
 PAGE = Template("""<!doctype html>
@@ -165,3 +168,14 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
   document.querySelectorAll('.js-plotly-plot').forEach(plot => Plotly.relayout(plot, colours(plot.layout)));
 });
 """
+
+
+def page(title: str, body: str, *, figures: bool = True) -> str:
+    """A whole page; the title is escaped, the body is not. Without figures plotly is left out."""
+    return PAGE.substitute(
+        title=escape(title),
+        style=STYLE,
+        plotly=f"<script>{get_plotlyjs()}</script>" if figures else "",
+        body=body,
+        script=SCRIPT,
+    )

@@ -41,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     space.add_argument("--width", type=float, default=1.0, help="width multiplier (default 1)")
     space.add_argument("--per-stage", type=_words, default=(), metavar="SITES", help=_names(STAGED_SITES))
     _add_network(space, default=(10, 32))
+    space.add_argument("-o", "--output", type=Path, metavar="FILE", help="draw it too: an HTML page")
     _add_json(space)
 
     presets = commands.add_parser("presets", help="the published networks")
@@ -55,7 +56,13 @@ def make_parser() -> argparse.ArgumentParser:
         help="replay samplers on a table of finished results",
         description="Replay samplers on a CSV with columns choice_*, accuracy_* (percent) and cost_*.",
     )
-    rehearse.add_argument("table", metavar="TABLE.csv", type=Path)
+    rehearse.add_argument(
+        "table",
+        metavar="TABLE.csv",
+        type=Path,
+        nargs="?",
+        help="default: 512 networks of MobileNetV2 that come with the package, trained on digits",
+    )
     rehearse.add_argument("--budget", type=int, default=100, metavar="N", help="evaluations (default 100)")
     rehearse.add_argument("--seeds", type=int, default=5, metavar="S", help="searches a sampler (default 5)")
     rehearse.add_argument(

@@ -118,15 +118,15 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _space(options: argparse.Namespace) -> int:
-    from .facts import print_space, space_facts
+    from .facts import print_space, space_costs, space_facts
 
-    facts = space_facts(
-        options.backbone,
-        width=options.width,
-        per_stage=options.per_stage,
-        num_classes=options.num_classes,
-        input_size=options.input_size,
-    )
+    names = ("width", "per_stage", "num_classes", "input_size")
+    settings: dict[str, Any] = {name: getattr(options, name) for name in names}
+    facts = space_facts(options.backbone, **settings)
+    if options.output is not None:
+        from ..reports import write_space
+
+        write_space(facts, space_costs(options.backbone, **settings), options.output)
     return _print(options, facts, print_space)
 
 
@@ -146,11 +146,12 @@ def _report(options: argparse.Namespace) -> int:
 
 def _rehearse(options: argparse.Namespace) -> int:
     from ..reports import write_rehearsal
-    from .rehearsal import load_table, rehearse
+    from .rehearsal import SHIPPED_TABLE, load_table, rehearse
     from .rehearsal_table import print_rehearsal
 
+    path = options.table or SHIPPED_TABLE
     results = rehearse(
-        load_table(options.table, options.costs),
+        load_table(path, options.costs),
         samplers=options.sampler,
         budget=options.budget,
         seeds=options.seeds,
@@ -158,7 +159,7 @@ def _rehearse(options: argparse.Namespace) -> int:
         in_flight=options.in_flight,
     )
     if options.output is not None:
-        write_rehearsal(results, options.output, title=options.table.name)
+        write_rehearsal(results, options.output, title=path.name)
     return _print(options, results, print_rehearsal)
 
 

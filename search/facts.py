@@ -1,5 +1,6 @@
 """What an architecture, a space and the presets are, as plain data and as tables."""
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,9 @@ from ..space import (
     join_choice,
 )
 from .console import make_console
-from .limits import cheapest_architecture
+from .limits import LISTABLE, cheapest_architecture
+
+_DRAWN = 2_000  # networks drawn at most
 
 
 def architecture_facts(architecture: Architecture, *, num_classes: int, input_size: int) -> dict[str, Any]:
@@ -152,6 +155,26 @@ def space_facts(
         "flops_convention": FLOPS_CONVENTION,
         "sites": sites,
     }
+
+
+def space_costs(
+    backbone: str, *, width: float, per_stage: Sequence[str], num_classes: int, input_size: int
+) -> list[tuple[int, int]]:
+    """Parameters and multiply-adds of every distinct network, of random ones where these are too many."""
+    space = SearchSpace(backbone, width, tuple(per_stage))
+    table = _table(space.unmodified, num_classes, input_size)
+    rng = random.Random(0)
+    if space.size <= LISTABLE:
+        networks = list(space.distinct())
+        networks = networks if len(networks) <= _DRAWN else rng.sample(networks, _DRAWN)
+    else:
+        options = space.parameters.items()
+        networks = [
+            space.architecture({name: rng.choice(operations) for name, operations in options})
+            for _ in range(_DRAWN)
+        ]
+    costs = map(table.cost, networks)
+    return [(cost.params, cost.flops) for cost in costs]
 
 
 def print_space(facts: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ class Features:
 
     @property
     def costs(self) -> int:
-        return self.columns.shape[1] - sum(self.options)
+        return int(self.columns.shape[1]) - sum(self.options)
 
     def __getitem__(self, chosen: Integers) -> "Features":
         return Features(self.columns[chosen], self.options)

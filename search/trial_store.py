@@ -134,7 +134,8 @@ class TrialStore:
         for name, operations in self.space.parameters.items():
             trial.suggest_categorical(name, operations)
         if isinstance(sampler, CostAwareSampler) and sampler.choice is not None:
-            trial.set_user_attr("why", asdict(sampler.choice))
+            why = asdict(sampler.choice)
+            trial.set_user_attr("why", {name: value and float(f"{value:.6g}") for name, value in why.items()})
         return Proposal(trial.number, self.space.architecture(trial.params), origin)
 
     def running(self) -> list[Proposal]:
@@ -202,6 +203,7 @@ class TrialStore:
         architecture = self.space.architecture(trial.params)
         cost = self._table.cost(architecture)
         known = trial.user_attrs
+        why = known.get("why", {})
         values = trial.values
         return TrialRecord(
             number=trial.number,
@@ -212,6 +214,9 @@ class TrialStore:
             flops=cost.flops,
             accuracy=values[self._objectives.index("accuracy")] if values else None,
             seconds=known.get("seconds"),
+            predicted=why.get("accuracy"),
+            deviation=why.get("deviation"),
+            gain=why.get("gain"),
             reason=known.get("reason", ""),
         )
 

@@ -18,7 +18,8 @@ OBJECTIVES = ("accuracy", *COSTS)
 FLOPS_CONVENTION = "multiply-adds of convolutions, linear layers and matrix products (fvcore), one each"
 
 _STAGE_SEPARATOR = "|"
-_OPTIONAL = ("accuracy", "seconds", "reason")  # columns that may be empty
+_WHY = ("predicted", "deviation", "gain")
+_OPTIONAL = ("accuracy", "seconds", *_WHY, "reason")  # columns that may be empty
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ class TrialRecord:
         accuracy: Validation accuracy of the proxy in percent; None where nothing was trained.
         seconds: Wall time of the proxy training.
         reason: Why a trial is not complete.
+        predicted: Accuracy in percent the sampler expected; None where it has no model, or did not ask it.
+        deviation: Standard deviation of that prediction in points.
+        gain: Hypervolume the sampler expected it to add, in points times the share of the range of cost.
     """
 
     number: int
@@ -47,6 +51,9 @@ class TrialRecord:
     accuracy: float | None = None
     seconds: float | None = None
     reason: str = ""
+    predicted: float | None = None
+    deviation: float | None = None
+    gain: float | None = None
 
     def __post_init__(self) -> None:
         check_name("state", self.state, STATES)
@@ -72,7 +79,7 @@ class TrialRecord:
     def columns() -> list[str]:
         """The columns of trials.csv, in order."""
         before = ["number", "hash", "state", "origin", "accuracy", "params", "flops"]
-        return [*before, *SITE_NAMES, "seconds", "reason"]
+        return [*before, *SITE_NAMES, "seconds", *_WHY, "reason"]
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], *, backbone: str, width: float) -> "TrialRecord":
@@ -109,6 +116,7 @@ class TrialRecord:
             flops=number("flops", int),
             accuracy=optional("accuracy"),
             seconds=optional("seconds"),
+            **{name: optional(name) for name in _WHY},
             reason=str(row.get("reason") or ""),
         )
         if record.hash != row["hash"]:

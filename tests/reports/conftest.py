@@ -56,6 +56,7 @@ def trial(number: int, accuracy: float | None, params: int, flops: int, **rest: 
         "reason": "",
     } | rest
     record = {name: settings.pop(name) for name in ("state", "origin", "seconds", "reason")}
+    record |= {name: settings.pop(name) for name in ("predicted", "deviation", "gain") if name in settings}
     return TrialRecord(
         number=number,
         architecture=Architecture(**settings),

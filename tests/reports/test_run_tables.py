@@ -59,6 +59,17 @@ def test_trials_table_sets_off_the_front(run):
     assert strong == ["1", "3"]
 
 
+def test_trials_table_says_what_the_sampler_expected(make_run, make_trial, run):
+    why = {"origin": "cost_aware", "predicted": 70.25, "deviation": 1.5, "gain": 0.0123456}
+    trials = [make_trial(0, 72.0, 2_000_000, 90_000_000), make_trial(1, 71.0, 10, 10, expand="reuse", **why)]
+    told = load_run(make_run(trials, name="told"))
+    html = run_tables.trials_table(told, trials_frame(told))
+    asked = rows(html, "tbody")[1]
+    assert asked[4].split() == ["70.25", "±", "1.50"]
+    assert asked[5] == "0.0123"
+    assert "expected gain" not in run_tables.trials_table(run, trials_frame(run))
+
+
 def test_trials_table_has_a_labelled_filter(run):
     html = run_tables.trials_table(run, trials_frame(run))
     assert '<label for="filter">' in html

@@ -115,7 +115,7 @@ def test_show_and_export_refuse_a_zero(call: Call, command: str, option: str) ->
     assert "got 0" in complaint(call(command, "mobilenet_v2", option, 0))
 
 
-def test_space_as_json_and_as_text(call: Call) -> None:
+def test_space_as_json_as_text_and_drawn(call: Call, tmp_path: Path) -> None:
     code, out, err = call("space", "--json")
     assert (code, err) == (0, "")
     facts = json.loads(out)
@@ -126,10 +126,11 @@ def test_space_as_json_and_as_text(call: Call) -> None:
     for name in ("params", "flops"):
         assert facts["ranges"][name]["unmodified"] == getattr(unmodified, name)
     assert facts["flops_convention"] == FLOPS_CONVENTION
-    code, out, err = call("space", "--per-stage", "expand,project")
+    code, out, err = call("space", "--per-stage", "expand,project", "-o", str(tmp_path / "space.html"))
     assert (code, err) == (0, "")
     staged = SearchSpace("mobilenet_v2", per_stage=("expand", "project"))
     assert f"{staged.size:,} architectures, {staged.distinct_size:,} distinct networks" in out
+    assert f"{staged.distinct_size:,} distinct networks" in (tmp_path / "space.html").read_text()
 
 
 def test_presets_as_json_and_as_text(call: Call) -> None:

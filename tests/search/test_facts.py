@@ -13,6 +13,7 @@ from cheapsearch.search.facts import (
     print_architecture,
     print_presets,
     print_space,
+    space_costs,
     space_facts,
 )
 from cheapsearch.space import (
@@ -231,3 +232,17 @@ def test_make_console_does_not_cut_lines_where_nobody_looks(
     captured = capsys.readouterr()
     assert captured.out == "x" * 150 + "\n"
     assert captured.err == "y" * 150 + "\n"
+
+
+@pytest.mark.parametrize("per_stage", [(), ("expand", "project")])
+def test_space_costs_are_those_of_its_networks(per_stage: tuple[str, ...]) -> None:
+    settings: dict[str, Any] = {"width": 0.25, "per_stage": per_stage, **NARROW}
+    facts = space_facts("mobilenet_v2", **settings)
+    costs = space_costs("mobilenet_v2", **settings)
+    assert len(costs) == min(facts["distinct"], 2_000)
+    for index, name in enumerate(COSTS):
+        span = facts["ranges"][name]
+        assert span["least"] <= min(cost[index] for cost in costs)
+        assert max(cost[index] for cost in costs) <= span["most"]
+        if not per_stage:
+            assert {span["least"], span["unmodified"], span["most"]} <= {cost[index] for cost in costs}

@@ -8,8 +8,10 @@ import pytest
 from optuna.trial import TrialState
 
 from cheapsearch.models import CostTable
+from cheapsearch.search.candidates import History
+from cheapsearch.search.cost_aware import Choice
 from cheapsearch.search.evaluation import Outcome
-from cheapsearch.search.samplers import fixed_sampler
+from cheapsearch.search.samplers import CostAwareSampler, fixed_sampler
 from cheapsearch.search.trial_store import Proposal, TrialStore
 from cheapsearch.space import Architecture, SearchSpace, TrialRecord, UserError
 
@@ -219,3 +221,22 @@ def test_store_refuses_a_study_of_other_objectives(make_store: MakeStore) -> Non
     message = refusal(make_store, storage, objectives=("accuracy", "params"))
     assert message.startswith("--objectives: must be those of the study in ")
     assert "got accuracy,params" in message
+
+
+def test_a_record_says_why_the_sampler_chose_it(make_store: MakeStore) -> None:
+    store = make_store()
+
+    class Sure:
+        parameters = store.space.parameters
+
+        def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Choice]:
+            why = Choice(0, accuracy=61.23456789, deviation=2.5, gain=0.1) if seed else Choice(0)
+            return store.space.choices(REUSE if seed else UNMODIFIED), why
+
+    started, asked = (
+        store.complete(store.propose(CostAwareSampler(Sure(), seed=seed), origin="cost_aware"), DONE)
+        for seed in range(2)
+    )
+    assert (started.predicted, started.deviation, started.gain) == (None, None, None)
+    assert (asked.predicted, asked.deviation, asked.gain) == (61.2346, 2.5, 0.1)
+    assert store.records() == [started, asked]

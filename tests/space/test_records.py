@@ -24,12 +24,18 @@ from cheapsearch.space.records import COSTS, OBJECTIVES, STATES, split_choice
 MIXED = Architecture(
     "mobilenet_v2", 0.5, expand=("conv", "reuse", "ghost", "conv", "reuse", "reuse", "conv"), project="reduce"
 )
-COMPLETE = TrialRecord(7, MIXED, "complete", "tpe", 1_234_567, 91_272_192, 61.25, 12.5)
+COMPLETE = TrialRecord(
+    *(7, MIXED, "complete", "cost_aware", 1_234_567, 91_272_192, 61.25, 12.5),
+    predicted=60.5,
+    deviation=1.75,
+    gain=0.0625,
+)
 FAILED = TrialRecord(8, MIXED, "failed", "preset cheap_v2", 5, 6, None, 0.25, 'loss is NaN, "again",\nstep 3')
 REFUSED = TrialRecord(0, MIXED, "refused", "unmodified", 5, 6, reason="params 5 above --max-params 4")
 DUPLICATE = TrialRecord(12, MIXED, "duplicate", "random", 5, 6, reason="same network as trial 7")
 TRIALS = [COMPLETE, FAILED, REFUSED, DUPLICATE]
-OPTIONAL = ("accuracy", "seconds", "reason")
+WHY = ("predicted", "deviation", "gain")
+OPTIONAL = ("accuracy", "seconds", *WHY, "reason")
 
 RUN = RunRecord(
     version="0.1.0",
@@ -91,13 +97,13 @@ def test_trial_round_trips_for_every_preset(name: str) -> None:
 
 
 def test_trial_row_has_the_columns_of_the_design() -> None:
-    # design.md, "What a run leaves", and the origin
+    # design.md, "What a run leaves", the origin, and why the sampler chose it
     row = COMPLETE.to_row()
     assert list(row) == TrialRecord.columns()
     assert list(row) == [
         *("number", "hash", "state", "origin", "accuracy", "params", "flops"),
         *SITE_NAMES,
-        *("seconds", "reason"),
+        *("seconds", *WHY, "reason"),
     ]
     assert row["hash"] == architecture_hash(MIXED) == COMPLETE.hash
     assert row["expand"] == "conv|reuse|ghost|conv|reuse|reuse|conv"
