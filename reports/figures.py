@@ -23,7 +23,6 @@ from .theme import (
     say_empty,
 )
 
-NOISE_POINTS = 2.0  # a smaller gap between two proxy trainings, one each, says nothing
 ACCURACY_TITLE = "validation accuracy of the proxy (%)"
 COST_TITLES = {
     "params": "parameters of the full network",
@@ -53,7 +52,7 @@ def best_so_far(frame: pd.DataFrame) -> pd.DataFrame:
     return complete[["number"]].assign(accuracy=complete["accuracy"].cummax()).reset_index(drop=True)
 
 
-def accuracy_against_cost(frame: pd.DataFrame, cost: str) -> go.Figure:
+def accuracy_against_cost(frame: pd.DataFrame, cost: str, *, gap: float) -> go.Figure:
     """Every complete trial, its accuracy against one of its costs.
 
     The line is the best accuracy reachable at each cost; it looks at this cost alone, so a front of
@@ -62,6 +61,7 @@ def accuracy_against_cost(frame: pd.DataFrame, cost: str) -> go.Figure:
     Args:
         frame: What `trials_frame` returns.
         cost: `params` or `flops`.
+        gap: Points between two trainings below which they are not told apart.
 
     Raises:
         UserError: If the cost is neither.
@@ -79,11 +79,11 @@ def accuracy_against_cost(frame: pd.DataFrame, cost: str) -> go.Figure:
     )
     figure.add_scatter(
         **line,
-        y=best["accuracy"] - NOISE_POINTS,
+        y=best["accuracy"] - gap,
         line={"shape": "hv", "width": 0, "color": BAND},
         fill="tonexty",
         fillcolor=BAND,
-        name=f"less than {NOISE_POINTS:g} points below it",
+        name=f"less than {gap:.1f} points below it",
     )
     preset = (complete["preset"] != "") & ~complete["unmodified"]
     plain = ~complete["front"] & ~complete["unmodified"] & ~preset

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from ..space import STAGED_SITES, Architecture, canonical, join_choice
+from ..space import STAGED_SITES, Architecture, averaged, canonical, join_choice
 from ..space.canonical import stage_forms
 from . import text
 from .run import Run
@@ -24,7 +24,7 @@ def operation_frame(run: Run) -> pd.DataFrame:
         there, not a number where there is none.
     """
     searched = run.space.parameters
-    complete = [trial for trial in run.trials if trial.state == "complete"]
+    complete = averaged(run.trials)
     chosen = pd.DataFrame(
         [_operations(trial.architecture, searched) for trial in complete],
         columns=list(searched),

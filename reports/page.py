@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..space import COSTS, FLOPS_CONVENTION, write_text
+from ..space import COSTS, FLOPS_CONVENTION, seed_noise, write_text
 from . import run_tables, sections
-from .figures import NOISE_POINTS, accuracy_against_cost, progress
+from .figures import accuracy_against_cost, progress
 from .operation_figures import operations_by_site, operations_by_stage
 from .operations import operation_frame, operation_means
 from .retraining import Training, curves_frame, load_trainings, retraining_frame
@@ -49,7 +49,8 @@ def render(run: Run) -> str:
         *(_results(run, frame, trainings) if any_complete else []),
         "<h2>All trials</h2>",
         "<p>Members of the front are set in bold. Duplicates (networks already known) and refused ones (over "
-        "a limit of cost) were not trained.</p>",
+        "a limit of cost) were not trained. A repeat is a further training of a known network with another "
+        "seed; the accuracy of a network that was repeated is the mean.</p>",
         run_tables.trials_table(run, frame),
         "<h2>To repeat this run</h2>",
         sections.repeat(run),
@@ -75,11 +76,13 @@ def _results(run: Run, frame: pd.DataFrame, trainings: list[Training]) -> list[s
     return [
         "<h2>Accuracy against cost</h2>",
         '<div class="pair">',
-        *(_cost_figure(frame, cost, cost in objectives) for cost in COSTS),
+        *(_cost_figure(frame, cost, cost in objectives, seed_noise(run.trials).gap) for cost in COSTS),
         "</div>",
         "<h2>The front</h2>",
         f"<p>What no trial beats in all of {', '.join(objectives)}. Differences are to the unmodified "
-        "network, which stands below the others where it is no member.</p>",
+        "network, which stands below the others where it is no member. The probability that a member really "
+        "is on the front follows from the deviation between seeds; ~ N marks one that chance may have put "
+        "above trial N, which is cheaper.</p>",
         run_tables.front_table(run, frame),
         "<p>To train the front in full, to export one of its members, and to search on:</p>",
         sections.next_steps(run),
@@ -134,15 +137,15 @@ def _retrained(run: Run, frame: pd.DataFrame, trainings: list[Training]) -> list
     ]
 
 
-def _cost_figure(frame: pd.DataFrame, cost: str, objective: bool) -> str:
+def _cost_figure(frame: pd.DataFrame, cost: str, objective: bool, gap: float) -> str:
     aside = f" FLOPs are {FLOPS_CONVENTION}." if cost == "flops" else ""
     aside += "" if objective else " This cost was not an objective of the run."
     return sections.figure(
-        accuracy_against_cost(frame, cost),
+        accuracy_against_cost(frame, cost, gap=gap),
         ident=f"accuracy-{cost}",
         label=f"Accuracy against {sections.COST_NAMES[cost]}",
         caption=f"The line is the best accuracy reachable at each cost; trials in the shaded band are less "
-        f"than {NOISE_POINTS:g} points below it.{aside}",
+        f"than {gap:.1f} points below it.{aside}",
     )
 
 

@@ -18,12 +18,15 @@ def front_table(run: Run, frame: pd.DataFrame) -> str:
         accuracy_note=[text.difference(value) for value in frame["accuracy_difference"]],
         params_note=[text.difference(value, " %") for value in frame["params_difference"]],
         flops_note=[text.difference(value, " %") for value in frame["flops_difference"]],
+        tie_note=["" if tie < 0 else f"~ {tie}" for tie in frame["tie"]],
     )
     unmodified = frame[frame["unmodified"] & (frame["state"] == "complete") & ~frame["front"]]
     columns = [
         Column("number", "trial", numeric=True),
         Column("name", "known as"),
         Column("accuracy", "accuracy %, ±", text.percent, numeric=True, note="accuracy_note"),
+        Column("probability", "sure %, tie", lambda p: f"{100 * p:.0f}", numeric=True, note="tie_note"),
+        *([Column("seeds", "seeds", numeric=True)] if frame["seeds"].max() > 1 else []),
         *(Column(cost, f"{cost}, ± %", text.count, numeric=True, note=f"{cost}_note") for cost in COSTS),
         *_site_columns(run),
         Column("hash", "hash", code=True),

@@ -7,9 +7,8 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
-from ..space import COSTS, FLOPS_CONVENTION, pick
+from ..space import COSTS, FLOPS_CONVENTION, pick, seed_noise
 from . import text
-from .figures import NOISE_POINTS
 from .retraining import rank_agreement
 from .run import Run
 from .run_tables import name_of, searched_sites
@@ -41,9 +40,10 @@ def highlights(run: Run, frame: pd.DataFrame) -> str:
     titles = {best: ["Most accurate"]}
     titles.setdefault(knee, []).append("Compromise (knee of the front)")
     cost = next(name for name in objectives if name != "accuracy")
-    as_good = front[front["accuracy_difference"] >= -NOISE_POINTS]
+    gap = seed_noise(run.trials).gap
+    as_good = front[front["accuracy_difference"] >= -gap]
     if not as_good.empty:
-        title = f"Fewest {COST_NAMES[cost]} within {NOISE_POINTS:g} points of unmodified"
+        title = f"Fewest {COST_NAMES[cost]} within {gap:.1f} points of unmodified"
         titles.setdefault(int(as_good["number"].iloc[0]), []).append(title)
     rows = {row["number"]: row for _, row in front.iterrows()}
     cards = "".join(_card("; ".join(found), rows[number]) for number, found in titles.items())
@@ -55,20 +55,26 @@ def caution(run: Run) -> str:
     images = run.record.val_images
     coarse = 0 < images <= _FEW_IMAGES
     step = f" One of the {images:,} validation images alone is {100 / images:.2g} points." if coarse else ""
+    noise = seed_noise(run.trials)
+    source = (
+        f"measured on {_many(noise.repeats, 'further training')} with another seed"
+        if noise.repeats
+        else "assumed, as proxies of CIFAR-10 of width 0.5, 16 px and 3 epochs had it: nothing was repeated"
+    )
     return (
         '<aside class="caution" aria-label="Caution">'
-        f"<p><strong>A gap under about {NOISE_POINTS:g} points says nothing.</strong> Each architecture was "
-        "trained once, and briefly. Measured on CIFAR-10 (width 0.5, 16 px, 3 epochs), the accuracy of one "
-        "and the same architecture has a standard deviation of 0.84 points over seeds; on other data or with "
-        f"other settings it can be more.{step} The best of many trials also owes something to luck. Retrain "
-        "the front before trusting the order of neighbours.</p></aside>"
+        f"<p><strong>A gap under about {noise.gap:.1f} points between two trainings says nothing.</strong> "
+        f"The accuracy of one and the same network has a standard deviation of {noise.deviation:.2f} points "
+        f"over seeds ({source}).{step} The best of many trials also owes something to luck. "
+        f"<code>cheapsearch run --out {escape(shlex.quote(str(run.path)))} --confirm 10</code> trains again "
+        "where it settles most; retrain the front before trusting the order of neighbours.</p></aside>"
     )
 
 
 def facts(run: Run, frame: pd.DataFrame) -> str:
     """What was searched, and what the numbers are."""
     record, space = run.record, run.space
-    trained = int((frame["state"] == "complete").sum())
+    trained = int(frame["state"].isin(["complete", "repeat"]).sum())
     staged = f"; stage by stage: {', '.join(space.per_stage)}" if space.per_stage else ""
     limits = [
         f"at most {text.count(limit)} {COST_NAMES[cost]}"
@@ -77,7 +83,7 @@ def facts(run: Run, frame: pd.DataFrame) -> str:
     ]
     costs = [COST_NAMES[name] for name in record.objectives if name != "accuracy"]
     items = {
-        "Trained": f"{trained:,} of a budget of {_many(record.budget, 'architecture')}, "
+        "Trained": f"{trained:,} of a budget of {_many(record.budget + record.confirm, 'training')}, "
         f"{text.duration(float(frame['seconds'].sum()))} of training",
         "Space": f"{space.size:,} combinations, {space.distinct_size:,} of them different networks; "
         f"sites: {', '.join(searched_sites(run))}{staged}",

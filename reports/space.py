@@ -85,7 +85,7 @@ def write_space(facts: Mapping[str, Any], costs: Sequence[tuple[int, int]], path
         range_of_costs(facts, costs),
         ident="costs",
         label="Parameters against multiply-adds of the networks of the space",
-        caption=f"A point is a distinct network, {drawn}. FLOPs: {escape(facts['flops_convention'])}.",
+        caption=f"A point is a distinct network, {drawn}. FLOPs: {facts['flops_convention']}.",
     )
     body += sections.figure(
         cost_by_operation(facts),

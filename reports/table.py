@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import pandas as pd
 
-from ..space import COSTS, PRESETS, SITE_NAMES, architecture_hash, pareto_front
+from ..space import (
+    COSTS,
+    PRESETS,
+    SITE_NAMES,
+    accuracies,
+    architecture_hash,
+    averaged,
+    front_probabilities,
+    pareto_front,
+    ties,
+)
 from .run import Run
 
 _TYPES = {
@@ -18,12 +28,15 @@ _TYPES = {
     "gain": "float64",
     "unmodified": "bool",
     "front": "bool",
+    "seeds": "int64",
+    "probability": "float64",
+    "tie": "int64",
     "accuracy_difference": "float64",
     "params_difference": "float64",
     "flops_difference": "float64",
 }
 _COLUMNS = (
-    *("number", "hash", "state", "origin", "preset", "unmodified", "front"),
+    *("number", "hash", "state", "origin", "preset", "unmodified", "front", "seeds", "probability", "tie"),
     *("accuracy", "params", "flops"),
     *("accuracy_difference", "params_difference", "flops_difference"),
     *SITE_NAMES,
@@ -35,20 +48,31 @@ def trials_frame(run: Run) -> pd.DataFrame:
     """All trials of a run, whatever their state, one row each, in the order of the file.
 
     Returns:
-        The columns of trials.csv, and `preset` (names of the published networks a trial is, at the
-        run's width; empty if none), `unmodified`, `front` (whether it is on the front of the run's
-        objectives), `accuracy_difference` (points) and `params_difference`, `flops_difference`
+        The columns of trials.csv, the accuracy of a complete trial being the mean over the trainings of
+        its architecture, and `seeds`, how many those are; `front`, whether it is on the front of the run's
+        objectives; `probability`, of really being there; `tie`, the cheaper member it does not surely
+        beat, -1 for none; `preset` (names of the published networks a trial is, at the run's width; empty
+        if none); `unmodified`; `accuracy_difference` (points) and `params_difference`, `flops_difference`
         (percent) to the unmodified network, not a number where the run does not know that network.
     """
     presets = _preset_names(run)
     unmodified = architecture_hash(run.space.unmodified)
-    front = {trial.number for trial in pareto_front(run.trials, run.record.objectives)}
+    objectives = run.record.objectives
+    front = pareto_front(run.trials, objectives)
+    members, tied = {trial.number for trial in front}, ties(front, run.trials)
+    probabilities = front_probabilities(run.trials, objectives)
+    runs = accuracies(run.trials)
+    means = {trial.number: trial.accuracy for trial in averaged(run.trials)}
     rows = []
     for trial in run.trials:
         row = trial.to_row()
         row["preset"] = presets.get(row["hash"], "")
         row["unmodified"] = row["hash"] == unmodified
-        row["front"] = trial.number in front
+        row["front"] = trial.number in members
+        row["accuracy"] = means.get(trial.number, trial.accuracy)
+        row["seeds"] = len(runs.get(trial.number, ()))
+        row["probability"] = probabilities.get(trial.number)
+        row["tie"] = tied.get(trial.number, -1)
         rows.append(row)
     frame = pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_TYPES)
 

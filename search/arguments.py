@@ -104,7 +104,16 @@ def _add_run(commands: Any) -> None:
         description="Search. With the --out of an earlier run it goes on where that one stopped.",
         argument_default=argparse.SUPPRESS,
     )
-    run.add_argument("--budget", type=int, metavar="N", help="distinct architectures to train (default 100)")
+    run.add_argument("--budget", type=int, metavar="N", help="trainings (default 100)")
+    run.add_argument(
+        "--repeats",
+        type=int,
+        metavar="N",
+        help="of these, with another seed, to tell chance (default a tenth, 5 at most)",
+    )
+    run.add_argument(
+        "--confirm", type=int, metavar="N", help="repeats beyond the budget, where the front is in doubt"
+    )
     run.add_argument("--backbone", metavar="NAME", help=f"{_names(BACKBONES)} (default mobilenet_v2)")
     run.add_argument("--width", type=float, help="width multiplier of the full networks (default 1)")
     run.add_argument(
@@ -118,9 +127,7 @@ def _add_run(commands: Any) -> None:
         metavar="DATA",
         help="cifar10 (default), cifar100, digits, imagenet, a MedMNIST-style .npz, or a folder of classes",
     )
-    run.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="where the data set lies or is downloaded to"
-    )
+    run.add_argument("--data-dir", type=Path, metavar="DIR", help="where the data set lies, or shall lie")
     run.add_argument(
         "--input-size", type=int, metavar="PIXELS", help="of the full networks (default: the data set's)"
     )
@@ -134,9 +141,7 @@ def _add_run(commands: Any) -> None:
         run.add_argument(f"--max-{cost}", type=_count, metavar="N", help="refuse anything dearer, e.g. 1.2M")
     run.add_argument("--sampler", metavar="NAME", help="cost_aware (default), tpe, gp, nsga2, random")
     run.add_argument("--seed", type=int, help="of weights, images and proposals (default 0)")
-    run.add_argument(
-        "--workers", type=int, metavar="N", help="worker processes (default: one per core or GPU)"
-    )
+    run.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core or GPU)")
     run.add_argument(
         "--in-flight",
         type=int,
@@ -145,9 +150,7 @@ def _add_run(commands: Any) -> None:
     )
     run.add_argument("--device", help="auto (default), cpu, cuda, cuda:N, mps")
     run.add_argument("--storage", metavar="URL", help="Optuna storage in place of study.db in the run folder")
-    run.add_argument(
-        "--epochs", type=int, metavar="N", help="epochs of the proxy, short for --proxy epochs=N"
-    )
+    run.add_argument("--epochs", type=int, metavar="N", help="of the proxy, as --proxy epochs=N")
     run.add_argument(
         "--proxy",
         type=_settings,

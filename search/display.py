@@ -17,9 +17,13 @@ from ..space import (
     ArchitectureConfig,
     TrialRecord,
     architecture_hash,
+    averaged,
+    front_probabilities,
     get_backbone,
     join_choice,
     pareto_front,
+    seed_noise,
+    ties,
 )
 from .console import LiveDisplay
 from .run import Run
@@ -33,7 +37,7 @@ class SearchDisplay(LiveDisplay):
     def __init__(self, console: Console, run: Run) -> None:
         super().__init__(console)
         self._trials = list(run.trials)
-        self._budget = run.record.budget
+        self._wanted = run.wanted
         self._workers = len(run.devices)
         self._objectives = run.record.objectives
         self._unmodified = run.plan.space.unmodified
@@ -46,28 +50,28 @@ class SearchDisplay(LiveDisplay):
         if self._live is None and trial.state != "refused":
             left = time_left(self._seconds_left())
             what = trial_line(trial, self._unmodified)
-            _print_line(self._console, f"{self._trained}/{self._budget}  {what}{left}")
+            _print_line(self._console, f"{self._trained}/{self._wanted}  {what}{left}")
 
     @property
     def _trained(self) -> int:
-        return sum(trial.state == "complete" for trial in self._trials)
+        return self._count("complete") + self._count("repeat")
 
     def _seconds_left(self) -> float | None:
         done = self._trained - self._at_start
         if done:
-            return (time.monotonic() - self._start) / done * (self._budget - self._trained)
-        seconds = [trial.seconds for trial in self._trials if trial.seconds and trial.state == "complete"]
+            return (time.monotonic() - self._start) / done * (self._wanted - self._trained)
+        seconds = [trial.seconds for trial in self._trials if trial.seconds and trial.accuracy]
         if seconds:
-            return sum(seconds) / len(seconds) * (self._budget - self._trained) / self._workers
+            return sum(seconds) / len(seconds) * (self._wanted - self._trained) / self._workers
         return None
 
     def _render(self) -> Group:
-        counts = Text(f"{self._trained}/{self._budget} architectures trained", style="bold")
+        counts = Text(f"{self._trained}/{self._wanted} architectures trained", style="bold")
         counts.append(time_left(self._seconds_left()), style="default")
-        others = [state for state in ("failed", "duplicate", "refused") if self._count(state)]
+        others = [state for state in ("repeat", "failed", "duplicate", "refused") if self._count(state)]
         counts.append("".join(f"   {self._count(state)} {state}" for state in others), style="dim")
         bar = Table.grid()  # a bar alone does not end its line
-        bar.add_row(ProgressBar(total=self._budget, completed=self._trained, width=60))
+        bar.add_row(ProgressBar(total=self._wanted, completed=self._trained, width=60))
         front = pareto_front(self._trials, self._objectives)
         if not front:
             return Group(counts, bar, Text("the first trainings are under way", style="dim"))
@@ -75,7 +79,9 @@ class SearchDisplay(LiveDisplay):
         newest = front if len(front) <= _FRONT_ROWS else front[:: -(-len(front) // _FRONT_ROWS)]
         more = f", {len(newest)} of {len(front)} shown" if len(newest) < len(front) else ""
         title = Text(f"best {best.accuracy:.1f} %   front so far{more}", style="dim")
-        return Group(counts, bar, title, front_table(newest, self._trials, self._unmodified))
+        return Group(
+            counts, bar, title, front_table(newest, self._trials, self._unmodified, self._objectives)
+        )
 
     def _count(self, state: str) -> int:
         return sum(trial.state == state for trial in self._trials)
@@ -88,20 +94,28 @@ def print_start(console: Console, run: Run) -> None:
     _print_line(
         console,
         f"{record.backbone} on {record.dataset}: {run.plan.space.distinct_size:,} distinct architectures, "
-        f"{run.trained} of {record.budget} trained, {workers}, in {run.folder.path}",
+        f"{run.trained + run.repeated} of {run.wanted} trained, {workers}, in {run.folder.path}",
     )
 
 
 def run_result(run: Run, best: ArchitectureConfig) -> dict[str, Any]:
     """What a run came to, for programs."""
     front = pareto_front(run.trials, run.record.objectives)
+    noise = seed_noise(run.trials)
+    probabilities = front_probabilities(run.trials, run.record.objectives)
+    tied = ties(front, run.trials)
     return {
         "out": str(run.folder.path),
         "trained": run.trained,
+        "repeated": run.repeated,
+        "seed_deviation": noise.deviation,
         "budget": run.record.budget,
         "flops_convention": FLOPS_CONVENTION,
         "best": best.hash,
-        "front": [trial.to_row() for trial in front],
+        "front": [
+            trial.to_row() | {"front_probability": probabilities[trial.number], "tie": tied.get(trial.number)}
+            for trial in front
+        ],
     }
 
 
@@ -109,17 +123,25 @@ def print_result(console: Console, run: Run, best: ArchitectureConfig) -> None:
     """The front against the unmodified network, where the files are, and what to do next."""
     record = run.record
     front = pareto_front(run.trials, record.objectives)
+    repeats = f", {run.repeated} times one again" if run.repeated else ""
+    objectives = ", ".join(record.objectives)
     console.print()
     console.print(
-        f"{run.trained} architectures trained, {len(front)} on the front of {', '.join(record.objectives)}; "
+        f"{run.trained} architectures trained{repeats}, {len(front)} on the front of {objectives}; "
         "differences are to the unmodified network"
     )
-    console.print(front_table(front, run.trials, run.plan.space.unmodified))
+    console.print(front_table(front, run.trials, run.plan.space.unmodified, record.objectives))
+    noise = seed_noise(run.trials)
+    source = f"measured on {noise.repeats} repeats" if noise.repeats else "assumed, nothing was repeated"
+    console.print(
+        f"sure: the probability of being on the front, with {noise.deviation:.2f} points of deviation "
+        f"between seeds ({source}); ~ N: not surely better than trial N, which is cheaper",
+        style="dim",
+    )
     console.print(f"flops: {FLOPS_CONVENTION}; accuracy: validation, after a short proxy", style="dim")
-    if run.trained < record.budget:
-        console.print(
-            f"nothing untried was found within the limits: {run.trained} of {record.budget} trained"
-        )
+    trained = run.trained + run.repeated
+    if trained < run.wanted:
+        console.print(f"nothing untried was found within the limits: {trained} of {run.wanted} trained")
     quoted, best_path = shlex.quote(str(run.folder.path)), shlex.quote(str(run.folder.best_path))
     for line in (
         f"report   {run.folder.report_path}",
@@ -137,18 +159,25 @@ def _print_line(console: Console, line: str) -> None:
 
 
 def front_table(
-    front: Sequence[TrialRecord], trials: Sequence[TrialRecord], unmodified: Architecture
+    front: Sequence[TrialRecord],
+    trials: Sequence[TrialRecord],
+    unmodified: Architecture,
+    objectives: Sequence[str],
 ) -> Table:
     """The front against the unmodified network: accuracy in points, costs in percent."""
-    base = next((trial for trial in trials if trial.hash == architecture_hash(unmodified)), None)
+    base = next((t for t in averaged(trials) if t.hash == architecture_hash(unmodified)), None)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("trial", "accuracy", "params", "flops"):
+    for column in ("trial", "accuracy", "sure", "params", "flops"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("operations other than the unmodified network's")
+    probabilities = front_probabilities(trials, objectives)
+    tied = ties(front, trials)
     for trial in front:
+        tie = f" ~ {tied[trial.number]}" if trial.number in tied else ""
         table.add_row(
             str(trial.number),
             f"{trial.accuracy:.1f} %" + points(trial, base),
+            f"{100 * probabilities[trial.number]:.0f} %{tie}",
             amount(trial.params) + percent(trial.params, base.params if base else None),
             amount(trial.flops) + percent(trial.flops, base.flops if base else None),
             operations(trial.architecture, unmodified),
@@ -161,7 +190,7 @@ def trial_line(trial: TrialRecord, unmodified: Architecture) -> str:
     accuracy = f"{trial.accuracy:5.1f} %" if trial.accuracy is not None else "      -"
     cost = f"{amount(trial.params)} params  {amount(trial.flops)} flops"
     seconds = f"  {trial.seconds:.0f} s" if trial.seconds is not None else ""
-    state = "" if trial.state == "complete" else f"  {trial.state}: {trial.reason}"
+    state = "" if trial.accuracy is not None and not trial.reason else f"  {trial.state}: {trial.reason}"
     what = operations(trial.architecture, unmodified)
     return f"trial {trial.number}  {accuracy}  {cost}  {what} ({trial.origin}){seconds}{state}"
 

@@ -1,12 +1,20 @@
 """The search: proposals go to the workers, results come back in the order of the proposals."""
 
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..models import CostTable
-from ..space import PRESETS, Architecture, SearchSpace, TrialRecord, architecture_hash
+from ..space import (
+    OBJECTIVES,
+    PRESETS,
+    Architecture,
+    SearchSpace,
+    TrialRecord,
+    architecture_hash,
+    most_unsettled,
+)
 from .candidates import Candidates
 from .evaluation import Job, Outcome
 from .limits import LISTABLE, Limits
@@ -15,7 +23,9 @@ from .trial_store import Proposal, TrialStore
 from .workers import WorkerPool
 
 MAX_REPEATS = 8  # proposals in a row that train nothing, before an untried architecture is drawn
+REPEAT = "repeat"  # origin of a further training of a known architecture
 MAX_FAILURES = 8  # failed trainings in a row, before the search gives up
+_SEED_STEP = 10_007  # between the seeds of an architecture's trainings
 _DRAWS = 2_000  # random architectures looked at for an untried one, in a space too large to list
 
 
@@ -28,10 +38,13 @@ class Plan:
     """What a search does.
 
     Attributes:
-        budget: Distinct architectures to train to the end of their proxy.
+        budget: Trainings to the end of the proxy, nearly all of distinct architectures.
         candidates: The architectures within the limits.
         in_flight: Proposals made before their results are known. With the seed it fixes the trials,
             whatever the number of workers.
+        objectives: Of the front, about whose members repeats decide.
+        repeats: How many of the budget's trainings repeat an architecture with another seed.
+        confirm: Further such trainings, beyond the budget.
     """
 
     space: SearchSpace
@@ -42,6 +55,9 @@ class Plan:
     budget: int
     in_flight: int
     candidates: Candidates
+    objectives: tuple[str, ...] = OBJECTIVES
+    repeats: int = 0
+    confirm: int = 0
 
 
 def first_architectures(space: SearchSpace) -> list[tuple[str, Architecture]]:
@@ -57,6 +73,9 @@ def first_architectures(space: SearchSpace) -> list[tuple[str, Architecture]]:
 def search(plan: Plan, store: TrialStore, pool: WorkerPool[Job]) -> Iterator[TrialRecord]:
     """Search until the budget is trained or nothing untried is left, giving every trial as it ends.
 
+    The last trainings of the budget, and those beyond it, repeat architectures of which it is least sure
+    whether they are on the front.
+
     Proposals are told of strictly in the order they were made, and each is made by a sampler seeded
     with the plan's seed and its index. So what is known when a proposal is made depends neither on
     the number of workers nor on interruptions: a search that goes on makes the proposals it would
@@ -65,70 +84,76 @@ def search(plan: Plan, store: TrialStore, pool: WorkerPool[Job]) -> Iterator[Tri
     Raises:
         SearchFailedError: If training after training fails.
     """
+    told = store.records()
     known: dict[str, TrialRecord] = {}
-    repeats = 0
-    for record in store.records():
+    barren = 0  # proposals in a row that trained nothing
+    for record in told:
         if record.state != "refused":
             known.setdefault(record.hash, record)
-        repeats = repeats + 1 if record.state in ("duplicate", "refused") else 0
-    trained = sum(record.state == "complete" for record in known.values())
+        barren = barren + 1 if record.state in ("duplicate", "refused") else 0
 
     pending: deque[Proposal] = deque()
-    training: set[str] = set()
+    training: set[tuple[str, int]] = set()
     outcomes: dict[int, Outcome] = {}
 
     def begin(proposal: Proposal) -> bool:
         """Queue a proposal, and send it off if it is new and within the limits."""
         pending.append(proposal)
-        name = architecture_hash(proposal.architecture)
-        if name in known or name in training or _refusal(plan, proposal):
+        name, repeat = proposal.key
+        if not repeat and (name in known or proposal.key in training or _refusal(plan, proposal)):
             return False
-        training.add(name)
-        pool.submit(Job(proposal.number, proposal.architecture, plan.seed))
+        training.add(proposal.key)
+        pool.submit(Job(proposal.number, proposal.architecture, plan.seed + _SEED_STEP * repeat))
         return True
 
     interrupted = deque(store.running())
     index = store.proposed
     failures = 0
     exhausted = False
+
+    def propose() -> Proposal | None:
+        """What to do next, None where nothing is."""
+        nonlocal index, exhausted
+        if interrupted:
+            return interrupted.popleft()
+        new = sum(record.state == "complete" for record in known.values())
+        new += sum(not repeat for _, repeat in training)
+        if new < plan.budget - plan.repeats and not exhausted:
+            tried = known.keys() | {name for name, repeat in training if not repeat}
+            proposed = _propose(plan, store, index, tried, untried=barren >= MAX_REPEATS)
+            exhausted = proposed is None
+        else:
+            proposed = _repeat(plan, store, told, training, seed=proposal_seed(plan.seed, index))
+        index += proposed is not None
+        return proposed
+
     while True:
-        while not exhausted and len(training) < plan.in_flight and trained + len(training) < plan.budget:
-            if interrupted:
-                proposed: Proposal | None = interrupted.popleft()
-            else:
-                tried = known.keys() | training
-                proposed = _propose(plan, store, index, tried, untried=repeats >= MAX_REPEATS)
-                index += proposed is not None
-            if proposed is None:
-                exhausted = True
-            else:
-                repeats = 0 if begin(proposed) else repeats + 1
+        while len(training) < plan.in_flight and (proposed := propose() or propose()) is not None:
+            barren = 0 if begin(proposed) else barren + 1
         if not pending:
             return
 
         proposal = pending.popleft()
-        name = architecture_hash(proposal.architecture)
-        if name in known:
-            yield store.duplicate(proposal, known[name])
-        elif name not in training:
-            yield store.fail(proposal, _refusal(plan, proposal), state="refused")
-        else:
+        name, _ = proposal.key
+        if proposal.key in training:
             while proposal.number not in outcomes:
                 outcomes.update((outcome.index, outcome) for outcome in pool.collect())
             outcome = outcomes.pop(proposal.number)
-            training.remove(name)
+            training.remove(proposal.key)
             if outcome.accuracy is None:
-                known[name] = store.fail(proposal, outcome.reason, seconds=outcome.seconds)
-                failures += 1
+                record = store.fail(proposal, outcome.reason, seconds=outcome.seconds)
             else:
-                known[name] = store.complete(proposal, outcome)
-                trained += 1
-                failures = 0
-            yield known[name]
-            if failures >= MAX_FAILURES:
-                raise SearchFailedError(
-                    f"{failures} trainings in a row failed, the last one: {outcome.reason}"
-                )
+                record = store.complete(proposal, outcome)
+            failures = failures + 1 if outcome.accuracy is None else 0
+            known.setdefault(name, record)
+        elif name in known:
+            record = store.duplicate(proposal, known[name])
+        else:
+            record = store.fail(proposal, _refusal(plan, proposal), state="refused")
+        told.append(record)
+        yield record
+        if failures >= MAX_FAILURES:
+            raise SearchFailedError(f"{failures} trainings in a row failed, the last one: {record.reason}")
 
 
 def _refusal(plan: Plan, proposal: Proposal) -> str:
@@ -157,6 +182,22 @@ def _propose(
     if left is None:
         return None
     return store.propose(fixed_sampler(plan.space.choices(left), seed=seed), origin="random untried")
+
+
+def _repeat(
+    plan: Plan, store: TrialStore, told: list[TrialRecord], training: set[tuple[str, int]], *, seed: int
+) -> Proposal | None:
+    """A further training where it settles most, None where enough are done or nothing can be repeated."""
+    done = Counter(record.hash for record in told if record.origin == REPEAT)
+    under_way = Counter(name for name, repeat in training if repeat)
+    if done.total() + under_way.total() >= plan.repeats + plan.confirm:
+        return None
+    record = most_unsettled(told, plan.objectives, under_way)
+    if record is None:
+        return None
+    sampler = fixed_sampler(plan.space.choices(record.architecture), seed=seed)
+    number = done[record.hash] + under_way[record.hash] + 1
+    return store.propose(sampler, origin=REPEAT, repeat=number)
 
 
 def _untried(plan: Plan, tried: set[str], rng: random.Random) -> Architecture | None:

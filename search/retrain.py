@@ -5,7 +5,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ..space import RETRAIN_FOLDER, RunRecord, TrialRecord, UserError, architecture_hash, pareto_front
+from ..space import (
+    RETRAIN_FOLDER,
+    RunRecord,
+    TrialRecord,
+    UserError,
+    architecture_hash,
+    averaged,
+    pareto_front,
+)
 from .data import open_images
 from .evaluation import Outcome
 from .full_training import FullTrainer, TrainingJob, trained_architecture
@@ -39,7 +47,7 @@ def choose_trials(
     Raises:
         UserError: If a number is no complete trial's, or none is complete.
     """
-    complete = [trial for trial in trials if trial.state == "complete"]
+    complete = averaged(trials)
     if not complete:
         raise UserError("RUN: must have a complete trial to retrain; go on with `cheapsearch run`")
     if numbers:

@@ -52,13 +52,23 @@ class Run:
         """Distinct architectures trained so far."""
         return sum(trial.state == "complete" for trial in self.trials)
 
+    @property
+    def repeated(self) -> int:
+        """Further trainings of them so far."""
+        return sum(trial.state == "repeat" for trial in self.trials)
+
+    @property
+    def wanted(self) -> int:
+        """Trainings wanted in all."""
+        return self.record.budget + self.record.confirm
+
     def search(self) -> Iterator[TrialRecord]:
         """Go on with the search, giving every trial as it ends; trials.csv is whole after each.
 
         Raises:
             SearchFailedError: If training after training fails.
         """
-        if self.trained >= self.record.budget:
+        if self.trained + self.repeated >= self.wanted:
             return
         proxy = Proxy.from_dict(self.record.proxy)
         with WorkerPool(partial(Evaluator, self._data, proxy), devices=self.devices) as pool:
@@ -127,7 +137,14 @@ def open_run(
     limits.check_reachable(space, table)
 
     record = existing or _new_record(settings, data, proxy, device)
-    record = replace(record, budget=settings.budget, workers=len(devices), device=device)
+    record = replace(
+        record,
+        budget=settings.budget,
+        repeats=settings.repeats or 0,
+        confirm=settings.confirm,
+        workers=len(devices),
+        device=device,
+    )
     if record.versions != versions():
         say(f"other versions than this run began with: {_changes(record.versions, versions())}")
     if settings.storage:
@@ -159,6 +176,9 @@ def open_run(
             candidates=make_candidates(
                 space, table, limits, [name for name in record.objectives if name in COSTS], seed=record.seed
             ),
+            objectives=record.objectives,
+            repeats=record.repeats,
+            confirm=record.confirm,
         )
         run = Run(folder, record, plan, store, data)
         folder.write_trials(run.trials)

@@ -28,6 +28,9 @@ class RunSettings:
 
     Attributes:
         input_size: Side of the full network's input in pixels, None for the data set's own.
+        repeats: Trainings of the budget that repeat an architecture with another seed, to measure how far
+            seeds differ; None for a tenth of the budget, 5 at most.
+        confirm: Such trainings beyond the budget.
         in_flight: Proposals made before their results are known; more than that many workers idle.
         workers: None for one per CPU core or GPU.
         device: auto, cpu, cuda, cuda:N or mps.
@@ -39,6 +42,8 @@ class RunSettings:
     """
 
     budget: int = 100
+    repeats: int | None = None
+    confirm: int = 0
     backbone: str = "mobilenet_v2"
     width: float = 1.0
     per_stage: tuple[str, ...] = ()
@@ -61,6 +66,12 @@ class RunSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{flag(name)}: must be 1 or more, got {value}")
+        if self.confirm < 0:
+            raise UserError(f"--confirm: must be 0 or more, got {self.confirm}")
+        if self.repeats is None:
+            object.__setattr__(self, "repeats", min(_MOST_REPEATS, self.budget // 10))
+        elif not 0 <= self.repeats < self.budget:
+            raise UserError(f"--repeats: must be from 0 to below --budget {self.budget}, got {self.repeats}")
         if not 0 <= self.seed < 2**31:
             raise UserError(f"--seed: must be from 0 to {2**31 - 1}, got {self.seed}")
         check_name("--sampler", self.sampler, SAMPLERS)
@@ -79,6 +90,8 @@ class RunSettings:
     def space(self) -> SearchSpace:
         return SearchSpace(self.backbone, self.width, self.per_stage)
 
+
+_MOST_REPEATS = 5
 
 # Settings that decide what the trials of a run are: they stay when it goes on.
 _FIXED = (
@@ -119,7 +132,9 @@ def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -
             f"--storage: must stay what the run in {where} began with, {kept}, got {asked.storage}; "
             "give it again or choose another --out"
         )
-    resumed: dict[str, Any] = {"budget": record.budget, "device": record.device}
+    resumed: dict[str, Any] = {"budget": record.budget, "device": record.device, "confirm": record.confirm}
+    if "budget" not in given:
+        resumed["repeats"] = record.repeats
     if record.data_dir:
         resumed["data_dir"] = Path(record.data_dir)
     return replace(RunSettings(**{**resumed, **given, **recorded}), proxy=record.proxy)

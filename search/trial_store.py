@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..models import CostTable
-from ..space import Architecture, SearchSpace, TrialRecord, UserError
+from ..space import Architecture, SearchSpace, TrialRecord, UserError, architecture_hash
 from .evaluation import Outcome
 from .samplers import CostAwareSampler
 
@@ -65,11 +65,21 @@ def storage_reason(error: BaseException) -> str:
 
 @dataclass(frozen=True)
 class Proposal:
-    """An architecture somebody proposed, not yet told of."""
+    """An architecture somebody proposed, not yet told of.
+
+    Attributes:
+        repeat: Which further training of it this is, from 1; 0 for the first.
+    """
 
     number: int
     architecture: Architecture
     origin: str
+    repeat: int = 0
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Names the training: the architecture's hash, and `repeat`."""
+        return architecture_hash(self.architecture), self.repeat
 
 
 class TrialStore:
@@ -125,23 +135,30 @@ class TrialStore:
         """How many architectures have been proposed, in whatever state they are."""
         return sum(1 for trial in self._trials() if not self._is_incomplete(trial))
 
-    def propose(self, sampler: BaseSampler, *, origin: str) -> Proposal:
+    def propose(self, sampler: BaseSampler, *, origin: str, repeat: int = 0) -> Proposal:
         """Let a sampler choose an architecture; it is running from then on."""
         self.study.sampler = sampler
         trial = self.study.ask()
         # First of all, so that a trial that is cut short still says whose it is.
         trial.set_user_attr("origin", origin)
+        if repeat:
+            trial.set_user_attr("repeat", repeat)
         for name, operations in self.space.parameters.items():
             trial.suggest_categorical(name, operations)
         if isinstance(sampler, CostAwareSampler) and sampler.choice is not None:
             why = asdict(sampler.choice)
             trial.set_user_attr("why", {name: value and float(f"{value:.6g}") for name, value in why.items()})
-        return Proposal(trial.number, self.space.architecture(trial.params), origin)
+        return Proposal(trial.number, self.space.architecture(trial.params), origin, repeat)
 
     def running(self) -> list[Proposal]:
         """Proposals that have not been told of, in the order they were made."""
         return [
-            Proposal(trial.number, self.space.architecture(trial.params), self._origin(trial))
+            Proposal(
+                trial.number,
+                self.space.architecture(trial.params),
+                self._origin(trial),
+                trial.user_attrs.get("repeat", 0),
+            )
             for trial in self._trials()
             if trial.state == TrialState.RUNNING
         ]
@@ -151,7 +168,7 @@ class TrialStore:
         accuracy = outcome.accuracy
         assert accuracy is not None
         attributes = {
-            "state": "complete",
+            "state": "repeat" if proposal.repeat else "complete",
             "reason": "",
             "seconds": round(outcome.seconds, 2),
             "images_per_second": round(outcome.images_per_second, 1),

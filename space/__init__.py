@@ -24,6 +24,15 @@ from .config import ArchitectureConfig, find_architecture, read_config
 from .errors import UserError, check_complete, check_keys, check_name
 from .files import write_bytes, write_text
 from .front import PICKS, check_objectives, pareto_front, pick
+from .noise import (
+    SeedNoise,
+    accuracies,
+    averaged,
+    front_probabilities,
+    most_unsettled,
+    seed_noise,
+    ties,
+)
 from .presets import PRESETS, get_preset
 from .records import COSTS, FLOPS_CONVENTION, OBJECTIVES, RunRecord, TrialRecord, join_choice
 from .search_space import SearchSpace
@@ -53,6 +62,7 @@ __all__ = [
     "RETRAIN_FOLDER",
     "RunRecord",
     "SearchSpace",
+    "SeedNoise",
     "Site",
     "TrainingRecord",
     "TrainingResult",
@@ -60,6 +70,8 @@ __all__ = [
     "UserError",
     "architecture_hash",
     "canonical",
+    "accuracies",
+    "averaged",
     "check_complete",
     "check_keys",
     "check_name",
@@ -67,16 +79,20 @@ __all__ = [
     "check_width",
     "conv_groups",
     "find_architecture",
+    "front_probabilities",
     "get_backbone",
     "get_preset",
     "join_choice",
     "largest_divisor",
+    "most_unsettled",
     "pareto_front",
     "parse_yaml",
     "pick",
     "read_config",
     "shortcut_effect",
     "shuffle_order",
+    "seed_noise",
+    "ties",
     "write_bytes",
     "write_text",
 ]

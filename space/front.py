@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from .errors import UserError, check_name
+from .noise import averaged
 from .records import OBJECTIVES, TrialRecord
 
 PICKS = ("accuracy", "knee", "trial=N")
@@ -27,12 +28,13 @@ def check_objectives(objectives: Sequence[str]) -> tuple[str, ...]:
 def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[str] = OBJECTIVES) -> list[TrialRecord]:
     """The complete records no other one beats in every objective, the cheapest first.
 
-    Of records equal in every objective the first is kept. Non-dominated sorting is moocore's.
+    An accuracy is the mean over an architecture's trainings, where it was repeated. Of records equal in
+    every objective the first is kept. Non-dominated sorting is moocore's.
     """
     import moocore
     import numpy as np
 
-    complete = [record for record in records if record.state == "complete"]
+    complete = averaged(records)
     if not complete:
         return []
     values = np.array([[float(getattr(record, name)) for name in objectives] for record in complete])
@@ -68,10 +70,9 @@ def pick(records: Sequence[TrialRecord], rule: str, objectives: Sequence[str] = 
     if name != "trial" or not number.isdecimal():
         check_name("pick", rule, PICKS)
         raise UserError(f"pick: must be one of {', '.join(PICKS)}, got {rule!r}")
-    for record in records:
-        if str(record.number) == number and record.state == "complete":
-            return record
-    complete = [record.number for record in records if record.state == "complete"]
+    complete = {record.number: record for record in averaged(records)}
+    if int(number) in complete:
+        return complete[int(number)]
     raise UserError(
         f"pick: trial must be a complete one, got {number}; the run has {len(complete)}, "
         f"from {min(complete)} to {max(complete)}"

@@ -11,7 +11,7 @@ from .canonical import architecture_hash
 from .errors import UserError, check_complete, check_keys, check_name
 from .sites import SITE_NAMES
 
-State = Literal["complete", "failed", "duplicate", "refused"]
+State = Literal["complete", "repeat", "failed", "duplicate", "refused"]
 STATES: tuple[str, ...] = get_args(State)
 COSTS = ("params", "flops")
 OBJECTIVES = ("accuracy", *COSTS)
@@ -29,9 +29,11 @@ class TrialRecord:
     Attributes:
         number: Number of the trial in the study, from 0.
         architecture: What was tried.
-        state: complete, failed, duplicate (of an architecture already known, not trained again), or
-            refused (over a cost limit, not trained).
-        origin: Who proposed it: `unmodified`, `preset NAME`, the sampler's name, or `random untried`.
+        state: complete, repeat (a complete architecture trained again with another seed), failed,
+            duplicate (of an architecture already known, not trained again), or refused (over a cost
+            limit, not trained).
+        origin: Who proposed it: `unmodified`, `preset NAME`, the sampler's name, `random untried`, or
+            `repeat`.
         params: Parameters of the full network.
         flops: Multiply-adds of the full network for one image.
         accuracy: Validation accuracy of the proxy in percent; None where nothing was trained.
@@ -57,8 +59,8 @@ class TrialRecord:
 
     def __post_init__(self) -> None:
         check_name("state", self.state, STATES)
-        if self.state == "complete" and self.accuracy is None:
-            raise UserError(f"accuracy: a complete trial needs one, trial {self.number} has none")
+        if self.state in ("complete", "repeat") and self.accuracy is None:
+            raise UserError(f"accuracy: a {self.state} trial needs one, trial {self.number} has none")
         if self.accuracy is not None and not 0 <= self.accuracy <= 100:
             raise UserError(f"accuracy: must be from 0 to 100 percent, got {self.accuracy}")
         for name in COSTS:
@@ -139,6 +141,8 @@ class RunRecord:
         study: Name of the study in the storage.
         proxy: The proxy's settings.
         in_flight: Proposals made before their results are known; with the seed it fixes the trials.
+        repeats: Trainings within the budget that repeat an architecture with another seed.
+        confirm: Such trainings beyond the budget.
     """
 
     version: str
@@ -164,6 +168,8 @@ class RunRecord:
     storage: str = ""
     study: str = "cheapsearch"
     data_dir: str = ""
+    repeats: int = 0
+    confirm: int = 0
     proxy: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -183,6 +189,8 @@ class RunRecord:
         """The command that repeats the run in another folder."""
         options: dict[str, object] = {
             "budget": self.budget,
+            "repeats": self.repeats,
+            "confirm": self.confirm or "",
             "backbone": self.backbone,
             "width": self.width,
             "per-stage": ",".join(self.per_stage),
@@ -218,6 +226,7 @@ class RunRecord:
         """
         if not isinstance(data, Mapping):
             raise UserError(f"run.yaml: must be a mapping, got {type(data).__name__}")
+        data = {"repeats": 0, "confirm": 0, **data}  # older runs had none
         check_complete("run.yaml", data, [f.name for f in fields(cls)])
         for name in ("per_stage", "objectives"):
             if not isinstance(data[name], (list, tuple)):

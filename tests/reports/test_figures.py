@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from cheapsearch.reports import accuracy_against_cost, load_run, progress, trials_frame
-from cheapsearch.reports.figures import NOISE_POINTS, best_at_cost, best_so_far, hover_texts
+from cheapsearch.reports.figures import best_at_cost, best_so_far, hover_texts
 from cheapsearch.space import UserError
+
+GAP = 1.5  # points
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def test_best_so_far_follows_the_numbers(frame):
 
 @pytest.mark.parametrize("cost", ["params", "flops"])
 def test_accuracy_against_cost_shows_each_complete_trial(frame, cost):
-    found = traces(accuracy_against_cost(frame, cost))
+    found = traces(accuracy_against_cost(frame, cost, gap=GAP))
     rows = frame.set_index("number")
     for name, numbers in {
         "trial": [2, 6],
@@ -67,38 +69,38 @@ def test_accuracy_against_cost_shows_each_complete_trial(frame, cost):
 
 
 def test_accuracy_against_cost_draws_the_steps_and_the_band_of_noise(frame):
-    line, band = accuracy_against_cost(frame, "params").data[:2]
+    line, band = accuracy_against_cost(frame, "params", gap=GAP).data[:2]
     assert line.line.shape == band.line.shape == "hv"
-    assert np.allclose(np.array(line.y) - np.array(band.y), NOISE_POINTS)
+    assert np.allclose(np.array(line.y) - np.array(band.y), GAP)
     assert band.fill == "tonexty"
 
 
 def test_accuracy_against_cost_names_the_axes_with_their_units(frame):
-    layout = accuracy_against_cost(frame, "flops").layout
+    layout = accuracy_against_cost(frame, "flops", gap=GAP).layout
     assert "multiply-adds" in layout.xaxis.title.text
     assert layout.yaxis.title.text.endswith("(%)")
 
 
 def test_accuracy_against_cost_keeps_labels_inside(frame):
-    found = traces(accuracy_against_cost(frame, "params"))
+    found = traces(accuracy_against_cost(frame, "params", gap=GAP))
     assert found["unmodified network"].textposition == ("middle left",)  # the most expensive of all
     assert found["published network"].textposition == ("middle right",)  # the cheapest
 
 
 def test_accuracy_against_cost_of_one_trial_gives_its_axis_a_width(make_run, make_trial):
     frame = trials_frame(load_run(make_run([make_trial(0, 70.0, 1000, 2000)])))
-    low, high = accuracy_against_cost(frame, "params").layout.xaxis.range
+    low, high = accuracy_against_cost(frame, "params", gap=GAP).layout.xaxis.range
     assert low < 1000 < high
 
 
 def test_accuracy_against_cost_refuses_another_cost(frame):
     with pytest.raises(UserError, match="cost: must be one of params, flops, got 'latency'"):
-        accuracy_against_cost(frame, "latency")
+        accuracy_against_cost(frame, "latency", gap=GAP)
 
 
 def test_figures_say_that_no_trial_is_complete(frame):
     waiting = frame[frame["state"] != "complete"]
-    for figure in (accuracy_against_cost(waiting, "params"), progress(waiting)):
+    for figure in (accuracy_against_cost(waiting, "params", gap=GAP), progress(waiting)):
         assert not figure.data
         assert figure.layout.annotations[0].text == "No trial is complete yet."
 

@@ -22,10 +22,11 @@ def test_front_table_shows_differences_and_the_unmodified_network_below(run):
     html = run_tables.front_table(run, trials_frame(run))
     first, second = rows(html, "tbody")
     minus = "\N{MINUS SIGN}"
-    assert first[:5] == [
+    assert first[:6] == [
         "1",
         "cheap_v2",
         f"71.00 {minus}1.0",
+        "100",
         f"1.000 M {minus}50.0 %",
         f"45.00 M {minus}50.0 %",
     ]
@@ -59,14 +60,17 @@ def test_trials_table_sets_off_the_front(run):
     assert strong == ["1", "3"]
 
 
-def test_trials_table_says_what_the_sampler_expected(make_run, make_trial, run):
+def test_trials_table_says_what_the_sampler_expected(make_run, make_trial):
     why = {"origin": "cost_aware", "predicted": 70.25, "deviation": 1.5, "gain": 0.0123456}
     trials = [make_trial(0, 72.0, 2_000_000, 90_000_000), make_trial(1, 71.0, 10, 10, expand="reuse", **why)]
-    told = load_run(make_run(trials, name="told"))
+    told = load_run(make_run(trials))
     html = run_tables.trials_table(told, trials_frame(told))
     asked = rows(html, "tbody")[1]
     assert asked[4].split() == ["70.25", "±", "1.50"]
     assert asked[5] == "0.0123"
+
+
+def test_trials_table_leaves_out_what_no_sampler_expected(run):
     assert "expected gain" not in run_tables.trials_table(run, trials_frame(run))
 
 

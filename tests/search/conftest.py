@@ -1,7 +1,7 @@
 """What several tests of the search share: small images, a pool that trains nothing, plans and stores."""
 
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ class FakePool:
     def _outcome(self, job: Job) -> Outcome:
         if self._fails(job.architecture):
             return Outcome(job.index, None, seconds=0.5, reason="DivergedError: the training loss is nan")
-        accuracy = accuracy_of(job.architecture)
+        accuracy = max(0.0, accuracy_of(job.architecture) - 0.25 * (job.seed // 10_007))
         return Outcome(job.index, accuracy, (accuracy / 2, accuracy), (2.0, 1.0), 0.25, 100.0)
 
 
@@ -135,6 +135,11 @@ class InProcessPool:
     def collect(self, timeout: float | None = None) -> list[Outcome]:
         assert self._evaluator is not None
         return [self._evaluator.evaluate(self.jobs.pop(0))]
+
+    def evaluate(self, jobs: Iterable[Any]) -> Iterator[tuple[Any, Outcome]]:
+        assert self._evaluator is not None
+        for job in jobs:
+            yield job, self._evaluator.evaluate(job)
 
     def close(self) -> None:
         self.jobs = []

@@ -20,7 +20,7 @@ from cheapsearch.search.display import (
     time_left,
     trial_line,
 )
-from cheapsearch.space import Architecture, SearchSpace, TrialRecord
+from cheapsearch.space import OBJECTIVES, Architecture, SearchSpace, TrialRecord
 
 UNMODIFIED = Architecture("mobilenet_v2")
 BASE = TrialRecord(0, UNMODIFIED, "complete", "unmodified", 2_000_000, 90_000_000, 60.0, 10.0)
@@ -65,7 +65,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 def make_run(trials: tuple[TrialRecord, ...] = (), budget: int = 10, workers: int = 1) -> Any:
     record = SimpleNamespace(budget=budget, objectives=("accuracy", "params", "flops"))
     plan = SimpleNamespace(space=SearchSpace("mobilenet_v2"))
-    return SimpleNamespace(trials=list(trials), record=record, plan=plan, devices=["cpu"] * workers)
+    return SimpleNamespace(
+        trials=list(trials), record=record, plan=plan, devices=["cpu"] * workers, wanted=budget
+    )
 
 
 def plain_console() -> Console:
@@ -252,6 +254,6 @@ def test_trial_line_holds_what_is_known() -> None:
 
 def test_front_table_without_the_unmodified_network_shows_no_differences() -> None:
     console = plain_console()
-    console.print(front_table([CHEAP], [CHEAP, FAILED], UNMODIFIED))
+    console.print(front_table([CHEAP], [CHEAP, FAILED], UNMODIFIED, OBJECTIVES))
     assert "(" not in text_of(console)
     assert "58.2 %" in text_of(console)

@@ -28,6 +28,7 @@ from cheapsearch.space import (
     SearchSpace,
     TrialRecord,
     architecture_hash,
+    front_probabilities,
 )
 
 MakePlan = Callable[..., Plan]
@@ -463,3 +464,84 @@ def test_search_with_nothing_left_to_do_does_nothing(
     pool = fake_pool()
     assert list(search(make_plan(budget=3), make_store(storage), pool)) == []
     assert pool.jobs == []
+
+
+# --- repeats ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["first", "last", "all"])
+def test_search_ends_its_budget_with_repeats(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, order: str
+) -> None:
+    store, pool = make_store(), fake_pool(order)
+    records = list(search(make_plan(budget=13, repeats=3, seed=5), store, pool))
+    assert records == store.records()
+    assert len(hashes(records)) == len(set(hashes(records))) == 10
+    repeats = [record for record in records if record.state == "repeat"]
+    assert [record.state for record in records[-3:]] == ["repeat"] * 3
+    assert {record.origin for record in repeats} == {"repeat"}
+    assert {record.hash for record in repeats} <= set(hashes(records))
+    seeds: dict[str, list[int]] = {}
+    for job in pool.jobs:
+        seeds.setdefault(architecture_hash(job.architecture), []).append(job.seed)
+    assert all(found == [5 + 10_007 * k for k in range(len(found))] for found in seeds.values())
+    assert told(records) == told(
+        list(search(make_plan(budget=13, repeats=3, seed=5), make_store(), fake_pool()))
+    )
+
+
+def test_search_repeats_what_may_be_on_the_front(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    records = list(search(make_plan(budget=30, repeats=4), make_store(), fake_pool()))
+    chances = front_probabilities([record for record in records if record.state == "complete"])
+    repeated = {record.hash for record in records if record.state == "repeat"}
+    sure = [record for record in records if chances.get(record.number, 0.5) in (0.0, 1.0)]
+    assert repeated
+    assert not repeated & {record.hash for record in sure}
+
+
+@pytest.mark.parametrize("after", [9, 11, 12])
+def test_search_goes_on_among_its_repeats(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, after: int
+) -> None:
+    plan = make_plan(budget=13, repeats=3, sampler="cost_aware")
+    expected = told(list(search(plan, make_store(), fake_pool())))
+    storage = optuna.storages.InMemoryStorage()
+    interrupted(search(plan, make_store(storage), fake_pool()), after)
+    again = make_plan(budget=13, repeats=3, sampler="cost_aware")
+    list(search(again, make_store(storage), fake_pool()))
+    assert told(make_store(storage).records()) == expected
+
+
+def test_search_confirms_beyond_the_budget_and_once_only(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    storage = optuna.storages.InMemoryStorage()
+    plan = make_plan(budget=6)
+    first = list(search(plan, make_store(storage), fake_pool()))
+    more = list(search(replace(plan, confirm=3), make_store(storage), fake_pool()))
+    assert [record.state for record in more] == ["repeat"] * 3
+    assert make_store(storage).records() == first + more
+    assert list(search(replace(plan, confirm=3), make_store(storage), fake_pool())) == []
+    assert len(list(search(replace(plan, confirm=5), make_store(storage), fake_pool()))) == 2
+
+
+def test_search_repeats_a_space_that_is_exhausted(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, handful: tuple[Limits, dict[str, int]]
+) -> None:
+    limits, left = handful
+    records = list(search(make_plan(limits=limits, budget=50, repeats=2), make_store(), fake_pool()))
+    assert set(hashes(records)) == set(left)
+    assert len(hashes(records, "repeat")) == 2
+
+
+def test_search_does_not_try_a_failed_repeat_for_ever(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    storage = optuna.storages.InMemoryStorage()
+    plan = make_plan(budget=5)
+    list(search(plan, make_store(storage), fake_pool()))
+    failing = fake_pool(fails=lambda architecture: True)
+    records = list(search(replace(plan, confirm=2), make_store(storage), failing))
+    assert [(record.state, record.origin) for record in records] == [("failed", "repeat")] * 2

@@ -196,3 +196,29 @@ def test_settle_needs_the_storage_again_because_its_password_is_not_kept() -> No
 def test_settle_refuses_a_storage_for_a_run_with_its_own() -> None:
     message = refusal({"storage": "sqlite:///other.db"}, RECORD)
     assert message.startswith(f"--storage: must stay what the run in {OUT} began with, study.db, got sqlite:")
+
+
+@pytest.mark.parametrize(("budget", "repeats"), [(9, 0), (10, 1), (39, 3), (100, 5), (1000, 5)])
+def test_a_tenth_of_the_budget_are_repeats(budget: int, repeats: int) -> None:
+    assert RunSettings(budget=budget).repeats == repeats
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"repeats": 20, "budget": 20}, "^--repeats: must be from 0 to below --budget 20, got 20"),
+        ({"repeats": -1}, "^--repeats: must be from 0"),
+        ({"confirm": -1}, "^--confirm: must be 0 or more, got -1"),
+    ],
+)
+def test_settings_refuse_a_wrong_number_of_repeats(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        RunSettings(**given)
+
+
+def test_settle_keeps_repeats_until_the_budget_changes() -> None:
+    record = replace(RECORD, repeats=7, confirm=2)
+    assert settle({}, record, where=OUT).repeats == 7
+    assert settle({}, record, where=OUT).confirm == 2
+    assert settle({"budget": 40}, record, where=OUT).repeats == 4
+    assert settle({"repeats": 0}, record, where=OUT).repeats == 0

@@ -193,7 +193,10 @@ def test_trial_from_row_refuses_an_unknown_column_and_names_the_nearest() -> Non
         ({"expand": "resue"}, r"^expand: must be one of .*did you mean 'reuse'\?"),
         ({"expand": "conv|reuse"}, "^expand: a per-stage list for mobilenet_v2 needs 7 operations, got 2"),
         ({"se": "eca"}, "^se of mobilenet_v2: must be one of none, got 'eca'"),
-        ({"state": "done"}, "^state: must be one of complete, failed, duplicate, refused, got 'done'"),
+        (
+            {"state": "done"},
+            "^state: must be one of complete, repeat, failed, duplicate, refused, got 'done'",
+        ),
         ({"accuracy": ""}, "^accuracy: a complete trial needs one, trial 7 has none"),
         ({"accuracy": "100.1"}, "^accuracy: must be from 0 to 100 percent, got 100.1"),
         ({"accuracy": "nan"}, "^accuracy: must be from 0 to 100 percent, got nan"),
@@ -221,8 +224,8 @@ def test_trial_refuses_an_unknown_state(state: object) -> None:
 
 def test_trial_needs_an_accuracy_only_when_complete() -> None:
     for state in STATES:
-        if state == "complete":
-            with pytest.raises(UserError, match=r"^accuracy: a complete trial needs one, trial 8 has none"):
+        if state in ("complete", "repeat"):
+            with pytest.raises(UserError, match=rf"^accuracy: a {state} trial needs one, trial 8 has none"):
                 replace(FAILED, state=state)
         else:
             assert replace(FAILED, state=state).accuracy is None  # type: ignore[arg-type]
@@ -306,12 +309,20 @@ def test_run_from_dict_refuses_an_unknown_key_and_names_the_nearest() -> None:
         RunRecord.from_dict(RUN.to_dict() | {"bugdet": 3})
 
 
-@pytest.mark.parametrize("key", [field.name for field in fields(RunRecord)])
+NEWER = ("repeats", "confirm")  # 0 in runs that were begun before there were any
+
+
+@pytest.mark.parametrize("key", [f.name for f in fields(RunRecord) if f.name not in NEWER])
 def test_run_from_dict_names_a_missing_key(key: str) -> None:
     data = RUN.to_dict()
     del data[key]
     with pytest.raises(UserError, match=f"^run.yaml: the key '{key}' is missing"):
         RunRecord.from_dict(data)
+
+
+def test_run_from_dict_takes_an_older_run() -> None:
+    data = {key: value for key, value in RUN.to_dict().items() if key not in NEWER}
+    assert RunRecord.from_dict(data) == replace(RUN, repeats=0, confirm=0)
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 3])
