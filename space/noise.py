@@ -92,7 +92,7 @@ def front_probabilities(
         rivals[index] = False
         truth = mean[index] + error[index] * nodes
         beaten = ndtr((truth[:, None] - mean[rivals]) / error[rivals]).prod(axis=1)
-        found[record.number] = float(beaten @ weights / weights.sum())
+        found[record.number] = round(float(beaten @ weights / weights.sum()), 6)
     return found
 
 

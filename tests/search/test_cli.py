@@ -34,8 +34,10 @@ from cheapsearch.space import (
     SearchSpace,
     TrialRecord,
     architecture_hash,
+    front_probabilities,
     pareto_front,
     read_config,
+    seed_noise,
 )
 
 TINY = ("--proxy", "epochs=1,images=60,input_size=8,width=0.25,batch_size=30", "--device", "cpu")
@@ -257,6 +259,14 @@ def test_run_prints_progress_result_and_what_to_do_next(call: Call, tmp_path: Pa
     assert (code, err) == (0, "")
     assert "\n3 architectures trained, " in out
 
+    # To confirm is to train again, and does not repeat itself.
+    for _ in range(2):
+        code, out, err = call("run", "--out", folder, "--confirm", 1)
+        assert (code, err) == (0, "")
+        assert [trial.state for trial in read_trials(folder)] == ["complete"] * 3 + ["repeat"]
+        assert "\n3 architectures trained, 1 times one again, " in out
+        assert "measured on 1 repeats" in out
+
 
 @pytest.mark.usefixtures("in_process")
 def test_run_as_json_keeps_progress_out_of_the_way(call: Call, tmp_path: Path) -> None:
@@ -269,7 +279,12 @@ def test_run_as_json_keeps_progress_out_of_the_way(call: Call, tmp_path: Path) -
     trials = read_trials(Path("here"))
     assert (result["out"], result["trained"], result["budget"]) == ("here", 2, 2)
     assert result["flops_convention"] == FLOPS_CONVENTION
-    assert result["front"] == [trial.to_row() for trial in pareto_front(trials)]
+    chances = front_probabilities(trials)
+    assert (result["repeated"], result["seed_deviation"]) == (0, seed_noise(trials).deviation)
+    assert result["front"] == [
+        trial.to_row() | {"front_probability": chances[trial.number], "tie": member.get("tie")}
+        for trial, member in zip(pareto_front(trials), result["front"], strict=True)
+    ]
     assert result["best"] in {row["hash"] for row in result["front"]}
     assert read_config("here/best.yaml").hash == result["best"]
 

@@ -50,7 +50,9 @@ def test_seed_noise_is_assumed_until_something_is_repeated() -> None:
 def test_seed_noise_comes_near_the_truth_with_many_repeats() -> None:
     rng = np.random.default_rng(0)
     records = list(FIVE)
-    records += [trial(5 + i, i % 5, FIVE[i % 5].accuracy + 3 * rng.normal(), 1, "repeat") for i in range(200)]  # type: ignore[operator]
+    for number in range(5, 205):
+        accuracy = (FIVE[number % 5].accuracy or 0.0) + 3 * rng.normal()
+        records.append(trial(number, number % 5, accuracy, 1, "repeat"))
     noise = seed_noise(records)
     assert noise.repeats == 200
     assert noise.deviation == pytest.approx(3.0, rel=0.15)
@@ -88,11 +90,6 @@ def test_ties_name_the_cheaper_member_that_may_be_as_good() -> None:
     front = pareto_front(FIVE)
     assert [record.number for record in front] == [0, 1, 3]
     assert ties(front, FIVE) == {1: 0}
-    again = [
-        *FIVE,
-        *(
-            trial(5 + i, which, FIVE[which].accuracy or 0, which + 1, "repeat")
-            for i, which in enumerate([0, 1] * 8)
-        ),
-    ]
+    repeats = [trial(5 + i, i % 2, FIVE[i % 2].accuracy or 0.0, 1 + i % 2, "repeat") for i in range(16)]
+    again = [*FIVE, *repeats]
     assert ties(pareto_front(again), again) == {}

@@ -195,7 +195,7 @@ def test_trial_from_row_refuses_an_unknown_column_and_names_the_nearest() -> Non
         ({"se": "eca"}, "^se of mobilenet_v2: must be one of none, got 'eca'"),
         (
             {"state": "done"},
-            "^state: must be one of complete, repeat, failed, duplicate, refused, got 'done'",
+            f"^state: must be one of {', '.join(STATES)}, got 'done'",
         ),
         ({"accuracy": ""}, "^accuracy: a complete trial needs one, trial 7 has none"),
         ({"accuracy": "100.1"}, "^accuracy: must be from 0 to 100 percent, got 100.1"),
