@@ -43,6 +43,7 @@ class SearchDisplay(LiveDisplay):
         self._unmodified = run.plan.space.unmodified
         self._start = time.monotonic()
         self._at_start = self._trained
+        self._shown: tuple[int, Group] = (-1, Group())
 
     def update(self, trial: TrialRecord) -> None:
         """Take a trial in."""
@@ -72,16 +73,19 @@ class SearchDisplay(LiveDisplay):
         counts.append("".join(f"   {self._count(state)} {state}" for state in others), style="dim")
         bar = Table.grid()  # a bar alone does not end its line
         bar.add_row(ProgressBar(total=self._wanted, completed=self._trained, width=60))
+        if self._shown[0] != len(self._trials):  # drawn several times a second, changed once in many
+            self._shown = len(self._trials), self._front()
+        return Group(counts, bar, self._shown[1])
+
+    def _front(self) -> Group:
         front = pareto_front(self._trials, self._objectives)
         if not front:
-            return Group(counts, bar, Text("the first trainings are under way", style="dim"))
+            return Group(Text("the first trainings are under way", style="dim"))
         best = max(front, key=lambda trial: trial.accuracy or 0.0)
         newest = front if len(front) <= _FRONT_ROWS else front[:: -(-len(front) // _FRONT_ROWS)]
         more = f", {len(newest)} of {len(front)} shown" if len(newest) < len(front) else ""
         title = Text(f"best {best.accuracy:.1f} %   front so far{more}", style="dim")
-        return Group(
-            counts, bar, title, front_table(newest, self._trials, self._unmodified, self._objectives)
-        )
+        return Group(title, front_table(newest, self._trials, self._unmodified, self._objectives))
 
     def _count(self, state: str) -> int:
         return sum(trial.state == state for trial in self._trials)
@@ -90,7 +94,7 @@ class SearchDisplay(LiveDisplay):
 def print_start(console: Console, run: Run) -> None:
     """What is about to be searched, and with what."""
     record = run.record
-    workers = f"{len(run.devices)} worker{'s' if len(run.devices) > 1 else ''} on {record.device}"
+    workers = f"{_many(len(run.devices), 'worker')} on {record.device}"
     _print_line(
         console,
         f"{record.backbone} on {record.dataset}: {run.plan.space.distinct_size:,} distinct architectures, "
@@ -123,7 +127,7 @@ def print_result(console: Console, run: Run, best: ArchitectureConfig) -> None:
     """The front against the unmodified network, where the files are, and what to do next."""
     record = run.record
     front = pareto_front(run.trials, record.objectives)
-    repeats = f", {run.repeated} times one again" if run.repeated else ""
+    repeats = f", {_many(run.repeated, 'repeat')}" if run.repeated else ""
     objectives = ", ".join(record.objectives)
     console.print()
     console.print(
@@ -132,7 +136,9 @@ def print_result(console: Console, run: Run, best: ArchitectureConfig) -> None:
     )
     console.print(front_table(front, run.trials, run.plan.space.unmodified, record.objectives))
     noise = seed_noise(run.trials)
-    source = f"measured on {noise.repeats} repeats" if noise.repeats else "assumed, nothing was repeated"
+    source = (
+        f"measured on {_many(noise.repeats, 'repeat')}" if noise.repeats else "assumed, nothing was repeated"
+    )
     console.print(
         f"sure: the probability of being on the front, with {noise.deviation:.2f} points of deviation "
         f"between seeds ({source}); ~ N: not surely better than trial N, which is cheaper",
@@ -151,6 +157,10 @@ def print_result(console: Console, run: Run, best: ArchitectureConfig) -> None:
         f"         cheapsearch run --out {quoted} --budget {2 * record.budget}    to search on",
     ):
         _print_line(console, line)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _print_line(console: Console, line: str) -> None:

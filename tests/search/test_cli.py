@@ -264,8 +264,8 @@ def test_run_prints_progress_result_and_what_to_do_next(call: Call, tmp_path: Pa
         code, out, err = call("run", "--out", folder, "--confirm", 1)
         assert (code, err) == (0, "")
         assert [trial.state for trial in read_trials(folder)] == ["complete"] * 3 + ["repeat"]
-        assert "\n3 architectures trained, 1 times one again, " in out
-        assert "measured on 1 repeats" in out
+        assert "\n3 architectures trained, 1 repeat, " in out
+        assert "measured on 1 repeat)" in out
 
 
 @pytest.mark.usefixtures("in_process")
