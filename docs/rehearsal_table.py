@@ -18,7 +18,7 @@ from cheapsearch.models import cost_table
 from cheapsearch.search.data import load_images
 from cheapsearch.search.evaluation import Evaluator, Job
 from cheapsearch.search.proxy import Proxy
-from cheapsearch.search.rehearsal import SHIPPED_TABLE
+from cheapsearch.search.result_table import SHIPPED_TABLE
 from cheapsearch.search.workers import WorkerPool
 from cheapsearch.space import COSTS, SearchSpace, architecture_hash
 

@@ -28,7 +28,12 @@ COST_TITLES = {
     "params": "parameters of the full network",
     "flops": "FLOPs (multiply-adds) of the full network",
 }
-_NOT_TRAINED = {"duplicate": "circle-open", "refused": "square-open", "failed": "x-thin-open"}
+_NOT_TRAINED = {
+    "pruned": "triangle-down-open",
+    "duplicate": "circle-open",
+    "refused": "square-open",
+    "failed": "x-thin-open",
+}
 
 
 def best_at_cost(frame: pd.DataFrame, cost: str) -> pd.DataFrame:

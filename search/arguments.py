@@ -82,6 +82,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="of no worth, in percent (default: 10th percentile)",
     )
     rehearse.add_argument("--in-flight", type=int, default=1, metavar="N", help="as for run (default 1)")
+    rehearse.add_argument("--stopping", action="store_true", help="and each with stopping, by curve_*")
     rehearse.add_argument("-o", "--output", type=Path, metavar="FILE", help="write a report, an HTML page")
     _add_json(rehearse)
 
@@ -106,13 +107,13 @@ def _add_run(commands: Any) -> None:
     )
     run.add_argument("--budget", type=int, metavar="N", help="trainings (default 100)")
     run.add_argument(
-        "--repeats",
-        type=int,
-        metavar="N",
-        help="of these, with another seed, to tell chance (default a tenth, 5 at most)",
+        "--repeats", type=int, metavar="N", help="of these, with another seed (default a tenth, 5 at most)"
     )
     run.add_argument(
         "--confirm", type=int, metavar="N", help="repeats beyond the budget, where the front is in doubt"
+    )
+    run.add_argument(
+        "--stopping", action=argparse.BooleanOptionalAction, help="stop what cannot reach the front (default)"
     )
     run.add_argument("--backbone", metavar="NAME", help=f"{_names(BACKBONES)} (default mobilenet_v2)")
     run.add_argument("--width", type=float, help="width multiplier of the full networks (default 1)")

@@ -29,12 +29,15 @@ class History:
     Attributes:
         observed: Choices with an accuracy, in the order they became known.
         accuracies: These accuracies in percent.
+        doubts: Standard deviation of each beyond the noise of a training, in points: that of a forecast, 0
+            for a training that went to its end.
         pending: Choices proposed and not known yet.
         closed: Choices that failed or were refused.
     """
 
     observed: Sequence[Mapping[str, str]]
     accuracies: Sequence[float]
+    doubts: Sequence[float]
     pending: Sequence[Mapping[str, str]]
     closed: Sequence[Mapping[str, str]]
 
@@ -75,13 +78,16 @@ class ListedCandidates:
 
     def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Choice] | None:
         known = [
-            (number, accuracy)
-            for point, accuracy in zip(history.observed, history.accuracies, strict=True)
+            (number, accuracy, doubt)
+            for point, accuracy, doubt in zip(
+                history.observed, history.accuracies, history.doubts, strict=True
+            )
             for number in self._find([point])
         ]
         choice = self._core.propose(
-            [number for number, _ in known],
-            [accuracy for _, accuracy in known],
+            [number for number, _, _ in known],
+            [accuracy for _, accuracy, _ in known],
+            doubts=[doubt for _, _, doubt in known],
             pending=self._find(history.pending),
             closed=self._find(history.closed),
             seed=seed,
@@ -133,10 +139,12 @@ class SampledCandidates:
             scale=self._scale,
             kernels=self._kernels,
         )
-        known = [(numbers[p], a) for p, a in zip(observed, history.accuracies, strict=True) if p in numbers]
+        results = zip(observed, history.accuracies, history.doubts, strict=True)
+        known = [(numbers[point], accuracy, doubt) for point, accuracy, doubt in results if point in numbers]
         choice = core.propose(
-            [number for number, _ in known],
-            [accuracy for _, accuracy in known],
+            [number for number, _, _ in known],
+            [accuracy for _, accuracy, _ in known],
+            doubts=[doubt for _, _, doubt in known],
             pending=[numbers[point] for point in pending if point in numbers],
             closed=[numbers[point] for point in closed if point in numbers],
             seed=seed,

@@ -146,8 +146,9 @@ def _report(options: argparse.Namespace) -> int:
 
 def _rehearse(options: argparse.Namespace) -> int:
     from ..reports import write_rehearsal
-    from .rehearsal import SHIPPED_TABLE, load_table, rehearse
+    from .rehearsal import rehearse
     from .rehearsal_table import print_rehearsal
+    from .result_table import SHIPPED_TABLE, load_table
 
     path = options.table or SHIPPED_TABLE
     results = rehearse(
@@ -157,6 +158,7 @@ def _rehearse(options: argparse.Namespace) -> int:
         seeds=options.seeds,
         reference_accuracy=options.reference_accuracy,
         in_flight=options.in_flight,
+        stopping=options.stopping,
     )
     if options.output is not None:
         write_rehearsal(results, options.output, title=path.name)

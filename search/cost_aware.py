@@ -79,6 +79,7 @@ class CostAware:
         closed: Sequence[int],
         seed: int,
         noise: float | None = None,
+        doubts: Sequence[float] | None = None,
     ) -> Choice | None:
         """The candidate to train next, None where none is left.
 
@@ -89,6 +90,7 @@ class CostAware:
             closed: Other candidates not to be proposed: failed, or over a limit.
             seed: Breaks ties and draws the start.
             noise: Standard deviation of an accuracy between seeds in percent points, where known.
+            doubts: Standard deviation of each accuracy beyond that: of a forecast, 0 for a measurement.
         """
         rng = np.random.default_rng(seed)
         free = np.ones(len(self.costs), dtype=bool)
@@ -104,6 +106,7 @@ class CostAware:
             np.asarray(pending, dtype=np.int64),
             free,
             noise,
+            np.zeros(len(observed)) if doubts is None else np.asarray(doubts, dtype=np.float64),
         )
 
     def _start(self, taken: Sequence[int], free: np.ndarray, rng: np.random.Generator) -> int:
@@ -120,7 +123,13 @@ class CostAware:
         return int(tried[np.argmax(differ.sum(axis=2).min(axis=1))])
 
     def _best(
-        self, observed: Integers, accuracies: Floats, pending: Integers, free: np.ndarray, noise: float | None
+        self,
+        observed: Integers,
+        accuracies: Floats,
+        pending: Integers,
+        free: np.ndarray,
+        noise: float | None,
+        doubts: Floats,
     ) -> Choice:
         """The candidate with the largest expected gain, pending ones counted as what they promise."""
         errors = 100.0 - accuracies + _LEAST_ERROR
@@ -128,11 +137,13 @@ class CostAware:
         centre, scale = values.mean(), values.std() or 1.0
         standard = (values - centre) / scale
         # The same noise in percent is larger where the error is smaller.
-        known_noise = None if noise is None else (0.5 * noise * errors**-1.5 / scale) ** 2
+        steepness = 0.5 * errors**-1.5 / scale
+        known_noise = None if noise is None else (noise * steepness) ** 2
         kernel, fitted = self._kernel(
-            observed, values, None if known_noise is None else float(known_noise.mean())
+            observed, values, None if known_noise is None else float(known_noise.mean()), doubts == 0
         )
         variance = np.full(len(values), kernel.noise) if known_noise is None else known_noise
+        variance = variance + (doubts * steepness) ** 2
         posterior = self._posterior(kernel, fitted, observed, variance)
         predicted = posterior.mean(standard)
         # A pending candidate is taken to come out as predicted: it leaves less to learn near it.
@@ -161,16 +172,23 @@ class CostAware:
         self._last = last
         return last
 
-    def _kernel(self, observed: Integers, values: Floats, noise: float | None) -> tuple[Kernel, int]:
-        """The kernel fitted to the first observations, as many as the last refit saw, and their number."""
+    def _kernel(
+        self, observed: Integers, values: Floats, noise: float | None, measured: np.ndarray
+    ) -> tuple[Kernel, int]:
+        """The kernel fitted to the first observations, as many as the last refit saw, and their number.
+
+        Forecasts are left out: their doubt would pass for noise.
+        """
         count = max(2, min(START, len(values)))
         while (larger := max(count + START, int(count * _REFIT))) <= len(values):
             count = larger
         if noise is None and count in self._kernels:
             return self._kernels[count], count
-        chosen = values[:count]
+        sure = np.flatnonzero(measured[:count])
+        sure = sure if len(sure) > 1 else np.arange(count)
+        chosen = values[sure]
         standard = (chosen - chosen.mean()) / (chosen.std() or 1.0)
-        kernel = fit_kernel(self.features[observed[:count]], standard, noise=noise)
+        kernel = fit_kernel(self.features[observed[sure]], standard, noise=noise)
         self._kernels[count] = kernel
         return kernel, count
 

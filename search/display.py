@@ -55,7 +55,7 @@ class SearchDisplay(LiveDisplay):
 
     @property
     def _trained(self) -> int:
-        return self._count("complete") + self._count("repeat")
+        return sum(self._count(state) for state in ("complete", "repeat", "pruned"))
 
     def _seconds_left(self) -> float | None:
         done = self._trained - self._at_start
@@ -69,7 +69,8 @@ class SearchDisplay(LiveDisplay):
     def _render(self) -> Group:
         counts = Text(f"{self._trained}/{self._wanted} architectures trained", style="bold")
         counts.append(time_left(self._seconds_left()), style="default")
-        others = [state for state in ("repeat", "failed", "duplicate", "refused") if self._count(state)]
+        states = ("repeat", "pruned", "failed", "duplicate", "refused")
+        others = [state for state in states if self._count(state)]
         counts.append("".join(f"   {self._count(state)} {state}" for state in others), style="dim")
         bar = Table.grid()  # a bar alone does not end its line
         bar.add_row(ProgressBar(total=self._wanted, completed=self._trained, width=60))
@@ -98,7 +99,7 @@ def print_start(console: Console, run: Run) -> None:
     _print_line(
         console,
         f"{record.backbone} on {record.dataset}: {run.plan.space.distinct_size:,} distinct architectures, "
-        f"{run.trained + run.repeated} of {run.wanted} trained, {workers}, in {run.folder.path}",
+        f"{run.done} of {run.wanted} trained, {workers}, in {run.folder.path}",
     )
 
 
@@ -112,6 +113,7 @@ def run_result(run: Run, best: ArchitectureConfig) -> dict[str, Any]:
         "out": str(run.folder.path),
         "trained": run.trained,
         "repeated": run.repeated,
+        "stopped": run.done - run.trained - run.repeated,
         "seed_deviation": noise.deviation,
         "budget": run.record.budget,
         "flops_convention": FLOPS_CONVENTION,
@@ -127,7 +129,9 @@ def print_result(console: Console, run: Run, best: ArchitectureConfig) -> None:
     """The front against the unmodified network, where the files are, and what to do next."""
     record = run.record
     front = pareto_front(run.trials, record.objectives)
+    stopped = run.done - run.trained - run.repeated
     repeats = f", {_many(run.repeated, 'repeat')}" if run.repeated else ""
+    repeats += f", {stopped} stopped early" if stopped else ""
     objectives = ", ".join(record.objectives)
     console.print()
     console.print(
@@ -145,9 +149,8 @@ def print_result(console: Console, run: Run, best: ArchitectureConfig) -> None:
         style="dim",
     )
     console.print(f"flops: {FLOPS_CONVENTION}; accuracy: validation, after a short proxy", style="dim")
-    trained = run.trained + run.repeated
-    if trained < run.wanted:
-        console.print(f"nothing untried was found within the limits: {trained} of {run.wanted} trained")
+    if run.done < run.wanted:
+        console.print(f"nothing untried was found within the limits: {run.done} of {run.wanted} trained")
     quoted, best_path = shlex.quote(str(run.folder.path)), shlex.quote(str(run.folder.best_path))
     for line in (
         f"report   {run.folder.report_path}",

@@ -5,6 +5,8 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ..models import CostTable
 from ..space import (
     OBJECTIVES,
@@ -13,12 +15,15 @@ from ..space import (
     SearchSpace,
     TrialRecord,
     architecture_hash,
+    averaged,
     most_unsettled,
+    seed_noise,
 )
 from .candidates import Candidates
 from .evaluation import Job, Outcome
 from .limits import LISTABLE, Limits
 from .samplers import fixed_sampler, make_sampler, proposal_seed
+from .stopping import floors, forecasts, threshold
 from .trial_store import Proposal, TrialStore
 from .workers import WorkerPool
 
@@ -45,6 +50,7 @@ class Plan:
         objectives: Of the front, about whose members repeats decide.
         repeats: How many of the budget's trainings repeat an architecture with another seed.
         confirm: Further such trainings, beyond the budget.
+        stopping: Whether to stop trainings that cannot reach the front.
     """
 
     space: SearchSpace
@@ -58,6 +64,7 @@ class Plan:
     objectives: tuple[str, ...] = OBJECTIVES
     repeats: int = 0
     confirm: int = 0
+    stopping: bool = False
 
 
 def first_architectures(space: SearchSpace) -> list[tuple[str, Architecture]]:
@@ -103,7 +110,8 @@ def search(plan: Plan, store: TrialStore, pool: WorkerPool[Job]) -> Iterator[Tri
         if not repeat and (name in known or proposal.key in training or _refusal(plan, proposal)):
             return False
         training.add(proposal.key)
-        pool.submit(Job(proposal.number, proposal.architecture, plan.seed + _SEED_STEP * repeat))
+        seed = plan.seed + _SEED_STEP * repeat
+        pool.submit(Job(proposal.number, proposal.architecture, seed, _floors(plan, store, told, proposal)))
         return True
 
     interrupted = deque(store.running())
@@ -116,7 +124,7 @@ def search(plan: Plan, store: TrialStore, pool: WorkerPool[Job]) -> Iterator[Tri
         nonlocal index, exhausted
         if interrupted:
             return interrupted.popleft()
-        new = sum(record.state == "complete" for record in known.values())
+        new = sum(record.state in ("complete", "pruned") for record in known.values())
         new += sum(not repeat for _, repeat in training)
         if new < plan.budget - plan.repeats and not exhausted:
             tried = known.keys() | {name for name, repeat in training if not repeat}
@@ -140,11 +148,14 @@ def search(plan: Plan, store: TrialStore, pool: WorkerPool[Job]) -> Iterator[Tri
                 outcomes.update((outcome.index, outcome) for outcome in pool.collect())
             outcome = outcomes.pop(proposal.number)
             training.remove(proposal.key)
-            if outcome.accuracy is None:
+            if outcome.stopped:
+                after = len(outcome.curve) - 1
+                record = store.prune(proposal, outcome, forecasts(store.curves())[after])
+            elif outcome.accuracy is None:
                 record = store.fail(proposal, outcome.reason, seconds=outcome.seconds)
             else:
                 record = store.complete(proposal, outcome)
-            failures = failures + 1 if outcome.accuracy is None else 0
+            failures = failures + 1 if record.state == "failed" else 0
             known.setdefault(name, record)
         elif name in known:
             record = store.duplicate(proposal, known[name])
@@ -154,6 +165,24 @@ def search(plan: Plan, store: TrialStore, pool: WorkerPool[Job]) -> Iterator[Tri
         yield record
         if failures >= MAX_FAILURES:
             raise SearchFailedError(f"{failures} trainings in a row failed, the last one: {record.reason}")
+
+
+def _floors(plan: Plan, store: TrialStore, told: list[TrialRecord], proposal: Proposal) -> tuple[float, ...]:
+    """The accuracies below which a proposal's training is stopped; a repeat is trained to its end."""
+    if not plan.stopping or proposal.repeat:
+        return ()
+    costs = [name for name in plan.objectives if name != "accuracy"]
+
+    def work_out() -> tuple[float, ...]:
+        finished = averaged(told)
+        wanted = threshold(
+            [record.accuracy or 0.0 for record in finished],
+            np.array([[getattr(record, name) for name in costs] for record in finished], dtype=np.float64),
+            [getattr(plan.table.cost(proposal.architecture), name) for name in costs],
+        )
+        return () if wanted is None else floors(wanted, store.curves(), noise=seed_noise(told).deviation)
+
+    return store.floors(proposal, work_out)
 
 
 def _refusal(plan: Plan, proposal: Proposal) -> str:

@@ -10,16 +10,22 @@ from ..space import Architecture
 from .data import ImageData, channel_statistics
 from .proxy import Proxy
 from .splits import MemorySplit
-from .training import TrainingState, train
+from .stopping import is_stopped
+from .training import Epoch, TrainingState, train
 
 
 @dataclass(frozen=True)
 class Job:
-    """An architecture to train. `index` is the caller's, `seed` fixes weights, order and augmentation."""
+    """An architecture to train. `index` is the caller's, `seed` fixes weights, order and augmentation.
+
+    Attributes:
+        floors: Accuracy in percent after each epoch below which the training is stopped.
+    """
 
     index: int
     architecture: Architecture
     seed: int
+    floors: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,11 +33,12 @@ class Outcome:
     """What became of a job.
 
     Attributes:
-        accuracy: Validation accuracy in percent after the last epoch, None if the training failed.
+        accuracy: Validation accuracy in percent after the last epoch, None if it did not get there.
         curve: Validation accuracy in percent after each epoch.
         losses: Mean training loss of each epoch.
         images_per_second: Training and validation images seen per second.
         reason: Why it failed, in one line.
+        stopped: Whether it was stopped, being below one of the job's floors.
     """
 
     index: int
@@ -41,6 +48,7 @@ class Outcome:
     seconds: float = 0.0
     images_per_second: float = 0.0
     reason: str = ""
+    stopped: bool = False
 
 
 class Evaluator:
@@ -69,17 +77,25 @@ class Evaluator:
             network = build(narrow, num_classes=self.num_classes, input_size=self.proxy.input_size)
             recipe = self.proxy.recipe(flip=self.flip)
             state = TrainingState(network.to(self.device), recipe, seed=job.seed)
-            epochs = list(train(state, self.train_split, self.val_split, recipe))
+            epochs: list[Epoch] = []
+            curve: list[float] = []
+            stopped = False
+            for epoch in train(state, self.train_split, self.val_split, recipe):
+                epochs.append(epoch)
+                curve.append(epoch.val.top1)
+                if stopped := is_stopped(curve, job.floors):
+                    break
         except Exception as error:  # whatever it is, it ends this trial and no other
             return Outcome(job.index, None, seconds=time.perf_counter() - start, reason=reason_of(error))
-        seen = self.proxy.epochs * (len(self.train_split.labels) + len(self.val_split.labels))
+        seen = len(epochs) * (len(self.train_split.labels) + len(self.val_split.labels))
         return Outcome(
             index=job.index,
-            accuracy=epochs[-1].val.top1,
-            curve=tuple(epoch.val.top1 for epoch in epochs),
+            accuracy=None if stopped else curve[-1],
+            curve=tuple(curve),
             losses=tuple(epoch.train_loss for epoch in epochs),
             seconds=time.perf_counter() - start,
             images_per_second=seen / epochs[-1].seconds,
+            stopped=stopped,
         )
 
 

@@ -49,8 +49,13 @@ class Run:
 
     @property
     def trained(self) -> int:
-        """Distinct architectures trained so far."""
+        """Distinct architectures trained to the end so far."""
         return sum(trial.state == "complete" for trial in self.trials)
+
+    @property
+    def done(self) -> int:
+        """Trainings that count to the budget so far: also the repeats and those that were stopped."""
+        return sum(trial.state in ("complete", "repeat", "pruned") for trial in self.trials)
 
     @property
     def repeated(self) -> int:
@@ -68,7 +73,7 @@ class Run:
         Raises:
             SearchFailedError: If training after training fails.
         """
-        if self.trained + self.repeated >= self.wanted:
+        if self.done >= self.wanted:
             return
         proxy = Proxy.from_dict(self.record.proxy)
         with WorkerPool(partial(Evaluator, self._data, proxy), devices=self.devices) as pool:
@@ -179,6 +184,7 @@ def open_run(
             objectives=record.objectives,
             repeats=record.repeats,
             confirm=record.confirm,
+            stopping=record.stopping,
         )
         run = Run(folder, record, plan, store, data)
         folder.write_trials(run.trials)
@@ -246,6 +252,7 @@ def _new_record(settings: RunSettings, data: ImageData, proxy: Proxy, device: st
         sampler=settings.sampler,
         seed=settings.seed,
         in_flight=settings.in_flight,
+        stopping=settings.stopping,
         budget=settings.budget,
         workers=1,
         device=device,

@@ -16,6 +16,8 @@ from ..space import check_name
 from .candidates import Candidates, History
 from .cost_aware import Choice
 
+FORECAST = "forecast"  # attribute of a pruned trial: the accuracy it would have come to, and its deviation
+
 # Smaller than Optuna's 50, so that a budget of a hundred spans several generations.
 _NSGA2_POPULATION = 20
 
@@ -51,12 +53,13 @@ class CostAwareSampler(BaseSampler):
             for t in study.get_trials(deepcopy=False)
             if t.number != trial.number and _is_whole(t, search_space)
         ]
-        complete = [t for t in others if t.state == TrialState.COMPLETE]
+        known = [(t.params, *result) for t in others if (result := _result(t)) is not None]
         history = History(
-            observed=[t.params for t in complete],
-            accuracies=[t.values[0] for t in complete],
+            observed=[params for params, _, _ in known],
+            accuracies=[accuracy for _, accuracy, _ in known],
+            doubts=[doubt for _, _, doubt in known],
             pending=[t.params for t in others if t.state == TrialState.RUNNING],
-            closed=[t.params for t in others if t.state in (TrialState.FAIL, TrialState.PRUNED)],
+            closed=[t.params for t in others if t.state.is_finished() and _result(t) is None],
         )
         found = self._candidates.propose(history, seed=self._seed)
         if found is None:
@@ -69,6 +72,16 @@ class CostAwareSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+
+def _result(trial: FrozenTrial) -> tuple[float, float] | None:
+    """Accuracy and its doubt; of a pruned trial the forecast kept with it, None where there is neither."""
+    if trial.state == TrialState.COMPLETE:
+        return trial.values[0], 0.0
+    if trial.state == TrialState.PRUNED and FORECAST in trial.user_attrs:
+        accuracy, deviation = trial.user_attrs[FORECAST]
+        return accuracy, deviation
+    return None
 
 
 def _is_whole(trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]) -> bool:

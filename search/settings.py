@@ -31,6 +31,7 @@ class RunSettings:
         repeats: Trainings of the budget that repeat an architecture with another seed, to measure how far
             seeds differ; None for a tenth of the budget, 5 at most.
         confirm: Such trainings beyond the budget.
+        stopping: Whether trainings that cannot reach the front are stopped.
         in_flight: Proposals made before their results are known; more than that many workers idle.
         workers: None for one per CPU core or GPU.
         device: auto, cpu, cuda, cuda:N or mps.
@@ -44,6 +45,7 @@ class RunSettings:
     budget: int = 100
     repeats: int | None = None
     confirm: int = 0
+    stopping: bool = True
     backbone: str = "mobilenet_v2"
     width: float = 1.0
     per_stage: tuple[str, ...] = ()
@@ -96,7 +98,7 @@ _MOST_REPEATS = 5
 # Settings that decide what the trials of a run are: they stay when it goes on.
 _FIXED = (
     *("backbone", "width", "per_stage", "dataset", "input_size", "objectives", "max_params", "max_flops"),
-    *("sampler", "seed", "in_flight"),
+    *("sampler", "seed", "in_flight", "stopping"),
 )
 
 

@@ -1,7 +1,7 @@
 """The trials of a run, kept in an Optuna study."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..models import CostTable
 from ..space import Architecture, SearchSpace, TrialRecord, UserError, architecture_hash
 from .evaluation import Outcome
-from .samplers import CostAwareSampler
+from .samplers import FORECAST, CostAwareSampler
+from .stopping import Forecast
 
 _INTERRUPTED = "interrupted while it was proposed"
 STORAGE_ERRORS = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
@@ -177,11 +178,27 @@ class TrialStore:
         }
         return self._tell(proposal, attributes, values=self._values(proposal, accuracy))
 
+    def prune(self, proposal: Proposal, outcome: Outcome, forecast: Forecast) -> TrialRecord:
+        """Tell of a training that was stopped, with the accuracy it would have come to."""
+        final = forecast.final(outcome.curve[-1])
+        attributes = {
+            "state": "pruned",
+            "reason": f"stopped after epoch {len(outcome.curve)} at {outcome.curve[-1]:.1f} %: expected to "
+            f"end at {final:.1f} % with a deviation of {forecast.deviation:.1f}, too low for its cost",
+            "seconds": round(outcome.seconds, 2),
+            "images_per_second": round(outcome.images_per_second, 1),
+            "curve": list(outcome.curve),
+            "losses": list(outcome.losses),
+            FORECAST: [final, forecast.deviation],
+        }
+        return self._tell(proposal, attributes, values=None, state=TrialState.PRUNED)
+
     def duplicate(self, proposal: Proposal, original: TrialRecord) -> TrialRecord:
         """Tell of an architecture that is the same as an earlier one; it learns that one's accuracy."""
         reason = f"the same network as trial {original.number}"
         if original.accuracy is None:
-            return self.fail(proposal, f"{reason}, which failed", state="duplicate")
+            fate = "was stopped" if original.state == "pruned" else "failed"
+            return self.fail(proposal, f"{reason}, which {fate}", state="duplicate")
         attributes = {"state": "duplicate", "reason": reason}
         return self._tell(proposal, attributes, values=self._values(proposal, original.accuracy))
 
@@ -202,18 +219,40 @@ class TrialStore:
             if trial.state.is_finished() and not self._is_incomplete(trial)
         ]
 
+    def curves(self) -> list[list[float]]:
+        """Accuracy after every epoch of the trainings that went to their end."""
+        ended = ("complete", "repeat")
+        attributes = (trial.user_attrs for trial in self._trials())
+        return [known["curve"] for known in attributes if known.get("state") in ended]
+
+    def floors(self, proposal: Proposal, make: Callable[[], tuple[float, ...]]) -> tuple[float, ...]:
+        """The accuracies below which its training is stopped: as kept, or made now and kept.
+
+        They stay what they were when the proposal was made, whatever is known when a search goes on.
+        """
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, proposal.number)
+        kept = self._storage.get_trial(trial_id).user_attrs.get("floors")
+        if kept is None:
+            kept = make()
+            self._storage.set_trial_user_attr(trial_id, "floors", list(kept))
+        return tuple(kept)
+
     def _values(self, proposal: Proposal, accuracy: float) -> list[float]:
         cost = self._table.cost(proposal.architecture)
         known = {"accuracy": accuracy, "params": cost.params, "flops": cost.flops}
         return [known[name] for name in self._objectives]
 
     def _tell(
-        self, proposal: Proposal, attributes: Mapping[str, object], values: Sequence[float] | None
+        self,
+        proposal: Proposal,
+        attributes: Mapping[str, object],
+        values: Sequence[float] | None,
+        state: TrialState = TrialState.FAIL,
     ) -> TrialRecord:
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, proposal.number)
         for key, value in attributes.items():
             self._storage.set_trial_user_attr(trial_id, key, value)
-        state = TrialState.FAIL if values is None else TrialState.COMPLETE
+        state = state if values is None else TrialState.COMPLETE
         return self._record(self.study.tell(proposal.number, values, state))
 
     def _record(self, trial: FrozenTrial) -> TrialRecord:

@@ -11,7 +11,7 @@ from .canonical import architecture_hash
 from .errors import UserError, check_complete, check_keys, check_name
 from .sites import SITE_NAMES
 
-State = Literal["complete", "repeat", "failed", "duplicate", "refused"]
+State = Literal["complete", "repeat", "pruned", "failed", "duplicate", "refused"]
 STATES: tuple[str, ...] = get_args(State)
 COSTS = ("params", "flops")
 OBJECTIVES = ("accuracy", *COSTS)
@@ -29,9 +29,9 @@ class TrialRecord:
     Attributes:
         number: Number of the trial in the study, from 0.
         architecture: What was tried.
-        state: complete, repeat (a complete architecture trained again with another seed), failed,
-            duplicate (of an architecture already known, not trained again), or refused (over a cost
-            limit, not trained).
+        state: complete, repeat (a complete architecture trained again with another seed), pruned (its
+            training was stopped, since it could not reach the front), failed, duplicate (of an
+            architecture already known, not trained again), or refused (over a cost limit, not trained).
         origin: Who proposed it: `unmodified`, `preset NAME`, the sampler's name, `random untried`, or
             `repeat`.
         params: Parameters of the full network.
@@ -143,6 +143,7 @@ class RunRecord:
         in_flight: Proposals made before their results are known; with the seed it fixes the trials.
         repeats: Trainings within the budget that repeat an architecture with another seed.
         confirm: Such trainings beyond the budget.
+        stopping: Whether trainings that cannot reach the front are stopped.
     """
 
     version: str
@@ -170,6 +171,7 @@ class RunRecord:
     data_dir: str = ""
     repeats: int = 0
     confirm: int = 0
+    stopping: bool = False
     proxy: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -181,6 +183,8 @@ class RunRecord:
             whole = isinstance(value, int) and not isinstance(value, bool)
             if (f.type is int or (f.type == int | None and value is not None)) and not whole:
                 raise UserError(f"{f.name}: must be a whole number, got {value!r}")
+            if f.type is bool and not isinstance(value, bool):
+                raise UserError(f"{f.name}: must be true or false, got {value!r}")
             if get_origin(f.type) is Mapping and not isinstance(value, Mapping):
                 raise UserError(f"{f.name}: must be a mapping, got {value!r}")
 
@@ -211,7 +215,7 @@ class RunRecord:
             for name, value in options.items()
             if value not in ("", None)
         ]
-        return " ".join(["cheapsearch run", *given])
+        return " ".join(["cheapsearch run", *given, *([] if self.stopping else ["--no-stopping"])])
 
     def to_dict(self) -> dict[str, Any]:
         data = asdict(self)
@@ -226,7 +230,7 @@ class RunRecord:
         """
         if not isinstance(data, Mapping):
             raise UserError(f"run.yaml: must be a mapping, got {type(data).__name__}")
-        data = {"repeats": 0, "confirm": 0, **data}  # older runs had none
+        data = {"repeats": 0, "confirm": 0, "stopping": False, **data}  # older runs had none
         check_complete("run.yaml", data, [f.name for f in fields(cls)])
         for name in ("per_stage", "objectives"):
             if not isinstance(data[name], (list, tuple)):

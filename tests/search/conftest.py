@@ -19,6 +19,7 @@ from cheapsearch.search.driver import Plan
 from cheapsearch.search.evaluation import Job, Outcome
 from cheapsearch.search.limits import Limits
 from cheapsearch.search.proxy import Proxy
+from cheapsearch.search.stopping import is_stopped
 from cheapsearch.search.trial_store import TrialStore
 from cheapsearch.space import COSTS, OBJECTIVES, Architecture, SearchSpace, architecture_hash
 
@@ -119,7 +120,10 @@ class FakePool:
         if self._fails(job.architecture):
             return Outcome(job.index, None, seconds=0.5, reason="DivergedError: the training loss is nan")
         accuracy = max(0.0, accuracy_of(job.architecture) - 0.25 * (job.seed // 10_007))
-        return Outcome(job.index, accuracy, (accuracy / 2, accuracy), (2.0, 1.0), 0.25, 100.0)
+        curve = (accuracy / 2, accuracy)
+        if is_stopped(curve[:1], job.floors):
+            return Outcome(job.index, None, curve[:1], (2.0,), 0.125, 100.0, stopped=True)
+        return Outcome(job.index, accuracy, curve, (2.0, 1.0), 0.25, 100.0)
 
 
 class InProcessPool:

@@ -26,7 +26,7 @@ def _proposals(candidates, space, count):
     """Propose one after another, with raw choices in the history; hashes and choices in order."""
     names, points, accuracies = [], [], []
     for seed in range(count):
-        found = candidates.propose(History(points, accuracies, [], []), seed=seed)
+        found = candidates.propose(History(points, accuracies, [0.0] * len(points), [], []), seed=seed)
         if found is None:
             break
         choices, _ = found
@@ -57,7 +57,7 @@ def test_candidates_give_the_same_after_a_resume(table, per_stage):
     space = SearchSpace("mobilenet_v2", per_stage=per_stage)
     names, points = _proposals(make_candidates(space, table, LIMITS, COST_NAMES, seed=3), space, 12)
     fresh = make_candidates(space, table, LIMITS, COST_NAMES, seed=3)
-    history = History(points[:11], [_accuracy(name) for name in names[:11]], [], [])
+    history = History(points[:11], [_accuracy(name) for name in names[:11]], [0.0] * 11, [], [])
     assert fresh.propose(history, seed=11)[0] == points[11]
 
 
@@ -82,7 +82,7 @@ def test_candidates_know_an_architecture_under_any_of_its_names(table, per_stage
     raw = [{name: rng.choice(options) for name, options in space.parameters.items()} for _ in range(40)]
     known = {architecture_hash(space.architecture(point)) for point in raw}
     accuracies = [_accuracy(architecture_hash(space.architecture(point))) for point in raw[:20]]
-    choices, _ = candidates.propose(History(raw[:20], accuracies, raw[20:30], raw[30:]), seed=0)
+    choices, _ = candidates.propose(History(raw[:20], accuracies, [0.0] * 20, raw[20:30], raw[30:]), seed=0)
     assert architecture_hash(space.architecture(choices)) not in known
 
 

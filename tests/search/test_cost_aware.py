@@ -126,3 +126,18 @@ def test_propose_bears_equal_accuracies(table):
         choice = core.propose(observed, [50.0] * len(observed), pending=[], closed=[], seed=seed)
         observed.append(choice.index)
     assert len(set(observed)) == START + 5
+
+
+def test_propose_trusts_a_doubtful_accuracy_less(table):
+    choices, costs, accuracy = table
+    core = CostAware(choices, OPTIONS, costs)
+    observed, _ = _search(core, accuracy, 30)
+    told = accuracy[observed].tolist()
+    far = [*told[:-1], told[-1] - 20]  # the last one is said to be much worse than it is
+    pulled = {}
+    for doubt in (0.0, 1.0, 50.0):
+        doubts = [0.0] * 29 + [doubt]
+        fresh = CostAware(choices, OPTIONS, costs)
+        fresh.propose(observed, far, pending=[], closed=[], seed=0, doubts=doubts)
+        pulled[doubt] = fresh._last.variance[observed[-1]]
+    assert pulled[0.0] < pulled[1.0] < pulled[50.0]

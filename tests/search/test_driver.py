@@ -544,3 +544,48 @@ def test_search_does_not_try_a_failed_repeat_for_ever(
     failing = fake_pool(fails=lambda architecture: True)
     records = list(search(replace(plan, confirm=2), make_store(storage), failing))
     assert [(record.state, record.origin) for record in records] == [("failed", "repeat")] * 2
+
+
+# --- stopping ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_search_stops_what_cannot_reach_the_front(
+    make_plan: MakePlan,
+    make_store: MakeStore,
+    fake_pool: MakePool,
+    expected_accuracy: Accuracy,
+    sampler: str,
+) -> None:
+    store, pool = make_store(), fake_pool("all")
+    records = list(search(make_plan(budget=40, sampler=sampler, stopping=True), store, pool))
+    stopped = [record for record in records if record.state == "pruned"]
+    assert stopped
+    assert len(hashes(records)) + len(stopped) == 40  # a stopped training counts
+    assert records == store.records()
+    complete = [record for record in records if record.state == "complete"]
+    for record in stopped:
+        rivals = [
+            other for other in complete if other.params <= record.params and other.flops <= record.flops
+        ]
+        truth = expected_accuracy(record.architecture)
+        assert truth < max(other.accuracy or 0.0 for other in rivals)
+        assert record.accuracy is None
+        # The fake curve is half of the end, so the forecast is exact.
+        assert record.reason.startswith(
+            f"stopped after epoch 1 at {truth / 2:.1f} %: expected to end at {truth:.1f} %"
+        )
+
+
+def test_search_stops_the_same_on_one_worker_or_many_and_after_an_interruption(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    settings = {"budget": 30, "sampler": "cost_aware", "stopping": True, "repeats": 2}
+    expected = told(list(search(make_plan(**settings), make_store(), fake_pool())))
+    assert "pruned" in {state for _, _, state, *_ in expected}
+    assert told(list(search(make_plan(**settings), make_store(), fake_pool("last")))) == expected
+    for after in (12, 20, 29):
+        storage = optuna.storages.InMemoryStorage()
+        interrupted(search(make_plan(**settings), make_store(storage), fake_pool()), after)
+        list(search(make_plan(**settings), make_store(storage), fake_pool()))
+        assert told(make_store(storage).records()) == expected

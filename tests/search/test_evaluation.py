@@ -46,6 +46,21 @@ def test_evaluate_gives_a_curve_of_one_point_an_epoch(
     assert outcome.images_per_second * outcome.seconds > epochs * (48 + 24)
 
 
+def test_evaluate_stops_below_a_floor(tiny_images: ImageData, tiny_proxy: Proxy) -> None:
+    evaluator = Evaluator(tiny_images, replace(tiny_proxy, epochs=3), "cpu")
+    whole = evaluator.evaluate(Job(7, UNMODIFIED, 0))
+    assert not whole.stopped
+    for floors in ((0.0, 0.0), (whole.curve[0], whole.curve[1])):
+        assert figures(evaluator.evaluate(Job(7, UNMODIFIED, 0, floors))) == figures(whole)
+    for after in (1, 2):
+        floors = (0.0,) * (after - 1) + (100.0,)
+        outcome = evaluator.evaluate(Job(7, UNMODIFIED, 0, floors))
+        assert outcome.stopped
+        assert outcome.accuracy is None
+        assert (outcome.curve, outcome.losses) == (whole.curve[:after], whole.losses[:after])
+        assert outcome.reason == ""
+
+
 def test_evaluate_is_the_same_to_the_last_bit_for_the_same_job(evaluator: Evaluator) -> None:
     job = Job(0, UNMODIFIED, 5)
     first = evaluator.evaluate(job)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cheapsearch.search.cli import main
-from cheapsearch.search.rehearsal import load_table, rehearse
+from cheapsearch.search.rehearsal import rehearse
+from cheapsearch.search.result_table import load_table
 from cheapsearch.search.samplers import SAMPLERS
 from cheapsearch.space import UserError
 
@@ -114,3 +115,36 @@ def test_rehearse_command_refuses_in_one_line(path, capsys, arguments):
     error = capsys.readouterr().err
     assert error.startswith("cheapsearch: ")
     assert error.count("\n") == 1
+
+
+@pytest.fixture
+def curved(path, tmp_path):
+    """The table with curves of three epochs that lead to the first accuracy."""
+    rng = np.random.default_rng(1)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        end = float(row["accuracy_0"])
+        for epoch, value in enumerate((end / 2 + rng.normal(0, 0.3), 0.8 * end, end), 1):
+            row[f"curve_{epoch}"] = f"{value:.3f}"
+    target = tmp_path / "curved.csv"
+    with target.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return target
+
+
+@pytest.mark.parametrize("sampler", ["cost_aware", "random"])
+def test_rehearse_with_stopping_trains_fewer_epochs_for_nearly_the_same(curved, sampler):
+    results = rehearse(load_table(curved), samplers=[sampler], budget=30, seeds=3, stopping=True)
+    assert list(results) == [sampler, f"{sampler}, stopping"]
+    whole, stopped = results.values()
+    assert whole["epochs"] == 1.0
+    assert stopped["epochs"] < 0.95
+    assert stopped["share"]["30"]["mean"] > 0.97 * whole["share"]["30"]["mean"]
+
+
+def test_rehearse_with_stopping_needs_curves(path):
+    with pytest.raises(UserError, match=r"^--stopping: needs columns curve_\*"):
+        rehearse(load_table(path), samplers=["random"], budget=5, seeds=1, stopping=True)

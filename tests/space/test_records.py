@@ -61,6 +61,7 @@ RUN = RunRecord(
     data_dir="my images",
     proxy={"epochs": 3, "width": 0.5, "lr": 0.1},
     versions={"torch": "2.6.0"},
+    stopping=True,
 )
 
 
@@ -309,7 +310,7 @@ def test_run_from_dict_refuses_an_unknown_key_and_names_the_nearest() -> None:
         RunRecord.from_dict(RUN.to_dict() | {"bugdet": 3})
 
 
-NEWER = ("repeats", "confirm")  # 0 in runs that were begun before there were any
+NEWER = ("repeats", "confirm", "stopping")  # off in runs that were begun before there were any
 
 
 @pytest.mark.parametrize("key", [f.name for f in fields(RunRecord) if f.name not in NEWER])
@@ -322,7 +323,7 @@ def test_run_from_dict_names_a_missing_key(key: str) -> None:
 
 def test_run_from_dict_takes_an_older_run() -> None:
     data = {key: value for key, value in RUN.to_dict().items() if key not in NEWER}
-    assert RunRecord.from_dict(data) == replace(RUN, repeats=0, confirm=0)
+    assert RunRecord.from_dict(data) == replace(RUN, repeats=0, confirm=0, stopping=False)
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 3])
@@ -401,6 +402,10 @@ def test_run_command_repeats_what_was_asked() -> None:
     assert dict(item.split("=") for item in options["proxy"].split(",")) == {
         name: str(value) for name, value in RUN.proxy.items()
     }
+
+
+def test_run_command_says_where_nothing_was_stopped() -> None:
+    assert replace(RUN, stopping=False).command == f"{RUN.command} --no-stopping"
 
 
 def test_run_command_leaves_out_what_was_not_given_but_keeps_a_zero() -> None:
