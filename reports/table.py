@@ -59,7 +59,7 @@ def trials_frame(run: Run) -> pd.DataFrame:
     unmodified = architecture_hash(run.space.unmodified)
     objectives = run.record.objectives
     front = pareto_front(run.trials, objectives)
-    members, tied = {trial.number for trial in front}, ties(front, run.trials)
+    members, tied = {trial.number for trial in front}, ties(front, run.trials, objectives)
     probabilities = front_probabilities(run.trials, objectives)
     runs = accuracies(run.trials)
     means = {trial.number: trial.accuracy for trial in averaged(run.trials)}

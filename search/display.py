@@ -108,7 +108,7 @@ def run_result(run: Run, best: ArchitectureConfig) -> dict[str, Any]:
     front = pareto_front(run.trials, run.record.objectives)
     noise = seed_noise(run.trials)
     probabilities = front_probabilities(run.trials, run.record.objectives)
-    tied = ties(front, run.trials)
+    tied = ties(front, run.trials, run.record.objectives)
     return {
         "out": str(run.folder.path),
         "trained": run.trained,
@@ -184,7 +184,7 @@ def front_table(
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("operations other than the unmodified network's")
     probabilities = front_probabilities(trials, objectives)
-    tied = ties(front, trials)
+    tied = ties(front, trials, objectives)
     for trial in front:
         tie = f" ~ {tied[trial.number]}" if trial.number in tied else ""
         table.add_row(

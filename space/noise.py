@@ -118,25 +118,31 @@ def most_unsettled(
     return max(complete, key=worth, default=None)
 
 
-def ties(front: Sequence[TrialRecord], records: Sequence[TrialRecord]) -> dict[int, int]:
+def ties(
+    front: Sequence[TrialRecord], records: Sequence[TrialRecord], objectives: Sequence[str] = OBJECTIVES
+) -> dict[int, int]:
     """Members of the front that chance may have put there, with the cheaper member they do not surely beat.
 
     Args:
-        front: What `pareto_front` returns, the cheapest first.
+        front: What `pareto_front` returns.
         records: All trials of the run.
 
     Returns:
-        By number, the number of the most accurate member before it, where it is less than two standard
-        errors of their difference ahead.
+        By number, the number of the most accurate member that costs no more in any cost, where its accuracy
+        is less than two standard errors of their difference behind.
     """
     runs, deviation = accuracies(records), seed_noise(records).deviation
+    costs = [name for name in objectives if name != "accuracy"]
     found: dict[int, int] = {}
-    best: TrialRecord | None = None
     for record in front:
+        cheaper = [
+            other
+            for other in front
+            if other is not record and all(getattr(other, c) <= getattr(record, c) for c in costs)
+        ]
+        best = max(cheaper, key=lambda other: other.accuracy or 0.0, default=None)
         if best is not None:
             error = deviation * sqrt(1.0 / len(runs[record.number]) + 1.0 / len(runs[best.number]))
             if (record.accuracy or 0.0) - (best.accuracy or 0.0) < 2.0 * error:
                 found[record.number] = best.number
-        if best is None or (record.accuracy or 0.0) > (best.accuracy or 0.0):
-            best = record
     return found

@@ -90,6 +90,9 @@ def test_ties_name_the_cheaper_member_that_may_be_as_good() -> None:
     front = pareto_front(FIVE)
     assert [record.number for record in front] == [0, 1, 3]
     assert ties(front, FIVE) == {1: 0}
+    other = replace(FIVE[1], flops=0)  # fewer parameters alone do not make the first one cheaper
+    assert ties([FIVE[0], other], FIVE) == {}
+    assert ties([FIVE[0], other], FIVE, ("accuracy", "params")) == {1: 0}
     repeats = [trial(5 + i, i % 2, FIVE[i % 2].accuracy or 0.0, 1 + i % 2, "repeat") for i in range(16)]
     again = [*FIVE, *repeats]
     assert ties(pareto_front(again), again) == {}
