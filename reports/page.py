@@ -49,7 +49,8 @@ def render(run: Run) -> str:
         *(_results(run, frame, trainings) if any_complete else []),
         "<h2>All trials</h2>",
         "<p>Members of the front are set in bold. Duplicates (networks already known) and refused ones (over "
-        "a limit of cost) were not trained. A repeat is a further training of a known network with another "
+        "a limit of cost) were not trained. Pruned ones were stopped, since their learning curve "
+        "could not reach the front. A repeat is a further training of a known network with another "
         "seed; the accuracy of a network that was repeated is the mean.</p>",
         run_tables.trials_table(run, frame),
         "<h2>To repeat this run</h2>",
@@ -154,7 +155,8 @@ def _operations(operations: pd.DataFrame, means: pd.DataFrame) -> list[str]:
         "<h2>Operations compared</h2>",
         "<p>The means hide that everything else varies too between trials, and that the sampler prefers some "
         "partners. Matched pairs are free of that: two trials that differ at this site only, one of them "
-        "with the unmodified network's operation. Operations that make the same network count as one.</p>",
+        "with the unmodified network's operation. Operations that make the same network count as one; trainings "
+        "that were stopped are left out.</p>",
     ]
     if (means["stage"] == 0).any():
         parts.append(

@@ -74,7 +74,8 @@ def caution(run: Run) -> str:
 def facts(run: Run, frame: pd.DataFrame) -> str:
     """What was searched, and what the numbers are."""
     record, space = run.record, run.space
-    trained = int(frame["state"].isin(["complete", "repeat"]).sum())
+    trained = int(frame["state"].isin(["complete", "repeat", "pruned"]).sum())
+    stopped = int((frame["state"] == "pruned").sum())
     staged = f"; stage by stage: {', '.join(space.per_stage)}" if space.per_stage else ""
     limits = [
         f"at most {text.count(limit)} {COST_NAMES[cost]}"
@@ -84,7 +85,8 @@ def facts(run: Run, frame: pd.DataFrame) -> str:
     costs = [COST_NAMES[name] for name in record.objectives if name != "accuracy"]
     items = {
         "Trained": f"{trained:,} of a budget of {_many(record.budget + record.confirm, 'training')}, "
-        f"{text.duration(float(frame['seconds'].sum()))} of training",
+        + (f"{stopped} of them stopped early, " if stopped else "")
+        + f"{text.duration(float(frame['seconds'].sum()))} of training",
         "Space": f"{space.size:,} combinations, {space.distinct_size:,} of them different networks; "
         f"sites: {', '.join(searched_sites(run))}{staged}",
         "Objectives": f"high accuracy, few {' and '.join(costs)}" + "".join(f"; {limit}" for limit in limits),
