@@ -155,8 +155,8 @@ def _operations(operations: pd.DataFrame, means: pd.DataFrame) -> list[str]:
         "<h2>Operations compared</h2>",
         "<p>The means hide that everything else varies too between trials, and that the sampler prefers some "
         "partners. Matched pairs are free of that: two trials that differ at this site only, one of them "
-        "with the unmodified network's operation. Operations that make the same network count as one; trainings "
-        "that were stopped are left out.</p>",
+        "with the unmodified network's operation. Operations that make the same network count as one. "
+        "Trainings that were stopped are left out.</p>",
     ]
     if (means["stage"] == 0).any():
         parts.append(
