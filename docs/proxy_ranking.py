@@ -21,6 +21,7 @@ import torch
 from cheapsearch.models import build, cost_table
 from cheapsearch.reports.retraining import RankAgreement, RankCorrelation, rank_agreement
 from cheapsearch.search.data import load_images
+from cheapsearch.search.devices import prepare_process
 from cheapsearch.search.evaluation import Evaluator, Job
 from cheapsearch.search.proxy import Proxy
 from cheapsearch.search.surrogate import Floats
@@ -28,13 +29,13 @@ from cheapsearch.search.workers import WorkerPool
 from cheapsearch.space import Architecture, SearchSpace, architecture_hash
 
 RESULTS = Path(__file__).with_name("proxy_ranking.csv")
-COLUMNS = ("proxy", "hash", "seed", "accuracy", "loss_sum", "seconds")
+COLUMNS = ("proxy", "hash", "seed", "accuracy", "loss_sum")
 ARCHITECTURES = 16
 SEEDS = (0, 1)
 
 _FULL = Proxy(epochs=16, width=0.5, input_size=24, images=2500, batch_size=64, learning_rate=0.05)
 REFERENCE = "reference"
-# The epochs make one training of the unmodified network take the same time under each of them.
+# As many epochs as take about an eighth of the reference's time.
 PROXIES = {
     "fewer epochs": replace(_FULL, epochs=2),
     "smaller images": replace(_FULL, epochs=4, input_size=12),
@@ -78,7 +79,6 @@ def measure(dataset: str, workers: int) -> None:
                         "seed": job.seed,
                         "accuracy": outcome.accuracy,
                         "loss_sum": sum(outcome.losses),
-                        "seconds": round(outcome.seconds, 1),
                     }
                 )
                 left = len(waiting) - number
@@ -101,6 +101,25 @@ def add_result(row: dict[str, object]) -> None:
         writer.writerow(row)
 
 
+def relative_costs(dataset: str) -> dict[str, float]:
+    """Time of a training under each proxy as a share of the reference's, measured side by side."""
+    prepare_process("cpu", threads=1)
+    seconds = dict.fromkeys(PROXIES, 0.0)
+    evaluators = {
+        name: Evaluator(
+            load_images(dataset, limit=proxy.images, seed=0, input_size=proxy.input_size),
+            replace(proxy, epochs=1),
+            "cpu",
+        )
+        for name, proxy in PROXIES.items()
+    }
+    for architecture in architectures()[3::4]:
+        for name, evaluator in evaluators.items():
+            outcome = evaluator.evaluate(Job(0, architecture, 0))
+            seconds[name] += PROXIES[name].epochs * outcome.seconds
+    return {name: spent / seconds[REFERENCE] for name, spent in seconds.items()}
+
+
 def synflow(architecture: Architecture) -> float:
     """Logarithm of the sum of |weight * gradient| with all weights positive and an image of ones.
 
@@ -119,11 +138,9 @@ def synflow(architecture: Architecture) -> float:
     return float(torch.stack(terms).sum().log().item())
 
 
-def table() -> str:
-    """The results as a table in Markdown."""
-    frame = pd.DataFrame(read_results()).astype(
-        {"seed": int, "accuracy": float, "loss_sum": float, "seconds": float}
-    )
+def table(shares: dict[str, float]) -> str:
+    """The results as a table in Markdown; `shares` are the costs of the proxies."""
+    frame = pd.DataFrame(read_results()).astype({"seed": int, "accuracy": float, "loss_sum": float})
     networks = {architecture_hash(architecture): architecture for architecture in architectures()}
     costs = cost_table("mobilenet_v2", input_size=_FULL.input_size)
 
@@ -134,16 +151,16 @@ def table() -> str:
 
     trained = by_network(REFERENCE, "accuracy")
     lines = [
-        "| score | seconds | Kendall, one seed | Kendall, both seeds | Spearman, both seeds |",
+        "| score | cost | Kendall, one seed | Kendall, both seeds | Spearman, both seeds |",
         "|---|---|---|---|---|",
     ]
 
-    def add(name: str, seconds: float, scores: Floats, truth: Floats = trained) -> None:
+    def add(name: str, cost: float, scores: Floats, truth: Floats = trained) -> None:
         alone = [agreement(column, truth.mean(axis=1)).kendall.value for column in scores.T]
         both = agreement(scores.mean(axis=1), truth.mean(axis=1))
         cells = [
             name,
-            f"{seconds:.0f}",
+            f"{100 * cost:.0f} %",
             f"{np.mean(alone):.2f}",
             *map(interval, (both.kendall, both.spearman)),
         ]
@@ -152,21 +169,15 @@ def table() -> str:
     for proxy in PROXIES:
         if proxy == REFERENCE:
             continue
-        seconds = float(by_network(proxy, "seconds").mean())
-        add(f"{proxy}: accuracy", seconds, by_network(proxy, "accuracy"))
-        add(f"{proxy}: sum of training losses", seconds, -by_network(proxy, "loss_sum"))
+        add(f"{proxy}: accuracy", shares[proxy], by_network(proxy, "accuracy"))
+        add(f"{proxy}: sum of training losses", shares[proxy], -by_network(proxy, "loss_sum"))
     for name, score in {
         "synflow": synflow,
         "parameters": lambda architecture: float(costs.cost(architecture).params),
         "multiply-adds": lambda architecture: float(costs.cost(architecture).flops),
     }.items():
         add(f"{name}, no training", 0, np.array([[score(network)] for network in networks.values()]))
-    add(
-        "the reference with another seed",
-        float(by_network(REFERENCE, "seconds").mean()),
-        trained[:, :1],
-        trained[:, 1:],
-    )
+    add("the reference with another seed", 1, trained[:, :1], trained[:, 1:])
     return "\n".join(lines)
 
 
@@ -188,7 +199,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     measure(arguments.images, arguments.workers)
-    print(table())
+    print(table(relative_costs(arguments.images)))
 
 
 if __name__ == "__main__":

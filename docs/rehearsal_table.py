@@ -1,10 +1,11 @@
-"""Makes the table that `cheapsearch rehearse` replays where it is given none.
+"""A table to rehearse samplers on: 512 networks of MobileNetV2, each trained once on digits.
 
-    python docs/rehearsal_table.py [--workers N]
+    python docs/rehearsal_table.py digits.csv [--workers N]
+    cheapsearch rehearse digits.csv --stopping
 
-Trains 512 networks of the V2 space on the digits of scikit-learn, every one that does not start with
-`pre_reuse`, under a proxy so short that it leaves them apart.
-Started again, it goes on where it was.
+The networks are all of the V2 space that do not start with `pre_reuse`, and the proxy is so short that it
+leaves them apart. The table has their accuracy after every epoch. Results are kept beside it as they come;
+started again, it goes on where it was.
 """
 
 import argparse
@@ -18,40 +19,38 @@ from cheapsearch.models import cost_table
 from cheapsearch.search.data import load_images
 from cheapsearch.search.evaluation import Evaluator, Job
 from cheapsearch.search.proxy import Proxy
-from cheapsearch.search.result_table import SHIPPED_TABLE
 from cheapsearch.search.workers import WorkerPool
 from cheapsearch.space import COSTS, SearchSpace, architecture_hash
 
-RESULTS = Path(__file__).with_name("rehearsal_table.csv")  # as they come
 PROXY = Proxy(epochs=5, width=0.25, input_size=12, images=1200, batch_size=64, learning_rate=0.05)
 SPACE = SearchSpace("mobilenet_v2")
 NETWORKS = [architecture for architecture in SPACE.distinct() if architecture.first_conv != "pre_reuse"]
 
 
-def train(workers: int) -> None:
+def train(kept: Path, workers: int) -> None:
     """Train every network that has no results yet."""
     data = load_images("digits", limit=PROXY.images, seed=0, input_size=PROXY.input_size)
-    done = read_results()
+    done = read_results(kept)
     jobs = [Job(i, a, i) for i, a in enumerate(NETWORKS) if architecture_hash(a) not in done]
     with WorkerPool(partial(Evaluator, data, PROXY), devices=["cpu"] * workers) as pool:
         for job, outcome in pool.evaluate(jobs):
             if outcome.accuracy is None:
                 raise SystemExit(f"{job.architecture}: {outcome.reason}")
-            with RESULTS.open("a", encoding="utf-8", newline="") as file:
+            with kept.open("a", encoding="utf-8", newline="") as file:
                 csv.writer(file).writerow([architecture_hash(job.architecture), *outcome.curve])
 
 
-def read_results() -> dict[str, list[float]]:
+def read_results(kept: Path) -> dict[str, list[float]]:
     """Accuracy after each epoch by the network's hash."""
-    if not RESULTS.exists():
+    if not kept.exists():
         return {}
-    with RESULTS.open(encoding="utf-8", newline="") as file:
+    with kept.open(encoding="utf-8", newline="") as file:
         return {name: list(map(float, curve)) for name, *curve in csv.reader(file)}
 
 
-def table() -> pd.DataFrame:
+def table(kept: Path) -> pd.DataFrame:
     """One row for each network: its choices, accuracy after each epoch and at the end, and costs."""
-    results = read_results()
+    results = read_results(kept)
     costs = cost_table("mobilenet_v2")
     rows = []
     for network in NETWORKS:
@@ -67,11 +66,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("csv", type=Path)
     parser.add_argument("--workers", type=int, default=2)
-    train(parser.parse_args().workers)
-    table().to_csv(SHIPPED_TABLE, index=False)
-    RESULTS.unlink()
-    print(SHIPPED_TABLE)
+    arguments = parser.parse_args()
+    kept = arguments.csv.with_name(f"{arguments.csv.name}.part")
+    train(kept, arguments.workers)
+    table(kept).to_csv(arguments.csv, index=False)
+    kept.unlink()
 
 
 if __name__ == "__main__":

@@ -148,11 +148,10 @@ def _rehearse(options: argparse.Namespace) -> int:
     from ..reports import write_rehearsal
     from .rehearsal import rehearse
     from .rehearsal_table import print_rehearsal
-    from .result_table import SHIPPED_TABLE, load_table
+    from .result_table import load_table
 
-    path = options.table or SHIPPED_TABLE
     results = rehearse(
-        load_table(path, options.costs),
+        load_table(options.table, options.costs),
         samplers=options.sampler,
         budget=options.budget,
         seeds=options.seeds,
@@ -161,7 +160,7 @@ def _rehearse(options: argparse.Namespace) -> int:
         stopping=options.stopping,
     )
     if options.output is not None:
-        write_rehearsal(results, options.output, title=path.name)
+        write_rehearsal(results, options.output, title=options.table.name)
     return _print(options, results, print_rehearsal)
 
 

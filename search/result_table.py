@@ -10,9 +10,6 @@ import pandas as pd
 from ..space import UserError, check_name
 from .surrogate import Floats
 
-# Made by docs/rehearsal_table.py, which says what it holds.
-SHIPPED_TABLE = Path(__file__).with_name("mobilenet_v2_digits.csv.gz")
-
 
 @dataclass(frozen=True)
 class Table:
