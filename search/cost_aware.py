@@ -136,11 +136,16 @@ class CostAware:
         values = errors**-0.5
         centre, scale = values.mean(), values.std() or 1.0
         standard = (values - centre) / scale
-        # The same noise in percent is larger where the error is smaller.
-        steepness = 0.5 * errors**-1.5 / scale
+        # The same noise in percent is larger where the error is smaller. Its scale is that of the kernel, not
+        # of all values, so that what an observation once counted for stays as it was.
+        fitted = _fitted(len(values))
+        steepness = 0.5 * errors**-1.5 / (values[:fitted].std() or 1.0)
         known_noise = None if noise is None else (noise * steepness) ** 2
-        kernel, fitted = self._kernel(
-            observed, values, None if known_noise is None else float(known_noise.mean()), doubts == 0
+        kernel = self._kernel(
+            observed[:fitted],
+            values[:fitted],
+            None if known_noise is None else float(known_noise[:fitted].mean()),
+            doubts[:fitted] == 0,
         )
         variance = np.full(len(values), kernel.noise) if known_noise is None else known_noise
         variance = variance + (doubts * steepness) ** 2
@@ -174,23 +179,26 @@ class CostAware:
 
     def _kernel(
         self, observed: Integers, values: Floats, noise: float | None, measured: np.ndarray
-    ) -> tuple[Kernel, int]:
-        """The kernel fitted to the first observations, as many as the last refit saw, and their number.
-
-        Forecasts are left out: their doubt would pass for noise.
-        """
-        count = max(2, min(START, len(values)))
-        while (larger := max(count + START, int(count * _REFIT))) <= len(values):
-            count = larger
+    ) -> Kernel:
+        """The kernel fitted to the observations that are no forecasts: their doubt would pass for noise."""
+        count = len(values)
         if noise is None and count in self._kernels:
-            return self._kernels[count], count
-        sure = np.flatnonzero(measured[:count])
+            return self._kernels[count]
+        sure = np.flatnonzero(measured)
         sure = sure if len(sure) > 1 else np.arange(count)
         chosen = values[sure]
         standard = (chosen - chosen.mean()) / (chosen.std() or 1.0)
         kernel = fit_kernel(self.features[observed[sure]], standard, noise=noise)
         self._kernels[count] = kernel
-        return kernel, count
+        return kernel
+
+
+def _fitted(observations: int) -> int:
+    """How many observations, the first ones, the last fit of the kernel saw."""
+    count = max(2, min(START, observations))
+    while (larger := max(count + START, int(count * _REFIT))) <= observations:
+        count = larger
+    return count
 
 
 def _accuracy(mean: Floats, deviation: Floats) -> tuple[Floats, Floats]:

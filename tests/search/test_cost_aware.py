@@ -141,3 +141,19 @@ def test_propose_trusts_a_doubtful_accuracy_less(table):
         fresh.propose(observed, far, pending=[], closed=[], seed=0, doubts=doubts)
         pulled[doubt] = fresh._last.variance[observed[-1]]
     assert pulled[0.0] < pulled[1.0] < pulled[50.0]
+
+
+@pytest.mark.parametrize("noise", [None, 1.5])
+def test_propose_is_the_same_after_a_resume_whatever_is_doubted(table, noise):
+    choices, costs, _ = table
+    rng = np.random.default_rng(2)
+    core = CostAware(choices, OPTIONS, costs)
+    observed, accuracies, doubts = [], [], []
+    for seed in range(30):
+        history = {"pending": [], "closed": [], "seed": seed, "noise": noise, "doubts": doubts}
+        choice = core.propose(observed, accuracies, **history)
+        assert CostAware(choices, OPTIONS, costs).propose(observed, accuracies, **history) == choice
+        observed.append(choice.index)
+        # Far apart, so that the scale of what is known changes with every observation.
+        accuracies.append(float(rng.uniform(20, 99)))
+        doubts.append(float(rng.choice([0.0, 0.0, 4.0])))
