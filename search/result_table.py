@@ -72,8 +72,11 @@ def load_table(path: Path, costs: Sequence[str] = ()) -> Table:
         return np.asarray(values)
 
     accuracies, cost_values = numbers(groups["accuracy_"]), numbers(kept)
-    if accuracies.min() < 0 or accuracies.max() > 100:
-        raise UserError(f"TABLE: accuracies must be from 0 to 100 percent, {path} has {accuracies.max()}")
+    curve_values = numbers(curves) if curves else None
+    for values in (accuracies, curve_values):
+        if values is not None and (values.min() < 0 or values.max() > 100):
+            wrong = values.min() if values.min() < 0 else values.max()
+            raise UserError(f"TABLE: accuracies must be from 0 to 100 percent, {path} has {wrong}")
     if cost_values.min() < 0:
         raise UserError(f"TABLE: costs must be 0 or more, {path} has {cost_values.min()}")
     choices = frame[groups["choice_"]]
@@ -86,5 +89,5 @@ def load_table(path: Path, costs: Sequence[str] = ()) -> Table:
         accuracies=accuracies,
         costs=cost_values,
         cost_names=tuple(column.removeprefix("cost_") for column in kept),
-        curves=numbers(curves) if curves else None,
+        curves=curve_values,
     )

@@ -145,6 +145,18 @@ def test_rehearse_with_stopping_trains_fewer_epochs_for_nearly_the_same(curved, 
     assert stopped["share"]["30"]["mean"] > 0.97 * whole["share"]["30"]["mean"]
 
 
+@pytest.mark.parametrize("value", ["-1", "101"])
+def test_load_table_refuses_a_curve_beyond_percent(curved, value):
+    text = curved.read_text().splitlines()
+    cells = text[3].split(",")
+    cells[-2] = value
+    curved.write_text("\n".join([*text[:3], ",".join(cells), *text[4:]]))
+    with pytest.raises(
+        UserError, match=rf"^TABLE: accuracies must be from 0 to 100 percent, .* has {value}\.0"
+    ):
+        load_table(curved)
+
+
 def test_rehearse_with_stopping_needs_curves(path):
     with pytest.raises(UserError, match=r"^--stopping: needs columns curve_\*"):
         rehearse(load_table(path), samplers=["random"], budget=5, seeds=1, stopping=True)
