@@ -79,7 +79,7 @@ def _run(options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             write_report(out)
             return complain(
-                f"interrupted with {run.trained} of {run.record.budget} architectures trained; "
+                f"interrupted with {run.done} of {run.wanted} architectures trained; "
                 f"go on with: cheapsearch run --out {out}",
                 EXIT_INTERRUPTED,
             )
