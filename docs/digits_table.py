@@ -1,6 +1,6 @@
 """A table to rehearse samplers on: 512 networks of MobileNetV2, each trained once on digits.
 
-    python docs/rehearsal_table.py digits.csv [--workers N]
+    python docs/digits_table.py digits.csv [--workers N]
     cheapsearch rehearse digits.csv --stopping
 
 The networks are all of the V2 space that do not start with `pre_reuse`, and the proxy is so short that it

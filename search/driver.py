@@ -27,7 +27,7 @@ from .stopping import floors, forecasts, threshold
 from .trial_store import Proposal, TrialStore
 from .workers import WorkerPool
 
-MAX_REPEATS = 8  # proposals in a row that train nothing, before an untried architecture is drawn
+MAX_BARREN = 8  # proposals in a row that train nothing, before an untried architecture is drawn
 REPEAT = "repeat"  # origin of a further training of a known architecture
 MAX_FAILURES = 8  # failed trainings in a row, before the search gives up
 _SEED_STEP = 10_007  # between the seeds of an architecture's trainings
@@ -128,7 +128,7 @@ def search(plan: Plan, store: TrialStore, pool: WorkerPool[Job]) -> Iterator[Tri
         new += sum(not repeat for _, repeat in training)
         if new < plan.budget - plan.repeats and not exhausted:
             tried = known.keys() | {name for name, repeat in training if not repeat}
-            proposed = _propose(plan, store, index, tried, untried=barren >= MAX_REPEATS)
+            proposed = _propose(plan, store, index, tried, untried=barren >= MAX_BARREN)
             exhausted = proposed is None
         else:
             proposed = _repeat(plan, store, told, training, seed=proposal_seed(plan.seed, index))

@@ -1,6 +1,7 @@
 """Samplers replayed on a table of finished results, without training anything."""
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import moocore
@@ -70,9 +71,7 @@ def rehearse(
 
     best = volume(range(len(mean)))
     results = {}
-    for name, stops in [
-        (name, stops) for name in samplers for stops in ((False, True) if stopping else (False,))
-    ]:
+    for name, stops in product(samplers, (False, True) if stopping else (False,)):
         runs = [
             replay(table, name, budget=budget, seed=seed, in_flight=in_flight, stopping=stops)
             for seed in range(seeds)

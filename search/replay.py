@@ -14,7 +14,7 @@ from .result_table import Table
 from .samplers import FORECAST, fixed_sampler, make_sampler, proposal_seed
 from .stopping import floors, forecasts, is_stopped, threshold
 
-_MAX_REPEATS = 50  # proposals in a row of what is known, before an unknown one is drawn
+_MAX_BARREN = 50  # proposals in a row of what is known, before an unknown one is drawn
 
 
 @dataclass
@@ -51,13 +51,13 @@ def replay(
     done = Replay([], set())
     told: dict[int, list[float] | None] = {}
     waiting: list[tuple[optuna.Trial, int | None, tuple[float, ...]]] = []
-    proposals = repeats = epochs = 0
+    proposals = barren = epochs = 0
     while len(done.order) < budget:
         pending = {number for _, number, _ in waiting}
         while len(pending) < in_flight and len(done.order) + len(pending) < budget:
             start = time.perf_counter()
             sampler = make_sampler(name, candidates, seed=proposal_seed(seed, proposals))
-            if repeats >= _MAX_REPEATS:
+            if barren >= _MAX_BARREN:
                 left = [n for n in range(len(table.points)) if n not in told and n not in pending]
                 chosen = table.points[random.Random(proposals).choice(left)]
                 sampler = fixed_sampler(chosen, seed=seed)
@@ -69,13 +69,13 @@ def replay(
             number = numbers.get(tuple(choices.values()))
             if number is None or number in told or number in pending:
                 # Known already, or a combination the table leaves out: it costs nothing.
-                repeats += 1
+                barren += 1
                 if number in pending:
                     waiting.append((trial, number, ()))
                 else:
                     _tell(study, trial, None if number is None else told[number])
                 continue
-            repeats = 0
+            barren = 0
             pending.add(number)
             waiting.append((trial, number, _floors(table, done, number) if stopping else ()))
         trial, number, at = waiting.pop(0)

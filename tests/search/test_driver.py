@@ -11,8 +11,8 @@ import pytest
 
 from cheapsearch.models import CostTable
 from cheapsearch.search.driver import (
+    MAX_BARREN,
     MAX_FAILURES,
-    MAX_REPEATS,
     Plan,
     SearchFailedError,
     first_architectures,
@@ -230,7 +230,7 @@ def test_search_draws_an_untried_network_after_repeats_in_a_row(
     in_a_row = 0
     for record in records:
         untried = record.origin == "random untried"
-        assert untried is (in_a_row == MAX_REPEATS)
+        assert untried is (in_a_row == MAX_BARREN)
         if untried:
             assert record.state == "complete"
         in_a_row = 0 if record.state == "complete" else in_a_row + 1
