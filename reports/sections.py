@@ -7,7 +7,7 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
-from ..space import COSTS, FLOPS_CONVENTION, pick, seed_noise
+from ..space import ASSUMED_DEVIATION, COSTS, FLOPS_CONVENTION, pick, seed_noise
 from . import text
 from .retraining import rank_agreement
 from .run import Run
@@ -57,7 +57,8 @@ def caution(run: Run) -> str:
     step = f" One of the {images:,} validation images alone is {100 / images:.2g} points." if coarse else ""
     noise = seed_noise(run.trials)
     source = (
-        f"measured on {_many(noise.repeats, 'further training')} with another seed"
+        f"measured on {_many(noise.repeats, 'further training')} with another seed and, as good as two more, "
+        f"the {ASSUMED_DEVIATION} points of CIFAR-10 proxies"
         if noise.repeats
         else "assumed, as proxies of CIFAR-10 of width 0.5, 16 px and 3 epochs had it: nothing was repeated"
     )

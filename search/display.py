@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..space import (
+    ASSUMED_DEVIATION,
     FLOPS_CONVENTION,
     SITE_NAMES,
     Architecture,
@@ -141,7 +142,9 @@ def print_result(console: Console, run: Run, best: ArchitectureConfig) -> None:
     console.print(front_table(front, run.trials, run.plan.space.unmodified, record.objectives))
     noise = seed_noise(run.trials)
     source = (
-        f"measured on {_many(noise.repeats, 'repeat')}" if noise.repeats else "assumed, nothing was repeated"
+        f"measured on {_many(noise.repeats, 'repeat')} and an assumed {ASSUMED_DEVIATION}"
+        if noise.repeats
+        else "assumed, nothing was repeated"
     )
     console.print(
         f"sure: the probability of being on the front, with {noise.deviation:.2f} points of deviation "

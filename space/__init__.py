@@ -25,6 +25,7 @@ from .errors import UserError, check_complete, check_keys, check_name
 from .files import write_bytes, write_text
 from .front import PICKS, check_objectives, pareto_front, pick
 from .noise import (
+    ASSUMED_DEVIATION,
     SeedNoise,
     accuracies,
     averaged,
@@ -40,6 +41,7 @@ from .sites import SITE_NAMES, SITES, STAGED_SITES, Site
 from .training_records import METRICS, RETRAIN_FOLDER, TrainingRecord, TrainingResult
 
 __all__ = [
+    "ASSUMED_DEVIATION",
     "BACKBONES",
     "COSTS",
     "FLOPS_CONVENTION",

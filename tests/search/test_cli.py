@@ -266,7 +266,7 @@ def test_run_prints_progress_result_and_what_to_do_next(call: Call, tmp_path: Pa
         assert (code, err) == (0, "")
         assert [trial.state for trial in read_trials(folder)] == ["complete"] * 3 + ["repeat"]
         assert "\n3 architectures trained, 1 repeat, " in out
-        assert "measured on 1 repeat)" in out
+        assert "measured on 1 repeat and an assumed 0.84)" in out
 
 
 @pytest.mark.usefixtures("in_process")
