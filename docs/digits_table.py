@@ -22,7 +22,7 @@ from cheapsearch.search.proxy import Proxy
 from cheapsearch.search.workers import WorkerPool
 from cheapsearch.space import COSTS, SearchSpace, architecture_hash
 
-PROXY = Proxy(epochs=5, width=0.25, input_size=12, images=1200, batch_size=64, learning_rate=0.05)
+PROXY = Proxy(epochs=10, width=0.25, input_size=8, images=600, batch_size=32, learning_rate=0.05)
 SPACE = SearchSpace("mobilenet_v2")
 NETWORKS = [architecture for architecture in SPACE.distinct() if architecture.first_conv != "pre_reuse"]
 

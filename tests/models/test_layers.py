@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from cheapsearch.models.layers import (
     ChannelConv,
+    DepthwiseConv2d,
     Gate,
     Ghost,
     GroupSum,
@@ -214,3 +215,30 @@ def test_channel_conv_is_a_correlation_along_the_channels(channels: int) -> None
                 if 0 <= c + k < channels
             )
             assert y[n, c, 0, 0].item() == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("kernel_size", [3, 5])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("side", [1, 2, 3, 4, 6])
+def test_a_depthwise_convolution_trains_like_torchs_own(kernel_size: int, stride: int, side: int) -> None:
+    torch.manual_seed(side)
+    conv = DepthwiseConv2d(6, 6, kernel_size, stride, kernel_size // 2, groups=6, bias=False).double()
+    images = torch.randn(4, 6, side, side + 1, dtype=torch.float64, requires_grad=True)
+    answers = conv(images)
+    expected = F.conv2d(images, conv.weight, None, stride, kernel_size // 2, groups=6)
+    assert torch.equal(answers, expected)
+    towards = torch.randn_like(answers)
+    for found, wanted in zip(
+        torch.autograd.grad(answers, (images, conv.weight), towards),
+        torch.autograd.grad(expected, (images, conv.weight), towards),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, wanted)
+
+
+def test_a_depthwise_convolution_is_torchs_own_when_it_does_not_train() -> None:
+    conv = DepthwiseConv2d(6, 6, 3, 1, 1, groups=6, bias=False)
+    images = torch.randn(4, 6, 1, 1)
+    assert "SmallDepthwise" in type(conv(images).grad_fn).__name__
+    assert "SmallDepthwise" not in type(conv.eval()(images).grad_fn).__name__
+    assert isinstance(conv_bn(6, 6, kernel_size=3, groups=6)[0], DepthwiseConv2d)
