@@ -148,10 +148,11 @@ def _rehearse(options: argparse.Namespace) -> int:
     from ..reports import write_rehearsal
     from .rehearsal import rehearse
     from .rehearsal_table import print_rehearsal
-    from .result_table import load_table
+    from .result_table import DIGITS_TABLE, load_table
 
+    path = options.table or DIGITS_TABLE
     results = rehearse(
-        load_table(options.table, options.costs),
+        load_table(path, options.costs),
         samplers=options.sampler,
         budget=options.budget,
         seeds=options.seeds,
@@ -160,7 +161,7 @@ def _rehearse(options: argparse.Namespace) -> int:
         stopping=options.stopping,
     )
     if options.output is not None:
-        write_rehearsal(results, options.output, title=options.table.name)
+        write_rehearsal(results, options.output, title=path.name)
     return _print(options, results, print_rehearsal)
 
 
