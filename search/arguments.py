@@ -57,7 +57,11 @@ def make_parser() -> argparse.ArgumentParser:
         description="Replay samplers on a CSV with columns choice_*, accuracy_* (percent) and cost_*.",
     )
     rehearse.add_argument(
-        "table", metavar="TABLE.csv", type=Path, nargs="?", help="default: 512 networks of V2, trained on digits"
+        "table",
+        metavar="TABLE.csv",
+        type=Path,
+        nargs="?",
+        help="default: 512 V2 networks, trained on digits",
     )
     rehearse.add_argument("--budget", type=int, default=100, metavar="N", help="evaluations (default 100)")
     rehearse.add_argument("--seeds", type=int, default=5, metavar="S", help="searches a sampler (default 5)")

@@ -74,7 +74,7 @@ class ListedCandidates:
         self._points = [dict(point) for point in points]
         self._numbers = {self._key(point): number for number, point in enumerate(self._points)}
         self._normal = normal
-        self._core = CostAware(encode(parameters, self._points), option_counts(parameters), costs)
+        self._core = CostAware(encode(parameters, self._points), list(parameters.values()), costs)
 
     def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Choice] | None:
         known = [
@@ -134,7 +134,7 @@ class SampledCandidates:
         numbers = {point: number for number, point in enumerate(points)}
         core = CostAware(
             encode(self.parameters, [self._as_choices(point) for point in points]),
-            option_counts(self.parameters),
+            list(self.parameters.values()),
             np.array([self._cost(point) for point in points]),
             scale=self._scale,
             kernels=self._kernels,
@@ -214,8 +214,3 @@ def encode(parameters: Mapping[str, tuple[str, ...]], points: Sequence[Mapping[s
     numbers = {name: {option: i for i, option in enumerate(options)} for name, options in parameters.items()}
     rows = [[numbers[name][point[name]] for name in parameters] for point in points]
     return np.array(rows, dtype=np.int64).reshape(len(points), len(parameters))
-
-
-def option_counts(parameters: Mapping[str, tuple[str, ...]]) -> list[int]:
-    """How many options each choice has."""
-    return [len(options) for options in parameters.values()]

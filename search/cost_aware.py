@@ -39,7 +39,7 @@ class CostAware:
 
     Args:
         choices: Option number of every choice of every candidate (N, M).
-        options: How many options each choice has.
+        options: The options of each choice.
         costs: Costs of every candidate, smaller is better (N, K).
         scale: Costs between the least and most of which distances are measured; the candidates' own
             where there are none.
@@ -49,7 +49,7 @@ class CostAware:
     def __init__(
         self,
         choices: Integers,
-        options: Sequence[int],
+        options: Sequence[Sequence[str]],
         costs: Floats,
         *,
         scale: Floats | None = None,

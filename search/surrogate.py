@@ -13,7 +13,8 @@ Integers = npt.NDArray[np.int64]
 
 _FIT_POINTS = 250  # observations the hyperparameters are fitted to at most
 _JITTER = 1e-8
-_OPTION_SPREAD = 1.0  # of the logarithm of an option's weight
+_OPTION_SPREAD = 2.0  # of the logarithm of an option's weight
+_ALIKE = 0.8  # correlation of the logarithms of an option's weights at choices of the same options
 _ROUGHNESS = 9.0  # squared ratio of the smooth to the rough length scale
 
 
@@ -24,25 +25,31 @@ class Features:
     Attributes:
         columns: For every option of every choice whether a point takes it, then the logarithms of the
             costs, scaled to 0..1 (N, P).
-        options: How many options each choice has.
+        options: The options of each choice.
     """
 
     columns: Floats
-    options: tuple[int, ...]
+    options: tuple[tuple[str, ...], ...]
 
     @classmethod
-    def of(cls, choices: Integers, options: Sequence[int], costs: Floats) -> "Features":
-        """From option numbers (N, M), the number of options of each choice, and scaled costs (N, K)."""
-        taken = [choices[:, [choice]] == np.arange(count) for choice, count in enumerate(options)]
-        return cls(np.concatenate([*taken, costs], axis=1).astype(np.float64), tuple(options))
+    def of(cls, choices: Integers, options: Sequence[Sequence[str]], costs: Floats) -> "Features":
+        """From option numbers (N, M), the options of each choice, and scaled costs (N, K)."""
+        taken = [choices[:, [choice]] == np.arange(len(names)) for choice, names in enumerate(options)]
+        columns = np.concatenate([*taken, costs], axis=1).astype(np.float64)
+        return cls(columns, tuple(tuple(names) for names in options))
 
     @property
     def choices(self) -> int:
         return len(self.options)
 
     @property
+    def taken(self) -> int:
+        """How many columns say which options a point takes; the costs follow."""
+        return sum(map(len, self.options))
+
+    @property
     def costs(self) -> int:
-        return int(self.columns.shape[1]) - sum(self.options)
+        return int(self.columns.shape[1]) - self.taken
 
     def __getitem__(self, chosen: Integers) -> "Features":
         return Features(self.columns[chosen], self.options)
@@ -108,11 +115,11 @@ def fit_kernel(features: Features, values: Floats, *, noise: float | None = None
     features, values = features[chosen], values[chosen]
     columns = features.columns
     number = columns.shape[1]
-    # Priors on the logarithms. The choices share half the variance, a choice's distance being the sum of
-    # two weights, and every cost counts as four choices. Most of an observation is smooth.
-    share = 0.5 / (features.choices + features.costs)
-    centre = np.log([share / 2] * sum(features.options) + [4 * share] * features.costs + [2.0, 0.02, 0.01])
-    spread = np.array([_OPTION_SPREAD] * sum(features.options) + [1.5] * features.costs + [1.0, 1.0, 2.0])
+    # Priors on the logarithms. The choices share a fifth of the variance, a choice's distance being the sum
+    # of two weights, and every cost counts as four choices. Most of an observation is smooth.
+    share = 0.2 / (features.choices + features.costs)
+    centre = np.log([share / 2] * features.taken + [4 * share] * features.costs + [2.0, 0.02, 0.01])
+    precision = _precision(features)
     noisy = np.eye(len(values))
 
     def objective(theta: Floats) -> tuple[float, Floats]:
@@ -135,8 +142,9 @@ def fit_kernel(features: Features, values: Floats, *, noise: float | None = None
         gradient[number] = smooth * (slope * of_smooth[0]).sum()
         gradient[number + 1] = rough * (slope * of_rough[0]).sum()
         gradient[number + 2] = 0.0 if noise is not None else variance * np.trace(slope)
-        away = (theta - centre) / spread
-        return loss + 0.5 * away @ away, gradient + away / spread
+        away = theta - centre
+        pull = precision @ away
+        return loss + 0.5 * away @ pull, gradient + pull
 
     bounds = [(-9.0, 5.0)] * len(centre)
     found = minimize(objective, centre, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60})
@@ -147,6 +155,20 @@ def fit_kernel(features: Features, values: Floats, *, noise: float | None = None
         rough=float(rough),
         noise=float(variance) if noise is None else noise,
     )
+
+
+def _precision(features: Features) -> Floats:
+    """Of the prior on the logarithms of the kernel's parameters (P + 3, P + 3).
+
+    Choices of the same options are one choice made in several places, such as stage by stage: what an
+    option counts for at one of them it is expected to count for at the others.
+    """
+    taken = features.taken
+    names = [(options, name) for options in features.options for name in options]
+    alike = np.array([[a == b for b in names] for a in names]).reshape(taken, taken)
+    covariance = np.diag([_OPTION_SPREAD**2] * taken + [1.5**2] * features.costs + [1.0, 1.0, 2.0**2])
+    covariance[:taken, :taken] += _ALIKE * _OPTION_SPREAD**2 * (alike & ~np.eye(taken, dtype=bool))
+    return np.asarray(np.linalg.inv(covariance))
 
 
 class Posterior:

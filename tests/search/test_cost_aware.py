@@ -5,7 +5,7 @@ import pytest
 
 from cheapsearch.search.cost_aware import START, CostAware
 
-OPTIONS = [3] * 5
+OPTIONS = [[f"{choice}{option}" for option in "abc"] for choice in range(5)]
 
 
 @pytest.fixture(scope="module")

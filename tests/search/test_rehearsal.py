@@ -5,11 +5,12 @@ from itertools import product
 import numpy as np
 import pytest
 
+from cheapsearch.models import cost_table
 from cheapsearch.search.cli import main
 from cheapsearch.search.rehearsal import rehearse
-from cheapsearch.search.result_table import load_table
+from cheapsearch.search.result_table import DIGITS_TABLE, load_table
 from cheapsearch.search.samplers import SAMPLERS
-from cheapsearch.space import UserError
+from cheapsearch.space import SearchSpace, UserError, architecture_hash
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +161,40 @@ def test_load_table_refuses_a_curve_beyond_percent(curved, value):
 def test_rehearse_with_stopping_needs_curves(path):
     with pytest.raises(UserError, match=r"^--stopping: needs columns curve_\*"):
         rehearse(load_table(path), samplers=["random"], budget=5, seeds=1, stopping=True)
+
+
+# --- the table that comes with the package ------------------------------------------------------------
+
+
+def test_the_table_of_digits_has_distinct_networks_with_their_costs_and_curves():
+    table = load_table(DIGITS_TABLE)
+    space, costs = SearchSpace("mobilenet_v2"), cost_table("mobilenet_v2")
+    networks = [
+        space.architecture({name.removeprefix("choice_"): op for name, op in point.items()})
+        for point in table.points
+    ]
+    assert len({architecture_hash(network) for network in networks}) == len(networks) >= 500
+    expected = [(costs.cost(network).params, costs.cost(network).flops) for network in networks]
+    assert table.cost_names == ("params", "flops")
+    np.testing.assert_array_equal(table.costs, expected)
+    assert table.curves is not None
+    np.testing.assert_array_equal(table.curves[:, -1], table.accuracies[:, 0])
+
+
+def test_rehearse_without_a_table_takes_the_one_of_digits(capsys):
+    arguments = [
+        "--sampler",
+        "cost_aware,nsga2,random",
+        "--budget",
+        "50",
+        "--seeds",
+        "3",
+        "--stopping",
+        "--json",
+    ]
+    assert main(["rehearse", *arguments]) == 0
+    result = json.loads(capsys.readouterr().out)
+    shares = {name: found["share"]["50"]["mean"] for name, found in result.items()}
+    assert shares["cost_aware"] > max(shares["nsga2"], shares["random"])
+    assert shares["cost_aware, stopping"] > 0.99 * shares["cost_aware"]
+    assert result["cost_aware, stopping"]["epochs"] < 0.8

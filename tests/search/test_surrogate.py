@@ -6,7 +6,8 @@ from cheapsearch.search.surrogate import Features, Kernel, Posterior, fit_kernel
 
 def _features(rng, count, choices=4, options=3, costs=2):
     drawn = rng.integers(0, options, (count, choices))
-    return Features.of(drawn, [options] * choices, rng.random((count, costs)))
+    names = [[f"{choice}:{option}" for option in range(options)] for choice in range(choices)]
+    return Features.of(drawn, names, rng.random((count, costs)))
 
 
 WEIGHTS = np.random.default_rng(9).uniform(0.05, 1.5, 14)  # 4 choices of 3 options, 2 costs
@@ -87,6 +88,20 @@ def test_fit_kernel_finds_the_option_that_matters():
     values = np.where(_option(features, 1) == 2, -1.0, 1.0) + 0.1 * rng.normal(size=120)
     kernel = fit_kernel(features, (values - values.mean()) / values.std())
     assert kernel.weights[5] > 3 * kernel.weights[3:5].max()
+
+
+def test_fit_kernel_carries_an_options_weight_to_choices_of_the_same_options():
+    rng = np.random.default_rng(8)
+    drawn = rng.integers(0, 3, (80, 4))
+    drawn[:, 3] = 0  # nothing is known of the last choice
+    values = np.where(drawn[:, :3] == 2, -1.0, 1.0).sum(axis=1) + 0.1 * rng.normal(size=80)
+    values = (values - values.mean()) / values.std()
+    same, other = (
+        fit_kernel(Features.of(drawn, names, rng.random((80, 1))), values).weights[9:12]
+        for names in ([["x", "y", "z"]] * 4, [["x", "y", "z"]] * 3 + [["x", "y", "w"]])
+    )
+    assert same[2] > 2 * same[1]
+    np.testing.assert_allclose(other, other[0])
 
 
 def test_fit_kernel_keeps_a_known_noise():
