@@ -88,7 +88,8 @@ def replay(
                 done.stopped.add(number)
                 after = ends[0]
                 forecast = forecasts(_curves(table, done))[after - 1]
-                trial.set_user_attr(FORECAST, [forecast.final(curve[after - 1]), forecast.deviation])
+                reached = curve[after - 1]
+                trial.set_user_attr(FORECAST, [forecast.final(reached), forecast.deviation(reached)])
                 study.tell(trial, state=TrialState.PRUNED)
                 told[number] = None
             else:

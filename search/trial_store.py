@@ -180,16 +180,16 @@ class TrialStore:
 
     def prune(self, proposal: Proposal, outcome: Outcome, forecast: Forecast) -> TrialRecord:
         """Tell of a training that was stopped, with the accuracy it would have come to."""
-        final = forecast.final(outcome.curve[-1])
+        final, deviation = forecast.final(outcome.curve[-1]), forecast.deviation(outcome.curve[-1])
         attributes = {
             "state": "pruned",
             "reason": f"stopped after epoch {len(outcome.curve)} at {outcome.curve[-1]:.1f} %: expected to "
-            f"end at {final:.1f} % with a deviation of {forecast.deviation:.1f}, too low for its cost",
+            f"end at {final:.1f} % with a deviation of {deviation:.1f}, too low for its cost",
             "seconds": round(outcome.seconds, 2),
             "images_per_second": round(outcome.images_per_second, 1),
             "curve": list(outcome.curve),
             "losses": list(outcome.losses),
-            FORECAST: [final, forecast.deviation],
+            FORECAST: [final, deviation],
         }
         return self._tell(proposal, attributes, values=None, state=TrialState.PRUNED)
 
