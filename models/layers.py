@@ -44,8 +44,8 @@ def conv_bn(
 class DepthwiseConv2d(nn.Conv2d):
     """A depthwise convolution that trains fast on inputs smaller than its kernel too.
 
-    There the CPU's own gradients take five to twenty times as long as at the size of the kernel, which made
-    up to a half of a step at 8 to 16 pixels.
+    There torch's gradients on a CPU take up to twelve times as long as at the size of the kernel, which is up
+    to a third of a step of MobileNetV2 at 8 to 16 pixels.
     """
 
     def forward(self, input: Tensor) -> Tensor:
