@@ -1,5 +1,6 @@
 """Finished results of every point of a space, to replay samplers on."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ def load_table(path: Path, costs: Sequence[str] = ()) -> Table:
     """
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError, pd.errors.ParserError) as error:
+    except (OSError, ValueError, EOFError, zlib.error, pd.errors.ParserError) as error:
         raise UserError(f"TABLE: must be a readable CSV, {path} is not ({error}); check the path") from None
     groups = {
         prefix: [column for column in map(str, frame.columns) if column.startswith(prefix)]

@@ -198,3 +198,13 @@ def test_rehearse_without_a_table_takes_the_one_of_digits(capsys):
     assert shares["cost_aware"] > max(shares["nsga2"], shares["random"])
     assert shares["cost_aware, stopping"] > 0.99 * shares["cost_aware"]
     assert result["cost_aware, stopping"]["epochs"] < 0.8
+
+
+def test_load_table_refuses_a_compressed_file_that_was_cut_or_damaged(tmp_path):
+    whole = DIGITS_TABLE.read_bytes()
+    damaged = whole[:4000] + bytes(40) + whole[4040:]
+    for content in (whole[:5000], damaged):
+        path = tmp_path / "table.csv.gz"
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"^TABLE: must be a readable CSV"):
+            load_table(path)
