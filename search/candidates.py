@@ -10,9 +10,9 @@ import moocore
 import numpy as np
 
 from ..space import COSTS, SearchSpace
-from .cost_aware import Choice, CostAware
+from .cost_aware import Choice, CostAware, Kernels
 from .limits import LISTABLE, Limits, cheapest_architecture, choice_costs
-from .surrogate import Floats, Integers, Kernel
+from .surrogate import Floats, Integers
 
 if TYPE_CHECKING:
     from ..models import CostTable
@@ -33,6 +33,7 @@ class History:
             for a training that went to its end.
         pending: Choices proposed and not known yet.
         closed: Choices that failed or were refused.
+        noise: Standard deviation of an accuracy between seeds in points, None where it is to be inferred.
     """
 
     observed: Sequence[Mapping[str, str]]
@@ -40,6 +41,7 @@ class History:
     doubts: Sequence[float]
     pending: Sequence[Mapping[str, str]]
     closed: Sequence[Mapping[str, str]]
+    noise: float | None = None
 
 
 class Candidates(Protocol):
@@ -91,6 +93,7 @@ class ListedCandidates:
             pending=self._find(history.pending),
             closed=self._find(history.closed),
             seed=seed,
+            noise=history.noise,
         )
         return None if choice is None else (self._points[choice.index], choice)
 
@@ -115,7 +118,7 @@ class SampledCandidates:
     ) -> None:
         self.parameters = space.parameters
         self._space, self._table, self._limits, self._cost_names = space, table, limits, cost_names
-        self._kernels: dict[int, Kernel] = {}
+        self._kernels: Kernels = {}
         self._costs: dict[tuple[str, ...], tuple[float, ...] | None] = {}
         ends = [cheapest_architecture(space, table, {name: sign}) for name in COSTS for sign in (1.0, -1.0)]
         self._pool = self._normal([*map(space.choices, ends), *self._random(random.Random(seed))])
@@ -148,6 +151,7 @@ class SampledCandidates:
             pending=[numbers[point] for point in pending if point in numbers],
             closed=[numbers[point] for point in closed if point in numbers],
             seed=seed,
+            noise=history.noise,
         )
         return None if choice is None else (self._as_choices(points[choice.index]), choice)
 

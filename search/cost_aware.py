@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import moocore
 import numpy as np
 
-from .improvement import Front, largest_improvement
+from .improvement import LEAST_ERROR, Front, expected_error, largest_improvement
 from .surrogate import Features, Floats, Integers, Kernel, Posterior, fit_kernel
 
-START = 8  # points spread over the range of cost before the model is asked
-_REFIT = 1.1  # the kernel is fitted anew when the observations have grown by a tenth, at ten at least
-_LEAST_ERROR = 0.25  # percent, added to every error: near perfection accuracies are hardly told apart
-# Points and weights of the mean of a function of a standard normal variable.
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+START = 5  # points spread over the range of cost before the model is asked
+_REFIT = 1.1  # the kernel is fitted anew when the observations have grown by a tenth, and by two at least
+_WORTHLESS = 0.005  # share of the candidates below whose predicted accuracies none adds to the front
+
+# By the number of observations they were fitted to and the noise that was known.
+Kernels = dict[tuple[int, float | None], Kernel]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class CostAware:
         costs: Costs of every candidate, smaller is better (N, K).
         scale: Costs between the least and most of which distances are measured; the candidates' own
             where there are none.
-        kernels: Kernels by the number of observations they were fitted to, kept by the caller.
+        kernels: Those fitted so far, kept by the caller.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class CostAware:
         costs: Floats,
         *,
         scale: Floats | None = None,
-        kernels: dict[int, Kernel] | None = None,
+        kernels: Kernels | None = None,
     ) -> None:
         self.costs = costs
         span = costs if scale is None else scale
@@ -67,7 +67,7 @@ class CostAware:
         order = np.argsort(scaled.mean(axis=1), kind="stable")
         self._part = np.empty(len(costs), dtype=np.int64)
         self._part[order] = np.arange(len(costs)) * START // len(costs)
-        self._kernels = {} if kernels is None else kernels
+        self._kernels: Kernels = {} if kernels is None else kernels
         self._last: Posterior | None = None
 
     def propose(
@@ -132,20 +132,21 @@ class CostAware:
         doubts: Floats,
     ) -> Choice:
         """The candidate with the largest expected gain, pending ones counted as what they promise."""
-        errors = 100.0 - accuracies + _LEAST_ERROR
-        values = errors**-0.5
+        errors = 100.0 - accuracies + LEAST_ERROR
+        values = np.log(errors)
         centre, scale = values.mean(), values.std() or 1.0
         standard = (values - centre) / scale
         # The same noise in percent is larger where the error is smaller. Its scale is that of the kernel, not
         # of all values, so that what an observation once counted for stays as it was.
         fitted = _fitted(len(values))
-        steepness = 0.5 * errors**-1.5 / (values[:fitted].std() or 1.0)
+        steepness = 1.0 / errors / (values[:fitted].std() or 1.0)
         known_noise = None if noise is None else (noise * steepness) ** 2
         kernel = self._kernel(
             observed[:fitted],
             values[:fitted],
             None if known_noise is None else float(known_noise[:fitted].mean()),
             doubts[:fitted] == 0,
+            key=(fitted, noise),
         )
         variance = np.full(len(values), kernel.noise) if known_noise is None else known_noise
         variance = variance + (doubts * steepness) ** 2
@@ -153,16 +154,20 @@ class CostAware:
         predicted = posterior.mean(standard)
         # A pending candidate is taken to come out as predicted: it leaves less to learn near it.
         posterior = posterior.extended(pending, np.full(len(pending), kernel.noise))
-        mean, deviation = _accuracy(centre + scale * predicted, scale * np.sqrt(posterior.variance))
+        mean, deviation = centre + scale * predicted, scale * np.sqrt(posterior.variance)
+        accuracy = np.maximum(100.0 + LEAST_ERROR - expected_error(mean, deviation), 0.0)
         tried = np.unique(np.concatenate([observed, pending]))
-        expected = mean[tried]
-        worst = float(expected.min())
+        expected = accuracy[tried]
+        worst = max(float(expected.min()), float(np.quantile(accuracy, _WORTHLESS)))
         on_front = moocore.is_nondominated(np.column_stack([-expected, self.costs[tried]]))
         tried, expected = tried[on_front], expected[on_front]
         front = Front(expected, self._box[tried], worst)
         best, gain = largest_improvement(mean[free], deviation[free], self._box[free], front)
         index = int(np.flatnonzero(free)[best])
-        return Choice(index, accuracy=float(mean[index]), deviation=float(deviation[index]), gain=gain)
+        relative = np.sqrt(np.expm1(min(deviation[index] ** 2, 50.0)))
+        # Accuracies from 0 to 100 deviate from their mean by 50 points at most.
+        spread = min(float(relative * (100.0 + LEAST_ERROR - accuracy[index])), 50.0)
+        return Choice(index, accuracy=float(accuracy[index]), deviation=spread, gain=gain)
 
     def _posterior(self, kernel: Kernel, fitted: int, observed: Integers, variance: Floats) -> Posterior:
         """The posterior of all observations: those the kernel was fitted to, then one after another.
@@ -178,36 +183,32 @@ class CostAware:
         return last
 
     def _kernel(
-        self, observed: Integers, values: Floats, noise: float | None, measured: np.ndarray
+        self,
+        observed: Integers,
+        values: Floats,
+        noise: float | None,
+        measured: np.ndarray,
+        *,
+        key: tuple[int, float | None],
     ) -> Kernel:
         """The kernel fitted to the observations that are no forecasts: their doubt would pass for noise."""
-        count = len(values)
-        if noise is None and count in self._kernels:
-            return self._kernels[count]
+        if key in self._kernels:
+            return self._kernels[key]
         sure = np.flatnonzero(measured)
-        sure = sure if len(sure) > 1 else np.arange(count)
+        sure = sure if len(sure) > 1 else np.arange(len(values))
         chosen = values[sure]
         standard = (chosen - chosen.mean()) / (chosen.std() or 1.0)
         kernel = fit_kernel(self.features[observed[sure]], standard, noise=noise)
-        self._kernels[count] = kernel
+        self._kernels[key] = kernel
         return kernel
 
 
 def _fitted(observations: int) -> int:
     """How many observations, the first ones, the last fit of the kernel saw."""
     count = max(2, min(START, observations))
-    while (larger := max(count + START, int(count * _REFIT))) <= observations:
+    while (larger := max(count + 2, int(count * _REFIT))) <= observations:
         count = larger
     return count
-
-
-def _accuracy(mean: Floats, deviation: Floats) -> tuple[Floats, Floats]:
-    """Mean and standard deviation in percent, the inverse root of the error being normal."""
-    root = np.maximum(mean[:, None] + deviation[:, None] * _NODES, (100.0 + _LEAST_ERROR) ** -0.5)
-    points = 100.0 + _LEAST_ERROR - root**-2.0
-    average = points @ _WEIGHTS
-    spread = ((points - average[:, None]) ** 2) @ _WEIGHTS
-    return average, np.sqrt(np.maximum(spread, 1e-12))
 
 
 def _begins(observed: Integers, first: Integers) -> bool:

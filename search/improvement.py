@@ -1,28 +1,43 @@
-"""Expected hypervolume improvement where only accuracy is uncertain and every cost is known."""
+"""Expected hypervolume improvement where only accuracy is uncertain and every cost is known.
+
+The logarithm of the error is what is taken to be normal, so no accuracy is above 100 percent.
+"""
 
 import numpy as np
 from scipy.special import ndtr
 
 from .surrogate import Floats
 
+LEAST_ERROR = 0.25  # percent, added to every error: near perfection accuracies are hardly told apart
 _SAMPLES = 512  # points of the cost box, where there are three costs or more
+_LARGEST = 300.0  # exponent: what is larger is of no account, and its exponential no number
 _CHUNK = 256  # candidates that are worked out at a time
 
 
+def expected_error(mean: Floats, deviation: Floats) -> Floats:
+    """The mean of an error whose logarithm is normal with this mean and deviation (N,)."""
+    return np.asarray(np.exp(np.minimum(mean + 0.5 * deviation**2, _LARGEST)))
+
+
 def expected_improvement(mean: Floats, deviation: Floats, levels: Floats) -> Floats:
-    """E[max(0, A - t)] for normal accuracies A.
+    """E[max(0, A - t)] for accuracies A of a normal log(100 - A + LEAST_ERROR).
+
+    An improvement is the amount by which the error falls short of a level's, as the worth of a put option
+    (Black and Scholes, 1973) is that by which a price does.
 
     Args:
-        mean: Mean of A for each candidate in percent (N,).
-        deviation: Standard deviation of A (N,).
+        mean: Mean of the logarithm of each candidate's error in percent (N,).
+        deviation: Its standard deviation (N,).
         levels: Accuracies t in percent (L,).
 
     Returns:
         Points of accuracy (N, L).
     """
-    above = (mean[:, None] - levels[None, :]) / deviation[:, None]
-    density = np.exp(-0.5 * above**2) / np.sqrt(2.0 * np.pi)
-    return np.asarray(np.maximum(deviation[:, None] * (above * ndtr(above) + density), 0.0))
+    error = 100.0 + LEAST_ERROR - levels
+    below = (np.log(error)[None, :] - mean[:, None]) / deviation[:, None]
+    expected = expected_error(mean, deviation)
+    short = error[None, :] * ndtr(below) - expected[:, None] * ndtr(below - deviation[:, None])
+    return np.asarray(np.maximum(short, 0.0))
 
 
 class Front:
@@ -62,7 +77,7 @@ def largest_improvement(mean: Floats, deviation: Floats, costs: Floats, front: F
     Going through the candidates by this bound, most are never worked out.
 
     Args:
-        mean: Mean of the accuracy of each candidate in percent (N,).
+        mean: Mean of the logarithm of each candidate's error in percent (N,).
         deviation: Its standard deviation (N,).
         costs: Scaled as the front's (N, K).
     """
@@ -70,7 +85,9 @@ def largest_improvement(mean: Floats, deviation: Floats, costs: Floats, front: F
     levels, which = np.unique(own, return_inverse=True)
     at_own_cost = expected_improvement(mean, deviation, levels)[np.arange(len(mean)), which]
     bound = at_own_cost * np.prod(np.clip(1.0 - costs, 0.0, None), axis=1)
-    order = np.argsort(-bound, kind="stable")
+    # Where nothing is expected to gain, the one that falls least short goes first.
+    short = (mean - np.log(100.0 + LEAST_ERROR - own)) / deviation
+    order = np.lexsort((short, -bound))
     best, gain = int(order[0]), -1.0
     for start in range(0, len(order), _CHUNK):
         chunk = order[start : start + _CHUNK]
@@ -90,7 +107,7 @@ def expected_hypervolume_improvement(mean: Floats, deviation: Floats, costs: Flo
     cell for one and two costs, over quasi-random costs for more.
 
     Args:
-        mean: Mean of the accuracy of each candidate in percent (N,).
+        mean: Mean of the logarithm of each candidate's error in percent (N,).
         deviation: Its standard deviation (N,).
         costs: Scaled as the front's (N, K).
 

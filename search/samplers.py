@@ -31,15 +31,17 @@ class CostAwareSampler(BaseSampler):
     Args:
         candidates: What may be proposed, with its costs.
         seed: Draws the start and breaks ties.
+        noise: Standard deviation of an accuracy between seeds in points, where it is known; None infers it.
 
     Attributes:
         choice: Why the last proposal was made, None before the first.
     """
 
-    def __init__(self, candidates: Candidates, *, seed: int) -> None:
+    def __init__(self, candidates: Candidates, *, seed: int, noise: float | None = None) -> None:
         self.choice: Choice | None = None
         self._candidates = candidates
         self._seed = seed
+        self._noise = noise
         self._independent = RandomSampler(seed=seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -60,6 +62,7 @@ class CostAwareSampler(BaseSampler):
             doubts=[doubt for _, _, doubt in known],
             pending=[t.params for t in others if t.state == TrialState.RUNNING],
             closed=[t.params for t in others if t.state.is_finished() and _result(t) is None],
+            noise=self._noise,
         )
         found = self._candidates.propose(history, seed=self._seed)
         if found is None:

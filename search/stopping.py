@@ -15,7 +15,7 @@ from scipy.special import stdtrit
 from .surrogate import Floats
 
 FEWEST_CURVES = 8  # finished ones, before any training is stopped
-_SURE = 0.98  # probability of falling short of the threshold that is beyond doubt
+_SURE = 0.94  # probability of falling short of the threshold that is beyond doubt
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def threshold(accuracies: Sequence[float], costs: Floats, cost: Sequence[float])
 def floors(wanted: float, curves: Sequence[Sequence[float]], *, noise: float) -> tuple[float, ...]:
     """The accuracy after each epoch but the last below which a training is stopped; empty for none.
 
-    A training is stopped where its forecast falls short of the threshold with a probability of 98 percent;
+    A training is stopped where its forecast falls short of the threshold with a probability of 94 percent;
     in doubt are the forecast and, since the threshold is a training too, its seed.
 
     Args:

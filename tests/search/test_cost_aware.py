@@ -3,6 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from cheapsearch.search import cost_aware
 from cheapsearch.search.cost_aware import START, CostAware
 
 OPTIONS = [[f"{choice}{option}" for option in "abc"] for choice in range(5)]
@@ -116,6 +117,37 @@ def test_propose_bears_noise_failures_and_perfect_scores(table, noise):
         observed.append(choice.index)
         accuracies.append(float(rng.choice([10.0, 55.0, 100.0])))
     assert len(set(observed)) == 25
+
+
+def test_propose_counts_nothing_below_the_least_accurate_candidates(table, monkeypatch):
+    choices, costs, accuracy = table
+    floors = []
+
+    class Recorded(cost_aware.Front):
+        def __init__(self, accuracy, costs, worthless):
+            floors.append((accuracy.min(), worthless))
+            super().__init__(accuracy, costs, worthless)
+
+    monkeypatch.setattr(cost_aware, "Front", Recorded)
+    # One candidate, observed among others, is far worse than any other.
+    observed = [0, *range(20, 240, 20)]
+    told = [5.0, *accuracy[observed[1:]]]
+    CostAware(choices, OPTIONS, costs).propose(observed, told, pending=[], closed=[], seed=0)
+    ((least, worthless),) = floors
+    assert least < 10.0
+    assert worthless > 20.0
+
+
+def test_propose_takes_a_noise_that_is_known(table):
+    choices, costs, accuracy = table
+    observed, _ = _search(CostAware(choices, OPTIONS, costs), accuracy, 30)
+    core = CostAware(choices, OPTIONS, costs)
+    deviations = []
+    for noise in (0.1, 5.0):
+        history = {"pending": [], "closed": [], "seed": 0, "noise": noise}
+        core.propose(observed, accuracy[observed].tolist(), **history)
+        deviations.append(core._last.variance[observed].mean())
+    assert deviations[0] < deviations[1]
 
 
 def test_propose_bears_equal_accuracies(table):

@@ -63,7 +63,7 @@ def test_forecast_is_as_unsure_as_new_trainings_scatter() -> None:
 def test_floors_are_where_the_end_surely_falls_short(count: int) -> None:
     (floor,) = floors(60.0, curves(count, 0.5), noise=0.7)
     (forecast,) = forecasts(curves(count, 0.5))
-    student = stats.t.ppf(0.98, count - 2)
+    student = stats.t.ppf(0.94, count - 2)
     deviation = np.hypot(forecast.deviation(floor), 0.7)
     assert 60.0 - forecast.final(floor) == pytest.approx(student * deviation)
     assert floors(60.0, curves(3, 0.5), noise=0.7) == ()
