@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import optuna
 import pytest
 
-from cheapsearch.search.candidates import Candidates
-from cheapsearch.search.samplers import SAMPLERS, fixed_sampler, make_sampler
+from cheapsearch.search.candidates import Candidates, ListedCandidates
+from cheapsearch.search.samplers import SAMPLERS, CostAwareSampler, fixed_sampler, make_sampler
 from cheapsearch.search.trial_store import TrialStore
 from cheapsearch.space import PRESETS, Architecture, SearchSpace, UserError, architecture_hash
 
@@ -51,6 +52,28 @@ def test_sampler_proposes_members_of_the_space_and_the_same_again(
     assert all(architecture in SearchSpace("mobilenet_v2", 0.25) for architecture in first)
     assert proposals(seed) == first
     assert proposals(seed + 100) != first
+
+
+def test_cost_aware_doubts_more_where_more_noise_is_known() -> None:
+    options = {name: tuple("abcde") for name in ("first", "second")}
+    points = [{"first": a, "second": b} for a in "abcde" for b in "abcde"]
+    costs = np.arange(1.0, 26.0)[:, None]
+    distributions = {name: optuna.distributions.CategoricalDistribution(ops) for name, ops in options.items()}
+    deviations = []
+    for noise in (0.1, 3.0):
+        study = optuna.create_study(directions=["maximize", "minimize"])
+        for point, cost in zip(points[:-1], costs[:-1, 0], strict=True):
+            values = [60.0 + cost, cost]
+            study.add_trial(
+                optuna.create_trial(params=dict(point), distributions=dict(distributions), values=values)
+            )
+        sampler = CostAwareSampler(ListedCandidates(options, points, costs), seed=0, noise=noise)
+        study.sampler = sampler
+        trial = study.ask(dict(distributions))
+        assert trial.params == points[-1]  # the one that is left
+        assert sampler.choice is not None
+        deviations.append(sampler.choice.deviation or 0.0)
+    assert 0.0 < deviations[0] < deviations[1]
 
 
 @pytest.mark.parametrize("per_stage", [(), ("expand", "shortcut")])
