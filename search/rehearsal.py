@@ -70,6 +70,11 @@ def rehearse(
         return float(moocore.hypervolume(points, ref=corner))
 
     best = volume(range(len(mean)))
+    if not best > 0.0:
+        raise UserError(
+            f"--reference-accuracy: a point above it must cost less than the largest cost, got {reference}; "
+            "name a lower one"
+        )
     results = {}
     for name, stops in product(samplers, (False, True) if stopping else (False,)):
         runs = [

@@ -208,3 +208,11 @@ def test_load_table_refuses_a_compressed_file_that_was_cut_or_damaged(tmp_path):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"^TABLE: must be a readable CSV"):
             load_table(path)
+
+
+def test_rehearse_refuses_a_reference_that_leaves_no_hypervolume(tmp_path, capsys):
+    path = tmp_path / "table.csv"
+    path.write_text("choice_a,accuracy_1,cost_x\nu,50,1\nv,60,2\n")
+    assert main(["rehearse", str(path), "--sampler", "random"]) == 2
+    assert capsys.readouterr().err.startswith("cheapsearch: --reference-accuracy: a point above it must cost")
+    assert main(["rehearse", str(path), "--sampler", "random", "--reference-accuracy", "40"]) == 0
