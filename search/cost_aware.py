@@ -71,7 +71,7 @@ class CostAware:
         self._part = np.empty(len(costs), dtype=np.int64)
         self._part[order] = np.arange(len(costs)) * START // len(costs)
         self._kernels: Kernels = {} if kernels is None else kernels
-        self._last: Posterior | None = None
+        self._kept: tuple[tuple[Kernel, bytes, bytes], Posterior] | None = None
 
     def propose(
         self,
@@ -174,17 +174,14 @@ class CostAware:
         return Choice(index, accuracy=float(accuracy[index]), deviation=spread, gain=gain)
 
     def _posterior(self, kernel: Kernel, fitted: int, observed: Integers, variance: Floats) -> Posterior:
-        """The posterior of all observations: those the kernel was fitted to, then one after another.
+        """The posterior of all observations: those the kernel was fitted to, kept, and then the rest.
 
-        Always in these steps, so that a search that goes on computes the same to the last bit.
+        Always in these two steps, so that a search that goes on computes the same to the last bit.
         """
-        last = self._last
-        if last is None or last.kernel is not kernel or not _begins(observed, last.observed):
-            last = Posterior(self.features, kernel).extended(observed[:fitted], variance[:fitted])
-        for index in range(len(last.observed), len(observed)):
-            last = last.extended(observed[index : index + 1], variance[index : index + 1])
-        self._last = last
-        return last
+        key = (kernel, observed[:fitted].tobytes(), variance[:fitted].tobytes())
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, Posterior(self.features, kernel).extended(observed[:fitted], variance[:fitted])
+        return self._kept[1].extended(observed[fitted:], variance[fitted:])
 
     def _kernel(
         self,
@@ -213,7 +210,3 @@ def _fitted(observations: int) -> int:
     while (larger := max(count + 2, int(count * _REFIT))) <= observations:
         count = larger
     return count
-
-
-def _begins(observed: Integers, first: Integers) -> bool:
-    return np.array_equal(observed[: len(first)], first)

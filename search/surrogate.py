@@ -16,6 +16,7 @@ _JITTER = 1e-8
 _OPTION_SPREAD = 2.0  # of the logarithm of an option's weight
 _ALIKE = 0.8  # correlation of the logarithms of an option's weights at choices of the same options
 _ROUGHNESS = 9.0  # squared ratio of the smooth to the rough length scale
+_CHUNK = 256  # candidates a posterior is worked out for at a time, so that their part stays in the cache
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Features:
         return Features(self.columns[chosen], self.options)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kernel:
     """A smooth and a rough function of the options that differ and the distance in cost, plus noise.
 
@@ -83,7 +84,7 @@ class Kernel:
 
     def covariance(self, a: Features, b: Features) -> Floats:
         """(len(a), len(b)), without the noise."""
-        (smooth, _), (rough, _) = _correlations(_squared_distance(a.columns, b.columns, self.weights))
+        smooth, rough = _correlations(_squared_distance(a.columns, b.columns, self.weights))
         return np.asarray(self.smooth * smooth + self.rough * rough)
 
 
@@ -94,13 +95,14 @@ def _squared_distance(a: Floats, b: Floats, weights: Floats) -> Floats:
     return np.asarray(np.maximum(squares - 2.0 * weighted @ b.T, 0.0))
 
 
-def _correlations(distance: Floats) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-    """The smooth and the rough correlation at a squared distance, each with its derivative."""
-    smooth = np.exp(-0.5 * distance)
-    length = np.sqrt(_ROUGHNESS * distance)
-    rough = np.exp(-length)
-    slope = -0.5 * _ROUGHNESS * rough / np.maximum(length, 1e-6)
-    return (smooth, -0.5 * smooth), (rough, slope)
+def _correlations(distance: Floats) -> tuple[Floats, Floats]:
+    """The smooth and the rough correlation at a squared distance."""
+    return np.exp(-0.5 * distance), np.exp(-np.sqrt(_ROUGHNESS * distance))
+
+
+def _slopes(distance: Floats, smooth: Floats, rough: Floats) -> tuple[Floats, Floats]:
+    """Derivatives of the two correlations by the squared distance."""
+    return -0.5 * smooth, -0.5 * _ROUGHNESS * rough / np.maximum(np.sqrt(_ROUGHNESS * distance), 1e-6)
 
 
 def fit_kernel(features: Features, values: Floats, *, noise: float | None = None) -> Kernel:
@@ -127,20 +129,22 @@ def fit_kernel(features: Features, values: Floats, *, noise: float | None = None
         smooth, rough, variance = np.exp(theta[number:])
         if noise is not None:
             variance = noise
-        of_smooth, of_rough = _correlations(_squared_distance(columns, columns, weights))
-        matrix = smooth * of_smooth[0] + rough * of_rough[0] + (variance + _JITTER) * noisy
+        distance = _squared_distance(columns, columns, weights)
+        of_smooth, of_rough = _correlations(distance)
+        by_smooth, by_rough = _slopes(distance, of_smooth, of_rough)
+        matrix = smooth * of_smooth + rough * of_rough + (variance + _JITTER) * noisy
         factor = cholesky(matrix, lower=True)
         alpha = cho_solve((factor, True), values)
         inverse = cho_solve((factor, True), noisy)
         loss = 0.5 * values @ alpha + np.log(np.diag(factor)).sum()
         slope = 0.5 * (inverse - np.outer(alpha, alpha))
-        change = slope * (smooth * of_smooth[1] + rough * of_rough[1])
+        change = slope * (smooth * by_smooth + rough * by_rough)
         # The sum over pairs of change times (x - y) squared, without a matrix for every column.
         pairs = (columns**2).T @ change.sum(axis=1) - np.einsum("ip,ip->p", columns, change @ columns)
         gradient = np.empty_like(theta)
         gradient[:number] = 2.0 * weights * pairs
-        gradient[number] = smooth * (slope * of_smooth[0]).sum()
-        gradient[number + 1] = rough * (slope * of_rough[0]).sum()
+        gradient[number] = smooth * (slope * of_smooth).sum()
+        gradient[number + 1] = rough * (slope * of_rough).sum()
         gradient[number + 2] = 0.0 if noise is not None else variance * np.trace(slope)
         away = theta - centre
         pull = precision @ away
@@ -177,15 +181,18 @@ class Posterior:
     Args:
         candidates: All points that will be asked about.
         kernel: Its parameters.
+
+    Attributes:
+        variance: Of the function at every candidate (N,).
     """
 
     def __init__(self, candidates: Features, kernel: Kernel) -> None:
-        self.kernel = kernel
-        self.observed: Integers = np.empty(0, dtype=np.int64)
         self.variance: Floats = np.full(len(candidates.columns), kernel.variance)
+        self._kernel = kernel
         self._candidates = candidates
         self._factor: Floats = np.empty((0, 0))
-        self._solved: Floats = np.empty((0, len(candidates.columns)))
+        # The factor's inverse times the covariance of the observations with each candidate (N, observations).
+        self._solved: Floats = np.empty((len(candidates.columns), 0))
 
     def extended(self, observed: Integers, noise: Floats) -> "Posterior":
         """The posterior with further observations.
@@ -197,22 +204,25 @@ class Posterior:
         if not len(observed):
             return self
         points = self._candidates[observed]
-        inner = self._solved[:, observed]
-        matrix = self.kernel.covariance(points, points) - inner.T @ inner
+        inner = self._solved[observed]
+        before, count = inner.shape[1], len(observed)
+        matrix = self._kernel.covariance(points, points) - inner @ inner.T
         corner = cholesky(matrix + np.diag(noise + _JITTER), lower=True)
-        across = self.kernel.covariance(points, self._candidates) - inner.T @ self._solved
-        rows = solve_triangular(corner, across, lower=True)
-        grown = Posterior.__new__(Posterior)
-        grown.kernel = self.kernel
-        grown.observed = np.concatenate([self.observed, observed])
-        grown.variance = np.maximum(self.variance - np.einsum("ij,ij->j", rows, rows), 1e-12)
-        grown._candidates = self._candidates
-        grown._factor = np.block([[self._factor, np.zeros((len(inner), len(observed)))], [inner.T, corner]])
-        grown._solved = np.concatenate([self._solved, rows])
+        grown = Posterior(self._candidates, self._kernel)
+        grown._factor = np.block([[self._factor, np.zeros((before, count))], [inner, corner]])
+        grown._solved = np.empty((len(self.variance), before + count))
+        for start in range(0, len(self.variance), _CHUNK):
+            part = np.arange(start, min(start + _CHUNK, len(self.variance)))
+            across = self._kernel.covariance(self._candidates[part], points)
+            across -= self._solved[part] @ inner.T
+            added = solve_triangular(corner, across.T, lower=True, overwrite_b=True, check_finite=False).T
+            grown._solved[part, :before] = self._solved[part]
+            grown._solved[part, before:] = added
+            grown.variance[part] = np.maximum(self.variance[part] - (added**2).sum(axis=1), 1e-12)
         return grown
 
     def mean(self, values: Floats) -> Floats:
         """The mean at every candidate, given the value of each observation, of mean zero (n,)."""
         if not len(values):
             return np.zeros(len(self.variance))
-        return np.asarray(solve_triangular(self._factor, values, lower=True) @ self._solved)
+        return np.asarray(self._solved @ solve_triangular(self._factor, values, lower=True))

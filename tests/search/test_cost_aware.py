@@ -138,6 +138,14 @@ def test_propose_counts_nothing_below_the_least_accurate_candidates(table, monke
     assert worthless > 20.0
 
 
+def _posterior(core, *args, **kwargs):
+    """What a proposal was made by."""
+    seen, method = [], core._posterior
+    core._posterior = lambda *given: seen.append(method(*given)) or seen[-1]
+    core.propose(*args, **kwargs)
+    return seen[-1]
+
+
 def test_propose_takes_a_noise_that_is_known(table):
     choices, costs, accuracy = table
     observed, _ = _search(CostAware(choices, OPTIONS, costs), accuracy, 30)
@@ -145,8 +153,8 @@ def test_propose_takes_a_noise_that_is_known(table):
     deviations = []
     for noise in (0.1, 5.0):
         history = {"pending": [], "closed": [], "seed": 0, "noise": noise}
-        core.propose(observed, accuracy[observed].tolist(), **history)
-        deviations.append(core._last.variance[observed].mean())
+        posterior = _posterior(core, observed, accuracy[observed].tolist(), **history)
+        deviations.append(posterior.variance[observed].mean())
     assert deviations[0] < deviations[1]
 
 
@@ -170,8 +178,8 @@ def test_propose_trusts_a_doubtful_accuracy_less(table):
     for doubt in (0.0, 1.0, 50.0):
         doubts = [0.0] * 29 + [doubt]
         fresh = CostAware(choices, OPTIONS, costs)
-        fresh.propose(observed, far, pending=[], closed=[], seed=0, doubts=doubts)
-        pulled[doubt] = fresh._last.variance[observed[-1]]
+        posterior = _posterior(fresh, observed, far, pending=[], closed=[], seed=0, doubts=doubts)
+        pulled[doubt] = posterior.variance[observed[-1]]
     assert pulled[0.0] < pulled[1.0] < pulled[50.0]
 
 
