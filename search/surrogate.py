@@ -52,11 +52,11 @@ class Features:
     def costs(self) -> int:
         return int(self.columns.shape[1]) - self.taken
 
-    def __getitem__(self, chosen: Integers) -> "Features":
+    def __getitem__(self, chosen: Integers | slice) -> "Features":
         return Features(self.columns[chosen], self.options)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False)  # a kernel equals itself alone: arrays have no one truth
 class Kernel:
     """A smooth and a rough function of the options that differ and the distance in cost, plus noise.
 
@@ -212,7 +212,7 @@ class Posterior:
         grown._factor = np.block([[self._factor, np.zeros((before, count))], [inner, corner]])
         grown._solved = np.empty((len(self.variance), before + count))
         for start in range(0, len(self.variance), _CHUNK):
-            part = np.arange(start, min(start + _CHUNK, len(self.variance)))
+            part = slice(start, start + _CHUNK)
             across = self._kernel.covariance(self._candidates[part], points)
             across -= self._solved[part] @ inner.T
             added = solve_triangular(corner, across.T, lower=True, overwrite_b=True, check_finite=False).T
