@@ -53,8 +53,14 @@ class RunFolder:
         """What run.yaml says, None where there is none yet.
 
         Raises:
-            UserError: If it is damaged, or the folder holds trials without it.
+            UserError: If it is damaged, the folder holds trials without it, or a file is in the folder's place.
         """
+        nearest = next((place for place in (self.path, *self.path.parents) if place.exists()), None)
+        if nearest is not None and not nearest.is_dir():
+            raise UserError(
+                f"--out: must be a folder that can be written, {self.path} is not ({nearest} is a file); "
+                "choose another"
+            )
         if not self.record_path.exists():
             if self.study_path.exists():
                 raise UserError(

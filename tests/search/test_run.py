@@ -354,6 +354,14 @@ def test_run_refuses_a_folder_below_a_file(tmp_path: Path) -> None:
     assert message.startswith("--out: must be a folder that can be written, ")
 
 
+@pytest.mark.parametrize("below", ["file", "file/run"])
+def test_run_refuses_a_file_for_a_folder_before_it_reads_images(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    message = refusal(tmp_path / below, SETTINGS | {"dataset": str(tmp_path / "nowhere")})
+    assert message.startswith("--out: must be a folder that can be written, ")
+    assert f"({tmp_path / 'file'} is a file)" in message
+
+
 def test_run_refuses_a_damaged_study(finished: Path) -> None:
     damaged = b"no database " * 1000
     (finished / "study.db").write_bytes(damaged)
