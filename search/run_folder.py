@@ -53,7 +53,7 @@ class RunFolder:
         """What run.yaml says, None where there is none yet.
 
         Raises:
-            UserError: If it is damaged, the folder holds trials without it, or a file is in the folder's place.
+            UserError: If X
         """
         nearest = next((place for place in (self.path, *self.path.parents) if place.exists()), None)
         if nearest is not None and not nearest.is_dir():
