@@ -6,17 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg.blas import dtrsm
 from scipy.optimize import minimize
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-_FIT_POINTS = 250  # observations the hyperparameters are fitted to at most
+_FIT_POINTS = 200  # observations the hyperparameters are fitted to at most
 _JITTER = 1e-8
 _OPTION_SPREAD = 2.0  # of the logarithm of an option's weight
 _ALIKE = 0.8  # correlation of the logarithms of an option's weights at choices of the same options
 _ROUGHNESS = 9.0  # squared ratio of the smooth to the rough length scale
-_CHUNK = 256  # candidates a posterior is worked out for at a time, so that their part stays in the cache
+_CHUNK = 128  # candidates a posterior is worked out for at a time, so that their part stays in the cache
 
 
 @dataclass(frozen=True)
@@ -85,19 +86,26 @@ class Kernel:
     def covariance(self, a: Features, b: Features) -> Floats:
         """(len(a), len(b)), without the noise."""
         smooth, rough = _correlations(_squared_distance(a.columns, b.columns, self.weights))
-        return np.asarray(self.smooth * smooth + self.rough * rough)
+        smooth *= self.smooth
+        rough *= self.rough
+        smooth += rough
+        return smooth
 
 
 def _squared_distance(a: Floats, b: Floats, weights: Floats) -> Floats:
     """Weighted, between the rows of two matrices (len(a), len(b))."""
     weighted = a * weights
-    squares = (weighted * a).sum(axis=1)[:, None] + ((b * b) @ weights)[None, :]
-    return np.asarray(np.maximum(squares - 2.0 * weighted @ b.T, 0.0))
+    distance: Floats = (-2.0 * weighted) @ b.T
+    distance += (weighted * a).sum(axis=1)[:, None]
+    distance += (b * b) @ weights
+    return np.maximum(distance, 0.0, out=distance)
 
 
 def _correlations(distance: Floats) -> tuple[Floats, Floats]:
     """The smooth and the rough correlation at a squared distance."""
-    return np.exp(-0.5 * distance), np.exp(-np.sqrt(_ROUGHNESS * distance))
+    smooth, rough = -0.5 * distance, np.sqrt(distance)
+    rough *= -np.sqrt(_ROUGHNESS)
+    return np.exp(smooth, out=smooth), np.exp(rough, out=rough)
 
 
 def _slopes(distance: Floats, smooth: Floats, rough: Floats) -> tuple[Floats, Floats]:
@@ -191,8 +199,9 @@ class Posterior:
         self._kernel = kernel
         self._candidates = candidates
         self._factor: Floats = np.empty((0, 0))
-        # The factor's inverse times the covariance of the observations with each candidate (N, observations).
-        self._solved: Floats = np.empty((len(candidates.columns), 0))
+        # The factor's inverse times the covariance of the observations with each candidate, in parts of some
+        # of the observations each (N, n), which later posteriors share.
+        self._solved: tuple[Floats, ...] = ()
 
     def extended(self, observed: Integers, noise: Floats) -> "Posterior":
         """The posterior with further observations.
@@ -204,25 +213,30 @@ class Posterior:
         if not len(observed):
             return self
         points = self._candidates[observed]
-        inner = self._solved[observed]
-        before, count = inner.shape[1], len(observed)
-        matrix = self._kernel.covariance(points, points) - inner @ inner.T
+        inner = [solved[observed] for solved in self._solved]
+        matrix = self._kernel.covariance(points, points) - sum(known @ known.T for known in inner)
         corner = cholesky(matrix + np.diag(noise + _JITTER), lower=True)
         grown = Posterior(self._candidates, self._kernel)
-        grown._factor = np.block([[self._factor, np.zeros((before, count))], [inner, corner]])
-        grown._solved = np.empty((len(self.variance), before + count))
+        before, count = len(self._factor), len(observed)
+        grown._factor = np.block([[self._factor, np.zeros((before, count))], [*inner, corner]])
+        added = np.empty((len(self.variance), count))
         for start in range(0, len(self.variance), _CHUNK):
             part = slice(start, start + _CHUNK)
             across = self._kernel.covariance(self._candidates[part], points)
-            across -= self._solved[part] @ inner.T
-            added = solve_triangular(corner, across.T, lower=True, overwrite_b=True, check_finite=False).T
-            grown._solved[part, :before] = self._solved[part]
-            grown._solved[part, before:] = added
-            grown.variance[part] = np.maximum(self.variance[part] - (added**2).sum(axis=1), 1e-12)
+            for solved, known in zip(self._solved, inner, strict=True):
+                across -= solved[part] @ known.T
+            added[part] = dtrsm(1.0, corner, across.T, lower=True, overwrite_b=True).T
+            grown.variance[part] = np.maximum(self.variance[part] - (added[part] ** 2).sum(axis=1), 1e-12)
+        grown._solved = (*self._solved, added)
         return grown
 
     def mean(self, values: Floats) -> Floats:
         """The mean at every candidate, given the value of each observation, of mean zero (n,)."""
+        mean = np.zeros(len(self.variance))
         if not len(values):
-            return np.zeros(len(self.variance))
-        return np.asarray(self._solved @ solve_triangular(self._factor, values, lower=True))
+            return mean
+        weights = solve_triangular(self._factor, values, lower=True)
+        for solved in self._solved:
+            mean += solved @ weights[: solved.shape[1]]
+            weights = weights[solved.shape[1] :]
+        return mean
