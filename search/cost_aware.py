@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import moocore
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from .improvement import LEAST_ERROR, Front, expected_error, largest_improvement
 from .surrogate import Features, Floats, Integers, Kernel, Posterior, fit_kernel
@@ -15,6 +16,8 @@ _REFIT = 1.1  # the kernel is fitted anew when the observations have grown by a 
 # 34 searches of NAS-Bench-Macro.
 _EXPLORING = 0.8
 _WORTHLESS = 0.005  # share of the candidates below whose predicted accuracies none adds to the front
+# Several threads wait for each other while the cores train, and round otherwise than one.
+_BLAS = ThreadpoolController().select(user_api="blas")
 
 # By the number of observations they were fitted to and the noise that was known.
 Kernels = dict[tuple[int, float | None], Kernel]
@@ -103,14 +106,15 @@ class CostAware:
             return None
         if len(observed) < 2 or len(observed) + len(pending) < START:
             return Choice(self._start([*observed, *pending], free, rng))
-        return self._best(
-            np.asarray(observed, dtype=np.int64),
-            np.asarray(accuracies, dtype=np.float64),
-            np.asarray(pending, dtype=np.int64),
-            free,
-            noise,
-            np.zeros(len(observed)) if doubts is None else np.asarray(doubts, dtype=np.float64),
-        )
+        with _BLAS.limit(limits=1):
+            return self._best(
+                np.asarray(observed, dtype=np.int64),
+                np.asarray(accuracies, dtype=np.float64),
+                np.asarray(pending, dtype=np.int64),
+                free,
+                noise,
+                np.zeros(len(observed)) if doubts is None else np.asarray(doubts, dtype=np.float64),
+            )
 
     def _start(self, taken: Sequence[int], free: np.ndarray, rng: np.random.Generator) -> int:
         """A candidate from the part of the range of cost with the fewest taken, unlike those taken."""

@@ -28,15 +28,15 @@ def expected_improvement(mean: Floats, deviation: Floats, levels: Floats) -> Flo
     Args:
         mean: Mean of the logarithm of each candidate's error in percent (N,).
         deviation: Its standard deviation (N,).
-        levels: Accuracies t in percent (L,).
+        levels: Accuracies t in percent, the same of all candidates (L,) or each candidate's own (N, L).
 
     Returns:
         Points of accuracy (N, L).
     """
     error = 100.0 + LEAST_ERROR - levels
-    below = (np.log(error)[None, :] - mean[:, None]) / deviation[:, None]
+    below = (np.log(error) - mean[:, None]) / deviation[:, None]
     expected = expected_error(mean, deviation)
-    short = error[None, :] * ndtr(below) - expected[:, None] * ndtr(below - deviation[:, None])
+    short = error * ndtr(below) - expected[:, None] * ndtr(below - deviation[:, None])
     return np.asarray(np.maximum(short, 0.0))
 
 
@@ -50,7 +50,10 @@ class Front:
     """
 
     def __init__(self, accuracy: Floats, costs: Floats, worthless: float) -> None:
-        self._accuracy, self._costs, self._worthless = accuracy, costs, worthless
+        # The most accurate first, so that the first within given costs is the best there; the last always is.
+        order = np.argsort(-accuracy, kind="stable")
+        self._accuracy = np.append(np.maximum(accuracy[order], worthless), worthless)
+        self._costs = np.vstack([costs[order], np.full(costs.shape[1], -np.inf)])
         dimensions = costs.shape[1]
         self.edges = [np.unique(np.clip([0.0, *costs[:, axis], 1.0], 0.0, 1.0)) for axis in range(dimensions)]
         if dimensions > 2:
@@ -65,9 +68,10 @@ class Front:
 
     def at(self, costs: Floats) -> Floats:
         """The best accuracy within these costs (..., K), `worthless` where the front has none."""
-        within = (self._costs <= costs[..., None, :]).all(axis=-1)
-        reached = np.where(within, self._accuracy, self._worthless)
-        return np.asarray(reached.max(axis=-1, initial=self._worthless))
+        within = np.ones((*costs.shape[:-1], len(self._accuracy)), dtype=bool)
+        for axis, most in enumerate(self._costs.T):
+            within &= most <= costs[..., axis, None]
+        return np.asarray(self._accuracy[within.argmax(axis=-1)])
 
 
 def largest_improvement(mean: Floats, deviation: Floats, costs: Floats, front: Front) -> tuple[int, float]:
@@ -82,8 +86,7 @@ def largest_improvement(mean: Floats, deviation: Floats, costs: Floats, front: F
         costs: Scaled as the front's (N, K).
     """
     own = front.at(costs)
-    levels, which = np.unique(own, return_inverse=True)
-    at_own_cost = expected_improvement(mean, deviation, levels)[np.arange(len(mean)), which]
+    at_own_cost = expected_improvement(mean, deviation, own[:, None])[:, 0]
     bound = at_own_cost * np.prod(np.clip(1.0 - costs, 0.0, None), axis=1)
     # Where nothing is expected to gain, the one that falls least short goes first.
     short = (mean - np.log(100.0 + LEAST_ERROR - own)) / deviation

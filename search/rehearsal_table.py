@@ -8,19 +8,29 @@ from .console import make_console
 
 
 def print_rehearsal(results: dict[str, Any]) -> None:
-    """Print what `rehearse` returns."""
-    checkpoints = list(next(iter(results.values()))["share"])
+    """Print what `rehearse` returns: a column for each sampler, a row for each number of evaluations."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("sampler")
-    columns = [f"@{n}" for n in checkpoints] + ["to 95 %", "to 99 %", "epochs", "s/proposal"]
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    for name, result in results.items():
-        shares = [f"{share['mean']:.3f} ±{share['std']:.3f}" for share in result["share"].values()]
-        needed = [f"{n:.0f}" if n is not None else "-" for n in result["evaluations_to"].values()]
+    table.add_column("evaluations", style="dim", no_wrap=True)
+    for name in results:
+        table.add_column(name, justify="right")
+    each = list(results.values())
+    for evaluations in each[0]["share"]:
+        shares = [result["share"][evaluations] for result in each]
+        # A narrow terminal has the least on a line of its own.
         table.add_row(
-            name, *shares, *needed, f"{100 * result['epochs']:.0f} %", f"{result['seconds_per_proposal']:.3f}"
+            evaluations,
+            *(
+                f"{share['mean']:.3f}\N{NO-BREAK SPACE}±{share['std']:.3f} ≥{share['min']:.3f}"
+                for share in shares
+            ),
         )
+    for percent in each[0]["evaluations_to"]:
+        needed = [result["evaluations_to"][percent] for result in each]
+        table.add_row(f"to {percent} %", *("-" if count is None else f"{count:.0f}" for count in needed))
+    table.add_row("epochs trained", *(f"{100 * result['epochs']:.0f} %" for result in each))
+    table.add_row("s/proposal", *(f"{result['seconds_per_proposal']:.3f}" for result in each))
     console = make_console()
     console.print(table)
-    console.print("share of the best possible hypervolume, mean and deviation over seeds", style="dim")
+    console.print(
+        "share of the best possible hypervolume: mean ± deviation over seeds, and ≥ the least", style="dim"
+    )

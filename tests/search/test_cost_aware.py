@@ -2,6 +2,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from cheapsearch.search import cost_aware
 from cheapsearch.search.cost_aware import START, CostAware
@@ -70,6 +71,27 @@ def test_propose_depends_on_what_is_known_and_the_seed_alone(table):
         known = observed[:count]
         again = fresh.propose(known, accuracy[known].tolist(), pending=[], closed=[], seed=count)
         assert again.index == proposals[count].index
+
+
+def test_propose_computes_on_one_thread_and_leaves_the_others_as_they_were(table, monkeypatch):
+    def threads():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    seen = []
+
+    def recording(*arguments):
+        seen.append(threads())
+        return largest(*arguments)
+
+    largest = cost_aware.largest_improvement
+    monkeypatch.setattr(cost_aware, "largest_improvement", recording)
+    choices, costs, accuracy = table
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        _search(CostAware(choices, OPTIONS, costs), accuracy, START + 1)
+        assert threads() == before
+    assert before
+    assert seen == [[1] * len(before)]
 
 
 def test_propose_tells_what_it_expects(table):

@@ -80,7 +80,11 @@ def test_rehearse_command_prints_json_and_writes_a_report(path, tmp_path, capsys
     assert list(result["random"]["share"]) == ["10", "12"]
     assert "cost_aware" in page.read_text()
     assert main(arguments) == 0
-    assert "cost_aware" in capsys.readouterr().out
+    rows = [line.replace("\N{NO-BREAK SPACE}", " ").split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == ["evaluations", "cost_aware", "random"]
+    last = result["random"]["share"]["12"]
+    printed = [f"{last['mean']:.3f}", f"±{last['std']:.3f}", f"≥{last['min']:.3f}"]
+    assert next(row for row in rows if row[0] == "12")[4:] == printed
 
 
 @pytest.mark.parametrize(
