@@ -36,7 +36,10 @@ def highlights(run: Run, frame: pd.DataFrame) -> str:
     if front.empty:
         return ""
     objectives = run.record.objectives
-    best, knee = (pick(run.trials, rule, objectives).number for rule in ("accuracy", "knee"))
+    best, knee = (
+        pick(run.trials, rule, objectives, reference_accuracy=run.record.reference_accuracy).number
+        for rule in ("accuracy", "knee")
+    )
     titles = {best: ["Most accurate"]}
     titles.setdefault(knee, []).append("Compromise (knee of the front)")
     cost = next(name for name in objectives if name != "accuracy")
@@ -83,6 +86,8 @@ def facts(run: Run, frame: pd.DataFrame) -> str:
         for cost, limit in (("params", record.max_params), ("flops", record.max_flops))
         if limit is not None
     ]
+    if record.reference_accuracy is not None:
+        limits.append(f"an accuracy below {record.reference_accuracy:g} % is worth nothing")
     costs = [COST_NAMES[name] for name in record.objectives if name != "accuracy"]
     items = {
         "Trained": f"{trained:,} of a budget of {_many(record.budget + record.confirm, 'training')}, "

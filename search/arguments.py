@@ -79,7 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--reference-accuracy",
         type=float,
         metavar="A",
-        help="of no worth, in percent (default: 10th percentile)",
+        help="of no worth, in percent, as for run (default: score by the 10th percentile)",
     )
     rehearse.add_argument("--in-flight", type=int, default=1, metavar="N", help="as for run (default 1)")
     rehearse.add_argument("--stopping", action="store_true", help="and each with stopping, by curve_*")
@@ -140,6 +140,7 @@ def _add_run(commands: Any) -> None:
     )
     for cost in COSTS:
         run.add_argument(f"--max-{cost}", type=_count, metavar="N", help="refuse anything dearer, e.g. 1.2M")
+    run.add_argument("--reference-accuracy", type=float, metavar="A", help="percent; spend nothing below")
     run.add_argument("--sampler", metavar="NAME", help="cost_aware (default), tpe, gp, nsga2, random")
     run.add_argument("--seed", type=int, help="of weights, images and proposals (default 0)")
     run.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core or GPU)")

@@ -63,6 +63,7 @@ class ListedCandidates:
         points: Choices of every candidate.
         costs: Costs of every candidate (N, K).
         normal: Gives the candidate's choices for any that mean the same.
+        reference: Accuracy in percent below which a candidate is worth nothing, where it is known.
     """
 
     def __init__(
@@ -71,12 +72,15 @@ class ListedCandidates:
         points: Sequence[Mapping[str, str]],
         costs: Floats,
         normal: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda choices: choices,
+        *,
+        reference: float | None = None,
     ) -> None:
         self.parameters = parameters
         self._points = [dict(point) for point in points]
         self._numbers = {self._key(point): number for number, point in enumerate(self._points)}
         self._normal = normal
-        self._core = CostAware(encode(parameters, self._points), list(parameters.values()), costs)
+        numbers = encode(parameters, self._points)
+        self._core = CostAware(numbers, list(parameters.values()), costs, reference=reference)
 
     def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Choice] | None:
         known = [
@@ -114,10 +118,18 @@ class SampledCandidates:
     """
 
     def __init__(
-        self, space: SearchSpace, table: "CostTable", limits: Limits, cost_names: Sequence[str], *, seed: int
+        self,
+        space: SearchSpace,
+        table: "CostTable",
+        limits: Limits,
+        cost_names: Sequence[str],
+        *,
+        seed: int,
+        reference: float | None = None,
     ) -> None:
         self.parameters = space.parameters
         self._space, self._table, self._limits, self._cost_names = space, table, limits, cost_names
+        self._reference = reference
         self._kernels: Kernels = {}
         self._costs: dict[tuple[str, ...], tuple[float, ...] | None] = {}
         ends = [cheapest_architecture(space, table, {name: sign}) for name in COSTS for sign in (1.0, -1.0)]
@@ -140,6 +152,7 @@ class SampledCandidates:
             list(self.parameters.values()),
             np.array([self._cost(point) for point in points]),
             scale=self._scale,
+            reference=self._reference,
             kernels=self._kernels,
         )
         results = zip(observed, history.accuracies, history.doubts, strict=True)
@@ -202,15 +215,25 @@ class SampledCandidates:
 
 
 def make_candidates(
-    space: SearchSpace, table: "CostTable", limits: Limits, cost_names: Sequence[str], *, seed: int
+    space: SearchSpace,
+    table: "CostTable",
+    limits: Limits,
+    cost_names: Sequence[str],
+    *,
+    seed: int,
+    reference: float | None = None,
 ) -> Candidates:
-    """The candidates of a space within the limits: all of them, or samples where they are too many."""
+    """The candidates of a space within the limits: all of them, or samples where they are too many.
+
+    Args:
+        reference: Accuracy in percent below which a candidate is worth nothing, where it is known.
+    """
     if space.size > LISTABLE:
-        return SampledCandidates(space, table, limits, cost_names, seed=seed)
+        return SampledCandidates(space, table, limits, cost_names, seed=seed, reference=reference)
     members = [(a, cost) for a in space.distinct() if not limits.refusal(cost := table.cost(a))]
     costs = np.array([[getattr(cost, name) for name in cost_names] for _, cost in members], dtype=np.float64)
     points = [space.choices(architecture) for architecture, _ in members]
-    return ListedCandidates(space.parameters, points, costs, space.canonical_choices)
+    return ListedCandidates(space.parameters, points, costs, space.canonical_choices, reference=reference)
 
 
 def encode(parameters: Mapping[str, tuple[str, ...]], points: Sequence[Mapping[str, str]]) -> Integers:

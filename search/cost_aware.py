@@ -49,6 +49,8 @@ class CostAware:
         costs: Costs of every candidate, smaller is better (N, K).
         scale: Costs between the least and most of which distances are measured; the candidates' own
             where there are none.
+        reference: Accuracy in percent below which a candidate is worth nothing; None for one that nearly all
+            are predicted to exceed.
         kernels: Those fitted so far, kept by the caller.
     """
 
@@ -59,6 +61,7 @@ class CostAware:
         costs: Floats,
         *,
         scale: Floats | None = None,
+        reference: float | None = None,
         kernels: Kernels | None = None,
     ) -> None:
         self.costs = costs
@@ -68,6 +71,7 @@ class CostAware:
         low, high = np.log(np.maximum(least, 1e-12)), np.log(np.maximum(most, 1e-12))
         scaled = (np.log(np.maximum(costs, 1e-12)) - low) / np.where(high > low, high - low, 1.0)
         self._choices = choices
+        self._reference = reference
         self.features = Features.of(choices, options, scaled)
         # Candidates in order of cost, all costs alike, cut into equal parts for the start.
         order = np.argsort(scaled.mean(axis=1), kind="stable")
@@ -165,7 +169,9 @@ class CostAware:
         accuracy = np.maximum(100.0 + LEAST_ERROR - expected_error(mean, deviation), 0.0)
         tried = np.unique(np.concatenate([observed, pending]))
         expected = accuracy[tried]
-        worst = max(float(expected.min()), float(np.quantile(accuracy, _WORTHLESS)))
+        worst = self._reference
+        if worst is None:
+            worst = max(float(expected.min()), float(np.quantile(accuracy, _WORTHLESS)))
         on_front = moocore.is_nondominated(np.column_stack([-expected, self.costs[tried]]))
         tried, expected = tried[on_front], expected[on_front]
         front = Front(expected, self._box[tried], worst)

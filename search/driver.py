@@ -51,6 +51,7 @@ class Plan:
         repeats: How many of the budget's trainings repeat an architecture with another seed.
         confirm: Further such trainings, beyond the budget.
         stopping: Whether to stop trainings that cannot reach the front.
+        reference_accuracy: In percent; a network below it is worth nothing. None for no such accuracy.
     """
 
     space: SearchSpace
@@ -65,6 +66,7 @@ class Plan:
     repeats: int = 0
     confirm: int = 0
     stopping: bool = False
+    reference_accuracy: float | None = None
 
 
 def first_architectures(space: SearchSpace) -> list[tuple[str, Architecture]]:
@@ -179,6 +181,7 @@ def _floors(plan: Plan, store: TrialStore, told: list[TrialRecord], proposal: Pr
             [record.accuracy or 0.0 for record in finished],
             np.array([[getattr(record, name) for name in costs] for record in finished], dtype=np.float64),
             [getattr(plan.table.cost(proposal.architecture), name) for name in costs],
+            reference=plan.reference_accuracy,
         )
         return () if wanted is None else floors(wanted, store.curves(), noise=seed_noise(told).deviation)
 

@@ -37,7 +37,8 @@ def rehearse(
         samplers: Names of samplers.
         budget: Distinct points to evaluate, no more than the table has.
         seeds: How many searches of each sampler.
-        reference_accuracy: In percent; None for the table's 10th percentile.
+        reference_accuracy: In percent, told to the samplers as `run` does; None for the table's 10th
+            percentile, which they are not told, since before a search nobody knows it.
         in_flight: Proposals made before their results are known.
         stopping: Replay each sampler once more, as `NAME, stopping`, with evaluations that are stopped where
             their curve cannot reach the front; they count, and add nothing. For tables with curves.
@@ -78,7 +79,15 @@ def rehearse(
     results = {}
     for name, stops in product(samplers, (False, True) if stopping else (False,)):
         runs = [
-            replay(table, name, budget=budget, seed=seed, in_flight=in_flight, stopping=stops)
+            replay(
+                table,
+                name,
+                budget=budget,
+                seed=seed,
+                in_flight=in_flight,
+                stopping=stops,
+                reference_accuracy=reference_accuracy,
+            )
             for seed in range(seeds)
         ]
         shares = np.array([[volume(run.finished(n + 1)) / best for n in range(budget)] for run in runs])

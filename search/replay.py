@@ -39,13 +39,20 @@ class Replay:
 
 
 def replay(
-    table: Table, name: str, *, budget: int, seed: int, in_flight: int, stopping: bool = False
+    table: Table,
+    name: str,
+    *,
+    budget: int,
+    seed: int,
+    in_flight: int,
+    stopping: bool = False,
+    reference_accuracy: float | None = None,
 ) -> Replay:
     """Search a table; what is evaluated is told in the order of the proposals."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     minimize = [StudyDirection.MINIMIZE] * table.costs.shape[1]
     study = optuna.create_study(directions=[StudyDirection.MAXIMIZE, *minimize])
-    candidates = ListedCandidates(table.parameters, table.points, table.costs)
+    candidates = ListedCandidates(table.parameters, table.points, table.costs, reference=reference_accuracy)
     numbers = {tuple(point.values()): number for number, point in enumerate(table.points)}
     draws = np.random.default_rng(seed)
     done = Replay([], set())
@@ -77,7 +84,9 @@ def replay(
                 continue
             barren = 0
             pending.add(number)
-            waiting.append((trial, number, _floors(table, done, number) if stopping else ()))
+            waiting.append(
+                (trial, number, _floors(table, done, number, reference_accuracy) if stopping else ())
+            )
         trial, number, at = waiting.pop(0)
         assert number is not None
         if number not in told:
@@ -118,8 +127,8 @@ def _curves(table: Table, done: Replay) -> list[list[float]]:
     return [table.curves[number].tolist() for number in done.finished(len(done.order))]
 
 
-def _floors(table: Table, done: Replay, number: int) -> tuple[float, ...]:
+def _floors(table: Table, done: Replay, number: int, reference: float | None) -> tuple[float, ...]:
     finished = done.finished(len(done.order))
     accuracies, costs = table.accuracies[finished, 0].tolist(), table.costs[finished]
-    wanted = threshold(accuracies, costs, table.costs[number].tolist())
+    wanted = threshold(accuracies, costs, table.costs[number].tolist(), reference=reference)
     return () if wanted is None else floors(wanted, _curves(table, done), noise=table.noise)

@@ -179,12 +179,18 @@ def open_run(
             budget=record.budget,
             in_flight=record.in_flight,
             candidates=make_candidates(
-                space, table, limits, [name for name in record.objectives if name in COSTS], seed=record.seed
+                space,
+                table,
+                limits,
+                [name for name in record.objectives if name in COSTS],
+                seed=record.seed,
+                reference=record.reference_accuracy,
             ),
             objectives=record.objectives,
             repeats=record.repeats,
             confirm=record.confirm,
             stopping=record.stopping,
+            reference_accuracy=record.reference_accuracy,
         )
         run = Run(folder, record, plan, store, data)
         folder.write_trials(run.trials)
@@ -211,7 +217,7 @@ def export_trial(
     """
     limited = record.max_params is not None or record.max_flops is not None
     rule = rule or ("accuracy" if limited else "knee")
-    trial = pick(trials, rule, record.objectives)
+    trial = pick(trials, rule, record.objectives, reference_accuracy=record.reference_accuracy)
     return describe(
         trial.architecture,
         num_classes=record.num_classes,
@@ -249,6 +255,7 @@ def _new_record(settings: RunSettings, data: ImageData, proxy: Proxy, device: st
         objectives=settings.objectives,
         max_params=settings.max_params,
         max_flops=settings.max_flops,
+        reference_accuracy=settings.reference_accuracy,
         sampler=settings.sampler,
         seed=settings.seed,
         in_flight=settings.in_flight,

@@ -32,6 +32,8 @@ class RunSettings:
             seeds differ; None for a tenth of the budget, 5 at most.
         confirm: Such trainings beyond the budget.
         stopping: Whether trainings that cannot reach the front are stopped.
+        reference_accuracy: Of the proxy, in percent; a network below it is worth nothing. None for no such
+            accuracy.
         in_flight: Proposals made before their results are known; more than that many workers idle.
         workers: None for one per CPU core or GPU.
         device: auto, cpu, cuda, cuda:N or mps.
@@ -55,6 +57,7 @@ class RunSettings:
     objectives: tuple[str, ...] = OBJECTIVES
     max_params: int | None = None
     max_flops: int | None = None
+    reference_accuracy: float | None = None
     sampler: str = next(iter(SAMPLERS))
     seed: int = 0
     in_flight: int = 4
@@ -68,6 +71,10 @@ class RunSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{flag(name)}: must be 1 or more, got {value}")
+        if self.reference_accuracy is not None and not 0 <= self.reference_accuracy < 100:
+            raise UserError(
+                f"--reference-accuracy: must be from 0 to below 100 percent, got {self.reference_accuracy:g}"
+            )
         if self.confirm < 0:
             raise UserError(f"--confirm: must be 0 or more, got {self.confirm}")
         if self.repeats is None:
@@ -98,7 +105,7 @@ _MOST_REPEATS = 5
 # Settings that decide what the trials of a run are: they stay when it goes on.
 _FIXED = (
     *("backbone", "width", "per_stage", "dataset", "input_size", "objectives", "max_params", "max_flops"),
-    *("sampler", "seed", "in_flight", "stopping"),
+    *("reference_accuracy", "sampler", "seed", "in_flight", "stopping"),
 )
 
 

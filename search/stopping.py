@@ -89,16 +89,20 @@ def forecasts(curves: Sequence[Sequence[float]]) -> list[Forecast]:
     return found
 
 
-def threshold(accuracies: Sequence[float], costs: Floats, cost: Sequence[float]) -> float | None:
+def threshold(
+    accuracies: Sequence[float], costs: Floats, cost: Sequence[float], *, reference: float | None = None
+) -> float | None:
     """The best accuracy of the finished trainings that cost no more in any cost; None where there is none.
 
     Args:
         accuracies: Of the finished ones (N,).
         costs: Theirs (N, K).
         cost: The candidate's (K,).
+        reference: Accuracy below which a candidate is worth nothing whatever it costs, where it is known.
     """
     within = (costs.reshape(len(accuracies), len(cost)) <= np.asarray(cost)).all(axis=1)
-    return max(np.asarray(accuracies)[within].tolist(), default=None)
+    least = [] if reference is None else [reference]
+    return max([*np.asarray(accuracies)[within].tolist(), *least], default=None)
 
 
 def floors(wanted: float, curves: Sequence[Sequence[float]], *, noise: float) -> tuple[float, ...]:

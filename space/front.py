@@ -44,7 +44,13 @@ def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[str] = OBJ
     return sorted(front, key=lambda record: tuple(getattr(record, cost) for cost in costs))
 
 
-def pick(records: Sequence[TrialRecord], rule: str, objectives: Sequence[str] = OBJECTIVES) -> TrialRecord:
+def pick(
+    records: Sequence[TrialRecord],
+    rule: str,
+    objectives: Sequence[str] = OBJECTIVES,
+    *,
+    reference_accuracy: float | None = None,
+) -> TrialRecord:
     """Choose one architecture.
 
     Args:
@@ -53,6 +59,7 @@ def pick(records: Sequence[TrialRecord], rule: str, objectives: Sequence[str] = 
             that is best in every objective (each scaled to its range on the front, costs in
             logarithms), or `trial=N` for a complete trial by number.
         objectives: The objectives that span the front.
+        reference_accuracy: In percent; the knee is that of the front's part which reaches it, where any does.
 
     Raises:
         UserError: If the rule is unknown, there is no such trial, or none is complete.
@@ -65,7 +72,8 @@ def pick(records: Sequence[TrialRecord], rule: str, objectives: Sequence[str] = 
     if rule == "accuracy":
         return max(front, key=lambda record: record.accuracy or 0.0)
     if rule == "knee":
-        return _knee(front, objectives)
+        worthy = [record for record in front if (record.accuracy or 0.0) >= (reference_accuracy or 0.0)]
+        return _knee(worthy or front, objectives)
     name, _, number = rule.partition("=")
     if name != "trial" or not number.isdecimal():
         check_name("pick", rule, PICKS)

@@ -144,6 +144,7 @@ class RunRecord:
         repeats: Trainings within the budget that repeat an architecture with another seed.
         confirm: Such trainings beyond the budget.
         stopping: Whether trainings that cannot reach the front are stopped.
+        reference_accuracy: In percent; a network below it is worth nothing. None for no such accuracy.
     """
 
     version: str
@@ -172,6 +173,7 @@ class RunRecord:
     repeats: int = 0
     confirm: int = 0
     stopping: bool = False
+    reference_accuracy: float | None = None
     proxy: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -183,6 +185,8 @@ class RunRecord:
             whole = isinstance(value, int) and not isinstance(value, bool)
             if (f.type is int or (f.type == int | None and value is not None)) and not whole:
                 raise UserError(f"{f.name}: must be a whole number, got {value!r}")
+            if f.type == float | None and value is not None and not (whole or isinstance(value, float)):
+                raise UserError(f"{f.name}: must be a number, got {value!r}")
             if f.type is bool and not isinstance(value, bool):
                 raise UserError(f"{f.name}: must be true or false, got {value!r}")
             if get_origin(f.type) is Mapping and not isinstance(value, Mapping):
@@ -204,6 +208,7 @@ class RunRecord:
             "objectives": ",".join(self.objectives),
             "max-params": self.max_params,
             "max-flops": self.max_flops,
+            "reference-accuracy": self.reference_accuracy,
             "sampler": self.sampler,
             "seed": self.seed,
             "in-flight": self.in_flight,
@@ -230,7 +235,8 @@ class RunRecord:
         """
         if not isinstance(data, Mapping):
             raise UserError(f"run.yaml: must be a mapping, got {type(data).__name__}")
-        data = {"repeats": 0, "confirm": 0, "stopping": False, **data}  # older runs had none
+        # Older runs had none of these.
+        data = {"repeats": 0, "confirm": 0, "stopping": False, "reference_accuracy": None, **data}
         check_complete("run.yaml", data, [f.name for f in fields(cls)])
         for name in ("per_stage", "objectives"):
             if not isinstance(data[name], (list, tuple)):

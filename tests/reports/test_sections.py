@@ -64,10 +64,11 @@ def test_facts_counts_what_was_trained_and_what_there_is(run):
 
 
 def test_facts_names_the_limits(make_run):
-    run = load_run(make_run(max_params=1_500_000, max_flops=70_000_000))
+    run = load_run(make_run(max_params=1_500_000, max_flops=70_000_000, reference_accuracy=62.5))
     html = sections.facts(run, trials_frame(run))
     assert (
-        "high accuracy, few parameters and FLOPs; at most 1.500 M parameters; at most 70.00 M FLOPs" in html
+        "high accuracy, few parameters and FLOPs; at most 1.500 M parameters; at most 70.00 M FLOPs; "
+        "an accuracy below 62.5 % is worth nothing" in html
     )
 
 

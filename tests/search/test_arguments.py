@@ -44,6 +44,7 @@ def test_run_gives_settings_by_their_names() -> None:
         *("--budget", "7", "--backbone", "mobilenet_v3_small", "--width", "0.5", "--per-stage", "expand,se"),
         *("--dataset", "digits", "--data-dir", "here", "--input-size", "16"),
         *("--objectives", "accuracy, flops", "--max-params", "1.5M", "--max-flops", "30_000"),
+        *("--reference-accuracy", "62.5"),
         *("--sampler", "random", "--seed", "3", "--workers", "2", "--in-flight", "5", "--device", "cpu"),
         *("--storage", "sqlite:///x.db", "--proxy", "images=60"),
     )
@@ -59,6 +60,7 @@ def test_run_gives_settings_by_their_names() -> None:
         "objectives": ("accuracy", "flops"),
         "max_params": 1_500_000,
         "max_flops": 30_000,
+        "reference_accuracy": 62.5,
         "sampler": "random",
         "seed": 3,
         "workers": 2,

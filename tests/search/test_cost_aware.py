@@ -94,6 +94,17 @@ def test_propose_computes_on_one_thread_and_leaves_the_others_as_they_were(table
     assert seen == [[1] * len(before)]
 
 
+def test_propose_spends_nothing_below_the_reference(table):
+    choices, costs, accuracy = table
+    reference = np.quantile(accuracy, 0.8)
+    below = []
+    for known in (None, reference):
+        core = CostAware(choices, OPTIONS, costs, reference=known)
+        observed, _ = _search(core, accuracy, 40)
+        below.append((accuracy[observed[START:]] < reference - 1).mean())
+    assert below[1] < below[0] / 2
+
+
 def test_propose_tells_what_it_expects(table):
     choices, costs, accuracy = table
     _, proposals = _search(CostAware(choices, OPTIONS, costs), accuracy, 50)

@@ -20,6 +20,7 @@ from cheapsearch.search.driver import (
 )
 from cheapsearch.search.limits import Limits, cheapest_architecture
 from cheapsearch.search.samplers import SAMPLERS
+from cheapsearch.search.stopping import FEWEST_CURVES
 from cheapsearch.search.trial_store import TrialStore
 from cheapsearch.space import (
     BACKBONES,
@@ -575,6 +576,17 @@ def test_search_stops_what_cannot_reach_the_front(
         assert record.reason.startswith(
             f"stopped after epoch 1 at {truth / 2:.1f} %: expected to end at {truth:.1f} %"
         )
+
+
+def test_search_stops_what_cannot_reach_the_reference(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, expected_accuracy: Accuracy
+) -> None:
+    reference = 1.001 * max(expected_accuracy(architecture) for architecture in SearchSpace("mobilenet_v2"))
+    plan = make_plan(budget=30, sampler="random", stopping=True, reference_accuracy=reference)
+    states = [r.state for r in search(plan, make_store(), fake_pool()) if r.state in ("complete", "pruned")]
+    # Nothing reaches it, so that all are stopped once enough curves tell.
+    assert "complete" not in states[FEWEST_CURVES + plan.in_flight :]
+    assert states.count("pruned") >= 30 - FEWEST_CURVES - plan.in_flight
 
 
 def test_search_stops_the_same_on_one_worker_or_many_and_after_an_interruption(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cheapsearch.models import cost_table
+from cheapsearch.search import replay
 from cheapsearch.search.cli import main
 from cheapsearch.search.rehearsal import rehearse
 from cheapsearch.search.result_table import DIGITS_TABLE, load_table
@@ -69,6 +70,20 @@ def test_rehearse_scores_against_the_reference(path):
         for i in range(len(mean))
     }
     assert min(abs(share - result["share"]["1"]["mean"]) for share in shares) < 1e-9
+
+
+@pytest.mark.parametrize(("given", "told"), [(None, None), (66.0, 66.0)])
+def test_rehearse_tells_the_sampler_the_reference_that_was_given(path, monkeypatch, given, told):
+    references = []
+
+    def recording(*arguments, reference, **settings):
+        references.append(reference)
+        return make(*arguments, reference=reference, **settings)
+
+    make = replay.ListedCandidates
+    monkeypatch.setattr(replay, "ListedCandidates", recording)
+    rehearse(load_table(path), samplers=["cost_aware"], budget=2, seeds=2, reference_accuracy=given)
+    assert references == [told] * 2
 
 
 def test_rehearse_command_prints_json_and_writes_a_report(path, tmp_path, capsys):

@@ -64,6 +64,12 @@ def test_settings_refuse_less_than_one(name: str) -> None:
         assert refusal({name: value}) == f"{flag(name)}: must be 1 or more, got {value}"
 
 
+@pytest.mark.parametrize("accuracy", [-0.5, 100.0, float("nan")])
+def test_settings_refuse_a_reference_that_is_no_percentage(accuracy: float) -> None:
+    message = f"--reference-accuracy: must be from 0 to below 100 percent, got {accuracy:g}"
+    assert refusal({"reference_accuracy": accuracy}) == message
+
+
 @pytest.mark.parametrize("seed", [-1, 2**31])
 def test_settings_refuse_a_seed_out_of_range(seed: int) -> None:
     assert refusal({"seed": seed}) == f"--seed: must be from 0 to {2**31 - 1}, got {seed}"
@@ -114,6 +120,7 @@ CONTRADICTIONS: dict[str, tuple[Any, str, str]] = {
     "objectives": (("accuracy", "flops"), "accuracy,params", "accuracy,flops"),
     "max_params": (2_000_000, "1000000", "2000000"),
     "max_flops": (5, "None", "5"),
+    "reference_accuracy": (60.0, "None", "60.0"),
     "sampler": ("tpe", "random", "tpe"),
     "seed": (0, "3", "0"),
     "in_flight": (4, "2", "4"),

@@ -47,6 +47,13 @@ def test_threshold_is_the_best_of_what_costs_no_more_in_any_cost() -> None:
     assert threshold(accuracies, costs[:, :1], (9,)) == 70.0
 
 
+def test_threshold_is_no_less_than_the_reference() -> None:
+    accuracies, costs = [60.0, 70.0], np.array([[10, 20], [5, 30]])
+    assert threshold(accuracies, costs, (10, 20), reference=65.0) == 65.0
+    assert threshold(accuracies, costs, (10, 30), reference=65.0) == 70.0
+    assert threshold(accuracies, costs, (3, 100), reference=65.0) == 65.0
+
+
 def test_forecast_is_as_unsure_as_new_trainings_scatter() -> None:
     # Far from the few trainings it rests on, most of the doubt is of the line itself.
     starts = np.linspace(40.0, 50.0, FEWEST_CURVES)

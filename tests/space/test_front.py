@@ -133,6 +133,12 @@ def test_pick_knee_takes_the_corner() -> None:
     assert pick(records, "knee").number == 1
 
 
+@pytest.mark.parametrize(("reference", "number"), [(None, 1), (80.0, 1), (80.1, 2), (95.0, 1)])
+def test_pick_knee_leaves_out_what_is_below_the_reference(reference: float | None, number: int) -> None:
+    records = [trial(0, 10.0, 1_000, 1_000), trial(1, 80.0, 2_000, 2_000), trial(2, 90.0, 10**6, 10**6)]
+    assert pick(records, "knee", reference_accuracy=reference).number == number
+
+
 def test_pick_knee_measures_costs_in_logarithms() -> None:
     # The logarithm is of 1 + cost. From 1 + cost = 1 to 10^4, 10^2 is half way in logarithms but a
     # hundredth of the way itself. The point (75 %, 10^2) is at squared distance 0.25^2 + 0.5^2 = 0.3125

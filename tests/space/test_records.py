@@ -62,6 +62,7 @@ RUN = RunRecord(
     proxy={"epochs": 3, "width": 0.5, "lr": 0.1},
     versions={"torch": "2.6.0"},
     stopping=True,
+    reference_accuracy=62.5,
 )
 
 
@@ -310,7 +311,12 @@ def test_run_from_dict_refuses_an_unknown_key_and_names_the_nearest() -> None:
         RunRecord.from_dict(RUN.to_dict() | {"bugdet": 3})
 
 
-NEWER = ("repeats", "confirm", "stopping")  # off in runs that were begun before there were any
+NEWER = (
+    "repeats",
+    "confirm",
+    "stopping",
+    "reference_accuracy",
+)  # off in runs that were begun before there were any
 
 
 @pytest.mark.parametrize("key", [f.name for f in fields(RunRecord) if f.name not in NEWER])
@@ -323,7 +329,9 @@ def test_run_from_dict_names_a_missing_key(key: str) -> None:
 
 def test_run_from_dict_takes_an_older_run() -> None:
     data = {key: value for key, value in RUN.to_dict().items() if key not in NEWER}
-    assert RunRecord.from_dict(data) == replace(RUN, repeats=0, confirm=0, stopping=False)
+    assert RunRecord.from_dict(data) == replace(
+        RUN, repeats=0, confirm=0, stopping=False, reference_accuracy=None
+    )
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 3])
@@ -372,6 +380,15 @@ def test_run_refuses_what_is_no_whole_number(name: str, value: object) -> None:
         with pytest.raises(UserError) as caught:
             replace(RUN, **{name: wrong})
         assert str(caught.value) == f"{name}: must be a whole number, got {wrong!r}"
+
+
+@pytest.mark.parametrize("value", ["high", True, [70.0]])
+def test_run_refuses_a_reference_that_is_no_number(value: object) -> None:
+    with pytest.raises(UserError) as caught:
+        replace(RUN, reference_accuracy=value)  # type: ignore[arg-type]
+    assert str(caught.value) == f"reference_accuracy: must be a number, got {value!r}"
+    for accuracy in (None, 70, 62.5):
+        assert replace(RUN, reference_accuracy=accuracy).reference_accuracy == accuracy
 
 
 @pytest.mark.parametrize("name", ["proxy", "versions"])
