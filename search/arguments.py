@@ -140,7 +140,7 @@ def _add_run(commands: Any) -> None:
     )
     for cost in COSTS:
         run.add_argument(f"--max-{cost}", type=_count, metavar="N", help="refuse anything dearer, e.g. 1.2M")
-    run.add_argument("--reference-accuracy", type=float, metavar="A", help="percent; spend nothing below")
+    run.add_argument("--reference-accuracy", type=float, metavar="A", help="look above it, in percent")
     run.add_argument("--sampler", metavar="NAME", help="cost_aware (default), tpe, gp, nsga2, random")
     run.add_argument("--seed", type=int, help="of weights, images and proposals (default 0)")
     run.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core or GPU)")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cheapsearch.models import cost_table
+from cheapsearch.search import cost_aware
 from cheapsearch.search.candidates import (
     History,
     ListedCandidates,
@@ -84,6 +85,27 @@ def test_candidates_know_an_architecture_under_any_of_its_names(table, per_stage
     accuracies = [_accuracy(architecture_hash(space.architecture(point))) for point in raw[:20]]
     choices, _ = candidates.propose(History(raw[:20], accuracies, [0.0] * 20, raw[20:30], raw[30:]), seed=0)
     assert architecture_hash(space.architecture(choices)) not in known
+
+
+@pytest.mark.parametrize(
+    ("per_stage", "kind"), [((), ListedCandidates), (("expand", "project"), SampledCandidates)]
+)
+@pytest.mark.parametrize("reference", [None, 55.5])
+def test_candidates_below_the_reference_are_worth_nothing(table, monkeypatch, per_stage, kind, reference):
+    worthless = []
+
+    def recording(accuracy, costs, worst):
+        worthless.append(worst)
+        return front(accuracy, costs, worst)
+
+    front = cost_aware.Front
+    monkeypatch.setattr(cost_aware, "Front", recording)
+    space = SearchSpace("mobilenet_v2", per_stage=per_stage)
+    candidates = make_candidates(space, table, Limits(), COST_NAMES, seed=0, reference=reference)
+    assert isinstance(candidates, kind)
+    _proposals(candidates, space, cost_aware.START + 2)
+    assert len(worthless) == 2
+    assert all((worst == 55.5) is (reference is not None) for worst in worthless)
 
 
 def test_sampled_candidates_cover_the_range_of_cost(table):

@@ -94,7 +94,7 @@ def test_propose_computes_on_one_thread_and_leaves_the_others_as_they_were(table
     assert seen == [[1] * len(before)]
 
 
-def test_propose_spends_nothing_below_the_reference(table):
+def test_propose_spends_less_below_the_reference(table):
     choices, costs, accuracy = table
     reference = np.quantile(accuracy, 0.8)
     below = []

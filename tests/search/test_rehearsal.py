@@ -165,6 +165,17 @@ def test_rehearse_with_stopping_trains_fewer_epochs_for_nearly_the_same(curved, 
     assert stopped["share"]["30"]["mean"] > 0.97 * whole["share"]["30"]["mean"]
 
 
+def test_rehearse_with_stopping_stops_what_cannot_reach_the_reference(curved):
+    table = load_table(curved)
+    reference = float(np.quantile(table.accuracies.mean(axis=1), 0.9))
+    results = [
+        rehearse(table, samplers=["random"], budget=30, seeds=3, stopping=True, reference_accuracy=given)
+        for given in (None, reference)
+    ]
+    without, told = (found["random, stopping"]["epochs"] for found in results)
+    assert told < without
+
+
 @pytest.mark.parametrize("value", ["-1", "101"])
 def test_load_table_refuses_a_curve_beyond_percent(curved, value):
     text = curved.read_text().splitlines()

@@ -21,6 +21,7 @@ import cheapsearch
 from cheapsearch.models import CostTable, build, cost_table, count
 from cheapsearch.search import run as run_module
 from cheapsearch.search.arguments import given_settings, make_parser
+from cheapsearch.search.candidates import Candidates, make_candidates
 from cheapsearch.search.driver import SearchFailedError
 from cheapsearch.search.proxy import DIGITS
 from cheapsearch.search.run import default_folder, export_trial, open_run
@@ -176,6 +177,21 @@ def test_run_records_limits_and_refuses_within_them(tmp_path: Path) -> None:
     ]
     assert read_record(tmp_path / "run").max_params == limit
     assert read_trials(tmp_path / "run") == trials
+
+
+def test_run_tells_the_search_its_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    def recording(*arguments: Any, **settings: Any) -> Candidates:
+        told.append(settings["reference"])
+        return make_candidates(*arguments, **settings)
+
+    monkeypatch.setattr("cheapsearch.search.run.make_candidates", recording)
+    with open_run(SETTINGS | {"reference_accuracy": 62.5}, out=tmp_path / "run") as run:
+        assert run.record.reference_accuracy == run.plan.reference_accuracy == 62.5
+    with open_run({}, out=tmp_path / "run") as run:
+        assert run.plan.reference_accuracy == 62.5
+    assert told == [62.5, 62.5]
 
 
 def test_run_gives_up_with_its_trials_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -456,12 +472,13 @@ TRIALS = [
         ({"max_params": 10**7}, None, 2, "accuracy"),  # within a limit on cost the rest is for accuracy
         ({"max_flops": 10**9}, None, 2, "accuracy"),
         ({"max_flops": 10**9}, "knee", 1, "knee"),
+        ({"reference_accuracy": 85.0}, None, 2, "knee"),
         ({}, "accuracy", 2, "accuracy"),
         ({}, "trial=0", 0, "trial=0"),
     ],
 )
 def test_export_trial_picks_by_the_rule_or_by_the_limits(
-    begun: Path, limits: dict[str, int], rule: str | None, number: int, said: str
+    begun: Path, limits: dict[str, float], rule: str | None, number: int, said: str
 ) -> None:
     record = replace(read_record(begun), **limits)
     config = export_trial(record, TRIALS, rule, run_name="first")

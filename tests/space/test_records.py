@@ -413,6 +413,7 @@ def test_run_command_repeats_what_was_asked() -> None:
     assert options["objectives"].split(",") == list(RUN.objectives)
     assert (options["dataset"], options["data-dir"]) == (RUN.dataset, "my images")
     assert int(options["max-flops"]) == RUN.max_flops
+    assert float(options["reference-accuracy"]) == RUN.reference_accuracy
     for name in ("budget", "seed", "in-flight", "input-size"):
         assert int(options[name]) == getattr(RUN, name.replace("-", "_"))
     assert (options["sampler"], options["device"]) == (RUN.sampler, RUN.device)
