@@ -51,6 +51,20 @@ def test_highlights_leaves_out_what_is_too_far_below_the_unmodified_network(make
     assert "trial 2<" in fewest
 
 
+@pytest.mark.parametrize(("reference", "knee"), [(None, 1), (70.0, 2)])
+def test_highlights_has_no_compromise_below_the_reference(make_run, make_trial, reference, knee):
+    trials = [
+        make_trial(0, 20.0, 1_000, 1_000, expand="reuse"),
+        make_trial(1, 69.0, 2_000, 2_000, expand="ghost"),
+        make_trial(2, 72.0, 90_000, 90_000, expand="shuffle_reuse"),
+        make_trial(3, 90.0, 10**6, 10**6),
+    ]
+    run = load_run(make_run(trials, reference_accuracy=reference))
+    cards = sections.highlights(run, trials_frame(run)).split('<div class="card">')[1:]
+    (compromise,) = [card for card in cards if "knee" in card]
+    assert f"trial {knee}<" in compromise
+
+
 @pytest.mark.parametrize(("images", "said"), [(5000, False), (360, True)])
 def test_caution_says_what_one_image_is_where_images_are_few(run, images, said):
     few = replace(run, record=replace(run.record, val_images=images))

@@ -57,8 +57,9 @@ def test_hypervolume_improvement_is_the_mean_over_outcomes(dimensions, tolerance
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3])
-def test_largest_improvement_is_that_of_all_candidates(dimensions):
-    rng = np.random.default_rng(10 + dimensions)
+@pytest.mark.parametrize("seed", range(6))
+def test_largest_improvement_is_that_of_all_candidates(dimensions, seed):
+    rng = np.random.default_rng(10 * seed + dimensions)
     accuracy, costs = _front(rng, dimensions, size=12)
     front = Front(accuracy, costs, 50.0)
     mean, deviation = np.log(rng.uniform(8, 50, 900)), rng.uniform(0.02, 0.6, 900)
@@ -72,6 +73,11 @@ def test_largest_improvement_is_that_of_all_candidates(dimensions):
 def test_front_is_a_step_function_of_the_cost():
     front = Front(np.array([70.0, 80.0]), np.array([[0.2], [0.6]]), 50.0)
     assert front.at(np.array([[0.1], [0.2], [0.5], [0.6], [1.0]])).tolist() == [50.0, 70.0, 70.0, 80.0, 80.0]
+
+
+def test_front_is_nowhere_below_the_worthless():
+    front = Front(np.array([40.0, 80.0]), np.array([[0.2], [0.6]]), 50.0)
+    assert front.at(np.array([[0.1], [0.5], [0.6]])).tolist() == [50.0, 50.0, 80.0]
 
 
 def test_largest_improvement_is_the_least_short_one_where_none_gains():
