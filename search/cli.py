@@ -160,9 +160,10 @@ def _rehearse(options: argparse.Namespace) -> int:
         in_flight=options.in_flight,
         stopping=options.stopping,
     )
-    if options.output is not None:
+    code = _print(options, results, print_rehearsal)
+    if options.output is not None:  # last, so that a page that cannot be written loses nothing
         write_rehearsal(results, options.output, title=path.name)
-    return _print(options, results, print_rehearsal)
+    return code
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -34,7 +34,7 @@ def rehearse(
     `reference_accuracy`.
 
     Args:
-        samplers: Names of samplers.
+        samplers: Names of samplers, one at least; a name that comes twice is replayed once.
         budget: Distinct points to evaluate, no more than the table has.
         seeds: How many searches of each sampler.
         reference_accuracy: In percent, told to the samplers as `run` does; None for the table's 10th
@@ -51,6 +51,8 @@ def rehearse(
     Raises:
         UserError: If a name is unknown or a number is out of range.
     """
+    if not samplers:
+        raise UserError(f"--sampler: must name at least one of {', '.join(SAMPLERS)}, got none")
     for name in samplers:
         check_name("--sampler", name, SAMPLERS)
     for option, value in (("--budget", budget), ("--seeds", seeds), ("--in-flight", in_flight)):
@@ -77,7 +79,7 @@ def rehearse(
             "name a lower one"
         )
     results = {}
-    for name, stops in product(samplers, (False, True) if stopping else (False,)):
+    for name, stops in product(dict.fromkeys(samplers), (False, True) if stopping else (False,)):
         runs = [
             replay(
                 table,

@@ -43,6 +43,18 @@ def test_rehearse_reaches_everything_with_the_whole_table(path, sampler):
     assert result["seconds_per_proposal"] > 0
 
 
+def test_rehearse_replays_a_sampler_named_twice_once(path, monkeypatch):
+    names = []
+
+    def recording(table, name, **settings):
+        names.append(name)
+        return replay.replay(table, name, **settings)
+
+    monkeypatch.setattr("cheapsearch.search.rehearsal.replay", recording)
+    rehearse(load_table(path), samplers=["random", "cost_aware", "random"], budget=2, seeds=1)
+    assert names == ["random", "cost_aware"]
+
+
 def test_rehearse_prefers_the_sampler_that_knows_the_costs(path):
     found = rehearse(load_table(path), samplers=["cost_aware", "random"], budget=18, seeds=4)
     assert found["cost_aware"]["share"]["18"]["mean"] > found["random"]["share"]["18"]["mean"]
@@ -125,6 +137,7 @@ def test_load_table_refuses_what_is_no_table(path, tmp_path, change, message):
     [
         ("missing.csv",),
         ("TABLE", "--sampler", "randm"),
+        ("TABLE", "--sampler", ",,"),
         ("TABLE", "--budget", "0"),
         ("TABLE", "--costs", "latency"),
         ("TABLE", "--reference-accuracy", "100"),
@@ -135,6 +148,15 @@ def test_rehearse_command_refuses_in_one_line(path, capsys, arguments):
     error = capsys.readouterr().err
     assert error.startswith("cheapsearch: ")
     assert error.count("\n") == 1
+
+
+def test_rehearse_command_loses_nothing_where_its_page_cannot_be_written(path, tmp_path, capsys):
+    arguments = ["rehearse", str(path), "--budget", "5", "--seeds", "1", "--sampler", "random", "--json"]
+    assert main([*arguments, "-o", str(tmp_path / "missing" / "page.html")]) == 2
+    output = capsys.readouterr()
+    assert list(json.loads(output.out)) == ["random"]
+    assert output.err.startswith("cheapsearch: cannot read or write ")
+    assert output.err.count("\n") == 1
 
 
 @pytest.fixture
