@@ -17,9 +17,10 @@ import pandas as pd
 
 from cheapsearch.models import cost_table
 from cheapsearch.search.data import load_images
-from cheapsearch.search.evaluation import Evaluator, Job
-from cheapsearch.search.proxy import Proxy
-from cheapsearch.search.workers import WorkerPool
+from cheapsearch.search.training.proxy import Proxy
+from cheapsearch.search.training.short import Evaluator
+from cheapsearch.search.workers.jobs import Job
+from cheapsearch.search.workers.pool import WorkerPool
 from cheapsearch.space import COSTS, SearchSpace, architecture_hash
 
 PROXY = Proxy(epochs=10, width=0.25, input_size=8, images=600, batch_size=32, learning_rate=0.05)

@@ -21,11 +21,12 @@ import torch
 from cheapsearch.models import build, cost_table
 from cheapsearch.reports.retraining import RankAgreement, RankCorrelation, rank_agreement
 from cheapsearch.search.data import load_images
-from cheapsearch.search.devices import prepare_process
-from cheapsearch.search.evaluation import Evaluator, Job
-from cheapsearch.search.proxy import Proxy
-from cheapsearch.search.surrogate import Floats
-from cheapsearch.search.workers import WorkerPool
+from cheapsearch.search.samplers.surrogate import Floats
+from cheapsearch.search.training.proxy import Proxy
+from cheapsearch.search.training.short import Evaluator
+from cheapsearch.search.workers.devices import prepare_process
+from cheapsearch.search.workers.jobs import Job
+from cheapsearch.search.workers.pool import WorkerPool
 from cheapsearch.space import Architecture, SearchSpace, architecture_hash
 
 RESULTS = Path(__file__).with_name("proxy_ranking.csv")

@@ -146,7 +146,7 @@ def test_command_starts_without_torch(argument: str, tmp_path: Path) -> None:
     done = run_cheapsearch(argument, cwd=tmp_path, options=("-X", "importtime"))
     assert done.returncode == 0, done.stderr
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "cheapsearch.search.cli" in loaded
+    assert "cheapsearch.search.cli.main" in loaded
     assert "torch" not in loaded
 
 

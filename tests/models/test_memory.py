@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from cheapsearch.models.memory import enough_memory
-from cheapsearch.search.cli import main
+from cheapsearch.search.cli.main import main
 from cheapsearch.space import UserError
 
 

@@ -11,16 +11,15 @@ import pytest
 import torch
 
 from cheapsearch.models import CostTable, cost_table
-from cheapsearch.search import run as run_module
-from cheapsearch.search.candidates import Candidates, make_candidates
-from cheapsearch.search.cli import main
+from cheapsearch.search.cli.main import main
 from cheapsearch.search.data import ImageData
-from cheapsearch.search.driver import Plan
-from cheapsearch.search.evaluation import Job, Outcome
-from cheapsearch.search.limits import Limits
-from cheapsearch.search.proxy import Proxy
-from cheapsearch.search.stopping import is_stopped
-from cheapsearch.search.trial_store import TrialStore
+from cheapsearch.search.samplers.candidates import Candidates, make_candidates
+from cheapsearch.search.samplers.limits import Limits
+from cheapsearch.search.study import run as run_module
+from cheapsearch.search.study.driver import Plan
+from cheapsearch.search.study.trial_store import TrialStore
+from cheapsearch.search.training.proxy import Proxy
+from cheapsearch.search.workers.jobs import Job, Outcome, is_stopped
 from cheapsearch.space import COSTS, OBJECTIVES, Architecture, SearchSpace, architecture_hash
 
 V2 = "mobilenet_v2"

@@ -1,0 +1,100 @@
+"""What a person sees of full trainings."""
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from ...space import TrainingResult
+from ..training.full import TrainingJob
+from ..training.loop import Epoch
+from ..training.retrain import Progress
+from ..workers.jobs import Outcome
+from .console import LiveDisplay
+
+_PLAIN_SECONDS = 60.0  # between two lines of progress where the output is no terminal
+
+
+class RetrainDisplay(LiveDisplay):
+    """Shows the networks that are being trained, and a line for each that has ended."""
+
+    def __init__(self, console: Console, *, total: int, epochs: int) -> None:
+        super().__init__(console)
+        self._total, self._epochs = total, epochs
+        self._ended = 0
+        self._running: Sequence[Progress] = ()
+        self._said = time.monotonic()
+
+    def update(self, running: Sequence[Progress], ended: Sequence[tuple[TrainingJob, Outcome]]) -> None:
+        """Take in what is being trained and what has ended."""
+        self._running = running
+        for job, outcome in ended:
+            self._ended += 1
+            self._print(f"{self._ended} of {self._total}  {name_of(job)}  {_came_to(outcome)}")
+        if self._live is None and time.monotonic() - self._said > _PLAIN_SECONDS:
+            self._said = time.monotonic()
+            for progress in running:
+                self._print(f"          {self._line(progress)}")
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    def _line(self, progress: Progress) -> str:
+        score = "" if progress.val_top1 is None else f"  validation {progress.val_top1:.2f} %"
+        return f"{name_of(progress.job)}  epoch {progress.epoch} of {self._epochs}{score}"
+
+    def _render(self) -> Group:
+        return Group(
+            Text(f"{self._ended} of {self._total} trained", style="bold"),
+            *(Text(self._line(progress)) for progress in self._running),
+        )
+
+
+def name_of(job: TrainingJob) -> str:
+    """`trial 3, seed 0`, or the folder where the network is of no run."""
+    return f"trial {job.trial}, seed {job.seed}" if job.trial is not None else str(job.folder)
+
+
+def epoch_line(epoch: Epoch, epochs: int) -> str:
+    """One epoch on one line."""
+    return (
+        f"epoch {epoch.epoch} of {epochs}  loss {epoch.train_loss:.4f}  "
+        f"validation {epoch.val.top1:.2f} % (top-5 {epoch.val.top5:.2f} %)  lr {epoch.learning_rate:.4g}"
+    )
+
+
+def results_table(results: Sequence[TrainingResult]) -> Table:
+    """Trained networks, one row each."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in (
+        "trial",
+        "seed",
+        "validation %",
+        "test %",
+        "test top-5 %",
+        "params",
+        "flops",
+        "best epoch",
+    ):
+        table.add_column(column, justify="right", no_wrap=True)
+    for result in results:
+        settings = result.settings
+        table.add_row(
+            "-" if settings.trial is None else str(settings.trial),
+            str(settings.seed),
+            f"{result.val_top1:.2f}",
+            "-" if result.test_top1 is None else f"{result.test_top1:.2f}",
+            "-" if result.test_top5 is None else f"{result.test_top5:.2f}",
+            f"{settings.params:,}",
+            f"{settings.flops:,}",
+            f"{result.best_epoch} of {result.epochs}",
+        )
+    return table
+
+
+def _came_to(outcome: Outcome) -> str:
+    if outcome.accuracy is None:
+        return f"failed: {outcome.reason}"
+    return f"validation {outcome.accuracy:.2f} %  {outcome.seconds:.0f} s"

@@ -1,0 +1,1 @@
+"""Searches replayed on tables of finished results, without training anything."""

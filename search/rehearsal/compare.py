@@ -1,0 +1,121 @@
+"""Samplers replayed on a table of finished results, without training anything."""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import moocore
+import numpy as np
+
+from ...space import UserError, check_name
+from ..samplers.registry import SAMPLERS
+from ..samplers.surrogate import Floats
+from .replay import replay
+from .result_table import Table
+
+CHECKPOINTS = (10, 25, 50, 75, 100)  # evaluations, then every hundred
+TARGETS = (95, 99)  # percent of the best possible hypervolume
+
+
+def rehearse(
+    table: Table,
+    *,
+    samplers: Sequence[str],
+    budget: int,
+    seeds: int,
+    reference_accuracy: float | None = None,
+    in_flight: int = 1,
+    stopping: bool = False,
+) -> dict[str, Any]:
+    """Replay samplers on a table.
+
+    An evaluation draws one of the runs of a point; the score is the hypervolume of the runs' mean over
+    all points evaluated, as a share of the whole table's. The reference point is the largest costs and
+    `reference_accuracy`.
+
+    Args:
+        samplers: Names of samplers, one at least; a name that comes twice is replayed once.
+        budget: Distinct points to evaluate, no more than the table has.
+        seeds: How many searches of each sampler.
+        reference_accuracy: In percent, told to the samplers as `run` does; None for the table's 10th
+            percentile, which they are not told, since before a search nobody knows it.
+        in_flight: Proposals made before their results are known.
+        stopping: Replay each sampler once more, as `NAME, stopping`, with evaluations that are stopped where
+            their curve cannot reach the front; they count, and add nothing. For tables with curves.
+
+    Returns:
+        By sampler: `share` by number of evaluations, each with mean, min and std over the seeds,
+        `evaluations_to` 95 and 99 percent (the mean, None where a search does not get there),
+        `seconds_per_proposal`, and `epochs`, the share of all epochs that was trained.
+
+    Raises:
+        UserError: If a name is unknown or a number is out of range.
+    """
+    if not samplers:
+        raise UserError(f"--sampler: must name at least one of {', '.join(SAMPLERS)}, got none")
+    for name in samplers:
+        check_name("--sampler", name, SAMPLERS)
+    for option, value in (("--budget", budget), ("--seeds", seeds), ("--in-flight", in_flight)):
+        if value < 1:
+            raise UserError(f"{option}: must be 1 or more, got {value}")
+    budget = min(budget, len(table.points))
+    mean = table.accuracies.mean(axis=1)
+    reference = float(np.quantile(mean, 0.1)) if reference_accuracy is None else reference_accuracy
+    if stopping and table.curves is None:
+        raise UserError("--stopping: needs columns curve_*, the accuracy after every epoch; TABLE has none")
+    if not reference < mean.max():
+        raise UserError(f"--reference-accuracy: must be below the best, {mean.max():.2f}, got {reference}")
+    scaled = table.costs / np.maximum(table.costs.max(axis=0), 1e-300)
+    corner = np.array([-reference, *np.ones(scaled.shape[1])])
+
+    def volume(chosen: Sequence[int]) -> float:
+        points = np.column_stack([-mean[chosen], scaled[chosen]])
+        return float(moocore.hypervolume(points, ref=corner))
+
+    best = volume(range(len(mean)))
+    if not best > 0.0:
+        raise UserError(
+            f"--reference-accuracy: a point above it must cost less than the largest cost, got {reference}; "
+            "name a lower one"
+        )
+    results = {}
+    for name, stops in product(dict.fromkeys(samplers), (False, True) if stopping else (False,)):
+        runs = [
+            replay(
+                table,
+                name,
+                budget=budget,
+                seed=seed,
+                in_flight=in_flight,
+                stopping=stops,
+                reference_accuracy=reference_accuracy,
+            )
+            for seed in range(seeds)
+        ]
+        shares = np.array([[volume(run.finished(n + 1)) / best for n in range(budget)] for run in runs])
+        results[f"{name}, stopping" if stops else name] = {
+            "share": {
+                str(n): {
+                    "mean": float(shares[:, n - 1].mean()),
+                    "min": float(shares[:, n - 1].min()),
+                    "std": float(shares[:, n - 1].std()),
+                }
+                for n in _checkpoints(budget)
+            },
+            "evaluations_to": {str(target): _evaluations_to(shares, target / 100) for target in TARGETS},
+            "seconds_per_proposal": float(np.mean([run.seconds for run in runs])),
+            "epochs": float(np.mean([run.epochs for run in runs])),
+        }
+    return results
+
+
+def _checkpoints(budget: int) -> list[int]:
+    points = [n for n in (*CHECKPOINTS, *range(200, budget + 1, 100)) if n <= budget]
+    return points if budget in points else [*points, budget]
+
+
+def _evaluations_to(shares: Floats, target: float) -> float | None:
+    reached = shares >= target
+    if not reached[:, -1].all():
+        return None
+    return float((reached.argmax(axis=1) + 1).mean())

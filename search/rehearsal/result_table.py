@@ -1,0 +1,97 @@
+"""Finished results of every point of a space, to replay samplers on."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ...space import UserError, check_name
+from ..samplers.surrogate import Floats
+
+# 512 networks of MobileNetV2, each trained once on digits for ten short epochs, by docs/digits_table.py.
+DIGITS_TABLE = Path(__file__).with_name("mobilenet_v2_digits.csv.gz")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Finished results of every point of a space.
+
+    Attributes:
+        parameters: Options by choice.
+        points: Choices of every point.
+        accuracies: Runs of every point in percent (N, R).
+        costs: Costs of every point, smaller is better (N, K).
+        cost_names: Names of the costs.
+        curves: Accuracy after every epoch of the first run (N, E), none where the table has no curves.
+    """
+
+    parameters: dict[str, tuple[str, ...]]
+    points: list[dict[str, str]]
+    accuracies: Floats
+    costs: Floats
+    cost_names: tuple[str, ...]
+    curves: Floats | None = None
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation between the runs of a point in points, 0 where there is one run each."""
+        runs = self.accuracies.shape[1]
+        return float(np.sqrt(self.accuracies.var(axis=1, ddof=1).mean())) if runs > 1 else 0.0
+
+
+def load_table(path: Path, costs: Sequence[str] = ()) -> Table:
+    """Read a CSV with columns choice_*, accuracy_*, cost_* and perhaps curve_*; it may be compressed.
+
+    Args:
+        costs: Names of the costs to keep, without the prefix; all where there are none.
+
+    Raises:
+        UserError: If the file cannot be read, a kind of column is missing, or a value does not fit.
+    """
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError, EOFError, zlib.error, pd.errors.ParserError) as error:
+        raise UserError(f"TABLE: must be a readable CSV, {path} is not ({error}); check the path") from None
+    groups = {
+        prefix: [column for column in map(str, frame.columns) if column.startswith(prefix)]
+        for prefix in ("choice_", "accuracy_", "cost_")
+    }
+    for prefix, columns in groups.items():
+        if not columns:
+            raise UserError(f"TABLE: must have columns {prefix}*, {path} has {', '.join(frame.columns[:8])}")
+    curves = [column for column in map(str, frame.columns) if column.startswith("curve_")]
+    known = [column.removeprefix("cost_") for column in groups["cost_"]]
+    kept = [f"cost_{check_name('--costs', name, known)}" for name in costs] or groups["cost_"]
+
+    def numbers(columns: list[str]) -> Floats:
+        try:
+            values = frame[columns].to_numpy(dtype=np.float64)
+        except ValueError as error:
+            raise UserError(f"TABLE: {columns[0]} must hold numbers in {path} ({error})") from None
+        if not np.isfinite(values).all():
+            raise UserError(f"TABLE: {columns[0]} must hold finite numbers in {path}")
+        return np.asarray(values)
+
+    accuracies, cost_values = numbers(groups["accuracy_"]), numbers(kept)
+    curve_values = numbers(curves) if curves else None
+    for values in (accuracies, curve_values):
+        if values is not None and (values.min() < 0 or values.max() > 100):
+            wrong = values.min() if values.min() < 0 else values.max()
+            raise UserError(f"TABLE: accuracies must be from 0 to 100 percent, {path} has {wrong}")
+    if cost_values.min() < 0:
+        raise UserError(f"TABLE: costs must be 0 or more, {path} has {cost_values.min()}")
+    choices = frame[groups["choice_"]]
+    if choices.duplicated().any():
+        again = choices[choices.duplicated()].iloc[0].to_dict()
+        raise UserError(f"TABLE: a point must stand in one row, {path} repeats {again}")
+    return Table(
+        parameters={column: tuple(sorted(choices[column].unique())) for column in groups["choice_"]},
+        points=[{str(name): str(value) for name, value in row.items()} for row in choices.to_dict("records")],
+        accuracies=accuracies,
+        costs=cost_values,
+        cost_names=tuple(column.removeprefix("cost_") for column in kept),
+        curves=curve_values,
+    )

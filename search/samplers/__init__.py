@@ -1,0 +1,1 @@
+"""What proposes architectures: the cost-aware sampler and Optuna's."""

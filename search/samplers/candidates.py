@@ -1,0 +1,243 @@
+"""The architectures a sampler that knows the costs may choose from."""
+
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import moocore
+import numpy as np
+
+from ...space import COSTS, SearchSpace
+from .cost_aware import Choice, CostAware, Kernels
+from .limits import LISTABLE, Limits, cheapest_architecture, choice_costs
+from .surrogate import Floats, Integers
+
+if TYPE_CHECKING:
+    from ...models import CostTable
+
+_SAMPLED = 2_000  # random architectures of a space too large to list
+_NEIGHBOURS = 500  # architectures near the front, drawn anew for each proposal
+_STRONGEST = 4.0  # preference for cheap or dear operations that random ones are drawn with at most
+
+
+@dataclass(frozen=True)
+class History:
+    """What is known when a proposal is made.
+
+    Attributes:
+        observed: Choices with an accuracy, in the order they became known.
+        accuracies: These accuracies in percent.
+        doubts: Standard deviation of each beyond the noise of a training, in points: that of a forecast, 0
+            for a training that went to its end.
+        pending: Choices proposed and not known yet.
+        closed: Choices that failed or were refused.
+        noise: Standard deviation of an accuracy between seeds in points, None where it is to be inferred.
+    """
+
+    observed: Sequence[Mapping[str, str]]
+    accuracies: Sequence[float]
+    doubts: Sequence[float]
+    pending: Sequence[Mapping[str, str]]
+    closed: Sequence[Mapping[str, str]]
+    noise: float | None = None
+
+
+class Candidates(Protocol):
+    """Where proposals come from; made once for a search, so that it can keep what it worked out."""
+
+    @property
+    def parameters(self) -> Mapping[str, tuple[str, ...]]:
+        """The options of each choice."""
+
+    def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Choice] | None:
+        """The choices to try next and why, None where nothing is left."""
+
+
+class ListedCandidates:
+    """All candidates of a space that can be listed.
+
+    Args:
+        parameters: The options of each choice.
+        points: Choices of every candidate.
+        costs: Costs of every candidate (N, K).
+        normal: Gives the candidate's choices for any that mean the same.
+        reference: Accuracy in percent below which a candidate is worth nothing, where it is known.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, tuple[str, ...]],
+        points: Sequence[Mapping[str, str]],
+        costs: Floats,
+        normal: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda choices: choices,
+        *,
+        reference: float | None = None,
+    ) -> None:
+        self.parameters = parameters
+        self._points = [dict(point) for point in points]
+        self._numbers = {self._key(point): number for number, point in enumerate(self._points)}
+        self._normal = normal
+        numbers = encode(parameters, self._points)
+        self._core = CostAware(numbers, list(parameters.values()), costs, reference=reference)
+
+    def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Choice] | None:
+        known = [
+            (number, accuracy, doubt)
+            for point, accuracy, doubt in zip(
+                history.observed, history.accuracies, history.doubts, strict=True
+            )
+            for number in self._find([point])
+        ]
+        choice = self._core.propose(
+            [number for number, _, _ in known],
+            [accuracy for _, accuracy, _ in known],
+            doubts=[doubt for _, _, doubt in known],
+            pending=self._find(history.pending),
+            closed=self._find(history.closed),
+            seed=seed,
+            noise=history.noise,
+        )
+        return None if choice is None else (self._points[choice.index], choice)
+
+    def _key(self, point: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(point[name] for name in self.parameters)
+
+    def _find(self, points: Iterable[Mapping[str, str]]) -> list[int]:
+        """Numbers of the candidates; what is over a limit is none of them."""
+        keys = (self._key(self._normal(point)) for point in points)
+        return [self._numbers[key] for key in keys if key in self._numbers]
+
+
+class SampledCandidates:
+    """Candidates of a space too large to list: random ones and the front's neighbours.
+
+    The random ones cover the range of cost and are drawn once. Every proposal adds architectures that
+    differ from a member of the current front in one or two choices.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        table: "CostTable",
+        limits: Limits,
+        cost_names: Sequence[str],
+        *,
+        seed: int,
+        reference: float | None = None,
+    ) -> None:
+        self.parameters = space.parameters
+        self._space, self._table, self._limits, self._cost_names = space, table, limits, cost_names
+        self._reference = reference
+        self._kernels: Kernels = {}
+        self._costs: dict[tuple[str, ...], tuple[float, ...] | None] = {}
+        ends = [cheapest_architecture(space, table, {name: sign}) for name in COSTS for sign in (1.0, -1.0)]
+        self._pool = self._normal([*map(space.choices, ends), *self._random(random.Random(seed))])
+        self._scale = np.array([[float(getattr(table.cost(a), name)) for name in cost_names] for a in ends])
+
+    def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Choice] | None:
+        rng = random.Random(seed)
+        observed = self._normal(history.observed)
+        pending = self._normal(history.pending)
+        closed = self._normal(history.closed)
+        near = self._neighbours(observed, history.accuracies, rng)
+        points = list(dict.fromkeys([*observed, *pending, *closed, *self._pool, *near]))
+        points = [point for point in points if self._cost(point) is not None]
+        if not points:
+            return None
+        numbers = {point: number for number, point in enumerate(points)}
+        core = CostAware(
+            encode(self.parameters, [self._as_choices(point) for point in points]),
+            list(self.parameters.values()),
+            np.array([self._cost(point) for point in points]),
+            scale=self._scale,
+            reference=self._reference,
+            kernels=self._kernels,
+        )
+        results = zip(observed, history.accuracies, history.doubts, strict=True)
+        known = [(numbers[point], accuracy, doubt) for point, accuracy, doubt in results if point in numbers]
+        choice = core.propose(
+            [number for number, _, _ in known],
+            [accuracy for _, accuracy, _ in known],
+            doubts=[doubt for _, _, doubt in known],
+            pending=[numbers[point] for point in pending if point in numbers],
+            closed=[numbers[point] for point in closed if point in numbers],
+            seed=seed,
+            noise=history.noise,
+        )
+        return None if choice is None else (self._as_choices(points[choice.index]), choice)
+
+    def _random(self, rng: random.Random) -> Iterator[dict[str, str]]:
+        """Random choices; each draw prefers cheap or dear operations by a strength of its own."""
+        unmodified = self._table.cost(self._space.unmodified)
+        weights = {name: 1.0 / getattr(unmodified, name) for name in COSTS}
+        by_choice = choice_costs(self._space, self._table, weights)
+        for _ in range(_SAMPLED):
+            strength = rng.uniform(-_STRONGEST, _STRONGEST)
+            drawn = {}
+            for name, costs in by_choice.items():
+                most = max(costs.values()) or 1.0
+                odds = [math.exp(-strength * cost / most) for cost in costs.values()]
+                drawn[name] = rng.choices(list(costs), odds)[0]
+            yield drawn
+
+    def _neighbours(
+        self, observed: Sequence[tuple[str, ...]], accuracies: Sequence[float], rng: random.Random
+    ) -> list[tuple[str, ...]]:
+        known = [(p, a, c) for p, a in zip(observed, accuracies, strict=True) if (c := self._cost(p))]
+        if not known:
+            return []
+        worth = np.array([[-accuracy, *cost] for _, accuracy, cost in known])
+        front = [known[i][0] for i in np.flatnonzero(moocore.is_nondominated(worth))]
+        names = list(self.parameters)
+        drawn = []
+        for _ in range(_NEIGHBOURS):
+            choices = self._as_choices(rng.choice(front))
+            for name in rng.sample(names, min(rng.choice((1, 1, 2)), len(names))):
+                choices[name] = rng.choice(self.parameters[name])
+            drawn.append(choices)
+        return self._normal(drawn)
+
+    def _normal(self, points: Iterable[Mapping[str, str]]) -> list[tuple[str, ...]]:
+        return [tuple(self._space.canonical_choices(point).values()) for point in points]
+
+    def _as_choices(self, point: tuple[str, ...]) -> dict[str, str]:
+        return dict(zip(self.parameters, point, strict=True))
+
+    def _cost(self, point: tuple[str, ...]) -> tuple[float, ...] | None:
+        """Costs of an architecture, None where it is over a limit."""
+        if point not in self._costs:
+            cost = self._table.cost(self._space.architecture(self._as_choices(point)))
+            known = tuple(float(getattr(cost, name)) for name in self._cost_names)
+            self._costs[point] = None if self._limits.refusal(cost) else known
+        return self._costs[point]
+
+
+def make_candidates(
+    space: SearchSpace,
+    table: "CostTable",
+    limits: Limits,
+    cost_names: Sequence[str],
+    *,
+    seed: int,
+    reference: float | None = None,
+) -> Candidates:
+    """The candidates of a space within the limits: all of them, or samples where they are too many.
+
+    Args:
+        reference: Accuracy in percent below which a candidate is worth nothing, where it is known.
+    """
+    if space.size > LISTABLE:
+        return SampledCandidates(space, table, limits, cost_names, seed=seed, reference=reference)
+    members = [(a, cost) for a in space.distinct() if not limits.refusal(cost := table.cost(a))]
+    costs = np.array([[getattr(cost, name) for name in cost_names] for _, cost in members], dtype=np.float64)
+    points = [space.choices(architecture) for architecture, _ in members]
+    return ListedCandidates(space.parameters, points, costs, space.canonical_choices, reference=reference)
+
+
+def encode(parameters: Mapping[str, tuple[str, ...]], points: Sequence[Mapping[str, str]]) -> Integers:
+    """Option numbers (N, M)."""
+    numbers = {name: {option: i for i, option in enumerate(options)} for name, options in parameters.items()}
+    rows = [[numbers[name][point[name]] for name in parameters] for point in points]
+    return np.array(rows, dtype=np.int64).reshape(len(points), len(parameters))

@@ -1,0 +1,1 @@
+"""The search: proposals, trainings, what is kept of them, and when it stops."""

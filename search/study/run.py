@@ -1,0 +1,282 @@
+"""One run: settings and a folder in, a search that can go on where it stopped."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ... import __version__
+from ...models import cost_table, describe
+from ...space import COSTS, ArchitectureConfig, RunRecord, TrialRecord, UserError, pick, write_text
+from ...space.provenance import now, versions
+from ...space.run_folder import RunFolder
+from ..data import ImageData, load_images
+from ..samplers.candidates import make_candidates
+from ..samplers.limits import Limits
+from ..training.proxy import Proxy, default_proxy
+from ..training.short import Evaluator
+from ..workers.devices import resolve_device, worker_devices
+from ..workers.pool import WorkerPool
+from .driver import Plan, search
+from .settings import RunSettings, settle, without_password
+from .trial_store import TrialStore, check_storage, storage_errors
+
+
+class Run:
+    """A run that is ready to search.
+
+    Attributes:
+        folder: Where it keeps its files.
+        record: What run.yaml says.
+        plan: What will be searched.
+        trials: Every trial told of so far.
+        devices: The device of each worker.
+    """
+
+    def __init__(
+        self, folder: RunFolder, record: RunRecord, plan: Plan, store: TrialStore, data: ImageData
+    ) -> None:
+        self.folder = folder
+        self.record = record
+        self.plan = plan
+        self.trials = store.records()
+        self.devices = worker_devices(record.device, record.workers, record.in_flight)
+        self._store = store
+        self._data = data
+
+    @property
+    def trained(self) -> int:
+        """Distinct architectures trained to the end so far."""
+        return sum(trial.state == "complete" for trial in self.trials)
+
+    @property
+    def done(self) -> int:
+        """Trainings that count to the budget so far: also the repeats and those that were stopped."""
+        return sum(trial.state in ("complete", "repeat", "pruned") for trial in self.trials)
+
+    @property
+    def repeated(self) -> int:
+        """Further trainings of them so far."""
+        return sum(trial.state == "repeat" for trial in self.trials)
+
+    @property
+    def wanted(self) -> int:
+        """Trainings wanted in all."""
+        return self.record.budget + self.record.confirm
+
+    def search(self) -> Iterator[TrialRecord]:
+        """Go on with the search, giving every trial as it ends; trials.csv is whole after each.
+
+        Raises:
+            SearchFailedError: If training after training fails.
+        """
+        if self.done >= self.wanted:
+            return
+        proxy = Proxy.from_dict(self.record.proxy)
+        with WorkerPool(partial(Evaluator, self._data, proxy), devices=self.devices) as pool:
+            for trial in search(self.plan, self._store, pool):
+                self.trials.append(trial)
+                self.folder.write_trials(self.trials)
+                yield trial
+
+    def write_best(self) -> ArchitectureConfig:
+        """Export the default pick as best.yaml.
+
+        Raises:
+            UserError: If no trial is complete.
+        """
+        config = export_trial(self.record, self.trials, None, run_name=self.folder.path.name)
+        write_text(self.folder.best_path, config.to_yaml())
+        return config
+
+
+@contextmanager
+def open_run(
+    given: Mapping[str, Any], *, out: Path, say: Callable[[str], None] = lambda line: None
+) -> Iterator[Run]:
+    """Begin a run, or take one up where it stopped.
+
+    Args:
+        given: Fields of `RunSettings` by name, only those that differ from their default or, where
+            the run goes on, from what it began with.
+        out: The run folder.
+        say: Called with a line of text while data is read.
+
+    Raises:
+        UserError: If a setting is invalid, contradicts the run folder, or cannot be met. A new folder
+            is made only after every check.
+    """
+    folder = RunFolder(out)
+    existing = folder.read_record()
+    settings = settle(given, existing, where=out)
+    device = resolve_device(settings.device)
+    if existing is not None and _kind(device) != _kind(existing.device):
+        raise UserError(
+            f"--device: must stay {existing.device}, as the run in {out} began, got {device}; "
+            "its accuracies would not compare; choose another --out"
+        )
+    proxy = replace(default_proxy(settings.dataset, device), **settings.proxy)
+    devices = worker_devices(device, settings.workers, settings.in_flight)
+    data = load_images(
+        settings.dataset,
+        data_dir=settings.data_dir,
+        size=proxy.input_size,
+        limit=proxy.images,
+        seed=settings.seed,
+        progress=say,
+        input_size=settings.input_size,
+    )
+    if existing is not None and data.fingerprint != existing.fingerprint:
+        raise UserError(
+            f"--dataset: must be the images the run in {out} began with, fingerprint {existing.fingerprint}, "
+            f"got {settings.dataset} with {data.fingerprint}; choose another --out"
+        )
+    space = settings.space
+    table = cost_table(
+        space.backbone, width=space.width, num_classes=data.num_classes, input_size=data.input_size
+    )
+    limits = Limits(settings.max_params, settings.max_flops)
+    limits.check_reachable(space, table)
+
+    record = existing or _new_record(settings, data, proxy, device)
+    record = replace(
+        record,
+        budget=settings.budget,
+        repeats=settings.repeats or 0,
+        confirm=settings.confirm,
+        workers=len(devices),
+        device=device,
+    )
+    if record.versions != versions():
+        say(f"other versions than this run began with: {_changes(record.versions, versions())}")
+    if settings.storage:
+        check_storage(settings.storage)
+    with folder.locked(), storage_errors(out):
+        # First of all, since the study could not be taken up again without it.
+        folder.write_record(record)
+        store = TrialStore(
+            settings.storage or f"sqlite:///{folder.study_path}",
+            study_name=record.study,
+            space=space,
+            table=table,
+            objectives=record.objectives,
+        )
+        told, listed = len(store.records()), folder.count_trials()
+        if told < listed:
+            raise UserError(
+                f"--out: the study of the run in {out} must hold the {listed} trials of trials.csv, "
+                f"it has {told}; put it back or choose another --out"
+            )
+        plan = Plan(
+            space=space,
+            table=table,
+            limits=limits,
+            sampler=record.sampler,
+            seed=record.seed,
+            budget=record.budget,
+            in_flight=record.in_flight,
+            candidates=make_candidates(
+                space,
+                table,
+                limits,
+                [name for name in record.objectives if name in COSTS],
+                seed=record.seed,
+                reference=record.reference_accuracy,
+            ),
+            objectives=record.objectives,
+            repeats=record.repeats,
+            confirm=record.confirm,
+            stopping=record.stopping,
+            reference_accuracy=record.reference_accuracy,
+        )
+        run = Run(folder, record, plan, store, data)
+        folder.write_trials(run.trials)
+        yield run
+
+
+def default_folder(given: Mapping[str, Any]) -> Path:
+    """runs/BACKBONE-DATASET, by what was given."""
+    backbone = given.get("backbone", RunSettings.backbone)
+    return Path("runs") / f"{backbone}-{Path(given.get('dataset', RunSettings.dataset)).stem}"
+
+
+def export_trial(
+    record: RunRecord, trials: Sequence[TrialRecord], rule: str | None, *, run_name: str
+) -> ArchitectureConfig:
+    """Choose a trial of a run and describe its network.
+
+    Args:
+        rule: As for `space.pick`; None for the most accurate one where a cost is limited, and the
+            knee of the front where none is.
+
+    Raises:
+        UserError: If the rule is unknown or no trial is complete.
+    """
+    limited = record.max_params is not None or record.max_flops is not None
+    rule = rule or ("accuracy" if limited else "knee")
+    trial = pick(trials, rule, record.objectives, reference_accuracy=record.reference_accuracy)
+    return describe(
+        trial.architecture,
+        num_classes=record.num_classes,
+        input_size=record.input_size,
+        version=__version__,
+        origin={
+            "run": run_name,
+            "trial": trial.number,
+            "pick": rule,
+            "proposed_by": trial.origin,
+            "proxy_accuracy": trial.accuracy,
+            "proxy": dict(record.proxy),
+            "data": record.dataset,
+            "fingerprint": record.fingerprint,
+            "seed": record.seed,
+            "exported": now(),
+        },
+    )
+
+
+def _new_record(settings: RunSettings, data: ImageData, proxy: Proxy, device: str) -> RunRecord:
+    return RunRecord(
+        version=__version__,
+        created=now(),
+        backbone=settings.backbone,
+        width=settings.width,
+        per_stage=settings.per_stage,
+        dataset=settings.dataset,
+        data_dir=str(settings.data_dir.resolve()) if settings.data_dir else "",
+        fingerprint=data.fingerprint,
+        num_classes=data.num_classes,
+        input_size=data.input_size,
+        train_images=len(data.train_labels),
+        val_images=len(data.val_labels),
+        objectives=settings.objectives,
+        max_params=settings.max_params,
+        max_flops=settings.max_flops,
+        reference_accuracy=settings.reference_accuracy,
+        sampler=settings.sampler,
+        seed=settings.seed,
+        in_flight=settings.in_flight,
+        stopping=settings.stopping,
+        budget=settings.budget,
+        workers=1,
+        device=device,
+        storage=without_password(settings.storage),
+        study=f"cheapsearch-{uuid4().hex[:12]}" if settings.storage else "cheapsearch",
+        proxy=proxy.to_dict(),
+        versions=versions(),
+    )
+
+
+def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    return ", ".join(
+        f"{name} {before.get(name)}, now {version}"
+        for name, version in now.items()
+        if before.get(name) != version
+    )
+
+
+def _kind(device: str) -> str:
+    return device.partition(":")[0]

@@ -1,0 +1,107 @@
+"""The images of a full training, in memory or streamed as the policy's crop needs them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...space import UserError
+from ..data import (
+    ByteArray,
+    ImageData,
+    Images,
+    IntArray,
+    OpenImages,
+    Part,
+    channel_statistics,
+    load_images,
+    load_test,
+    open_images,
+    open_test,
+)
+from .policy import Policy
+from .splits import MemorySplit, Split
+from .streaming import StreamedSplit
+
+# Images that mean and deviation of the channels are taken from, where they are not all in memory.
+_STATISTICS_IMAGES = 1000
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Which images, as the command line names them; `seed` is of the validation split."""
+
+    dataset: str
+    data_dir: Path | None
+    input_size: int | None
+    seed: int
+
+
+class TrainingImages:
+    """Training and validation images on a device, and the door to the test split.
+
+    Attributes:
+        train_split: What is trained on.
+        val_split: What every epoch is scored on.
+        num_classes: Number of classes.
+        input_size: Side of the network's input in pixels.
+        flip: Whether an image mirrored left to right keeps its label.
+        fingerprint: Of the training and validation images.
+
+    Args:
+        say: Called with a line of text while images are read.
+
+    Raises:
+        UserError: If the images cannot be read.
+    """
+
+    train_split: Split
+    val_split: Split
+
+    def __init__(
+        self, source: DataSource, policy: Policy, device: str, *, say: Callable[[str], None]
+    ) -> None:
+        self._source, self._policy, self._say = source, policy, say
+        self._device = torch.device(device)
+        where: dict[str, Any] = {"data_dir": source.data_dir, "seed": source.seed, "progress": say}
+        if policy.crop == "padded":
+            data: ImageData | OpenImages = load_images(source.dataset, **where, input_size=source.input_size)
+        else:
+            data = open_images(source.dataset, **where, input_size=source.input_size)
+        self.num_classes, self.input_size = len(data.classes), data.input_size
+        self.flip, self.fingerprint = data.flip, data.fingerprint
+        sample = data.train_images if isinstance(data, ImageData) else self._sample(data)
+        self._mean, self._std = (values.to(self._device) for values in channel_statistics(sample))
+        if isinstance(data, ImageData):
+            self.train_split = self._in_memory(data.train_images, data.train_labels)
+            self.val_split = self._in_memory(data.val_images, data.val_labels)
+        else:
+            self.train_split, self.val_split = self._streamed(data.train), self._streamed(data.val)
+
+    def open_test(self) -> Split | None:
+        """The test split, to be scored once; None where the data set has none, which is said."""
+        source = self._source
+        try:
+            if self._policy.crop == "padded":
+                images, labels = load_test(source.dataset, data_dir=source.data_dir, size=self.input_size)
+                return self._in_memory(images, labels)
+            return self._streamed(open_test(source.dataset, data_dir=source.data_dir))
+        except UserError as error:
+            self._say(f"no test accuracy: {error}")
+            return None
+
+    def _sample(self, data: OpenImages) -> ByteArray:
+        chosen = np.unique(np.linspace(0, len(data.train.labels) - 1, _STATISTICS_IMAGES).astype(np.int64))
+        return data.train.images.read(chosen, data.input_size, self._say)
+
+    def _in_memory(self, images: ByteArray, labels: IntArray) -> MemorySplit:
+        return MemorySplit.of(images, labels, self._mean, self._std, self._device)
+
+    def _streamed(self, part: Part[Images]) -> StreamedSplit:
+        policy = self._policy
+        return StreamedSplit(
+            part, self.input_size, policy.test_crop, policy.data_workers, self._mean, self._std
+        )

@@ -1,0 +1,165 @@
+"""The policies of full training."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+from ...space import MAX_WIDTH, MIN_WIDTH, UserError, check_complete, check_name
+from .recipe import Recipe
+
+Crop = Literal["padded", "resized"]
+CROPS: tuple[str, ...] = get_args(Crop)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Settings of a full training: SGD with momentum, a linear warm-up, then a cosine per step.
+
+    Attributes:
+        epochs: Passes over the training images.
+        batch_size: Images per step, over all processes.
+        learning_rate: The rate at the end of the warm-up.
+        min_learning_rate: The rate at the last step.
+        warmup_epochs: Epochs in which the rate grows from 0, step by step.
+        momentum: Of SGD.
+        weight_decay: Of every parameter.
+        label_smoothing: Share of the label spread over all classes.
+        dropout: Probability of dropping a feature before the classifier.
+        ema_decay: Of the moving average of the weights that is scored and kept; 0 for none.
+        width: Factor on the architecture's width.
+        crop: `padded` holds images in memory at the input size, pads them and crops at random, in
+            batches on the device; `resized` decodes every image at its own size each time, in data
+            workers, and crops a random part of it to the input size.
+        padding: Zero pixels on each side before the crop; for `padded`.
+        test_crop: Share of the shorter side in the centre crop that is scored; for `resized`.
+        data_workers: Processes that decode and augment images; for `resized`.
+        flip: Mirror left to right with probability one half, where the data set allows it.
+        rotation: Largest angle in degrees, either way.
+
+    Raises:
+        UserError: If a value is out of range.
+    """
+
+    epochs: int = 400
+    batch_size: int = 128
+    learning_rate: float = 0.35
+    min_learning_rate: float = 0.0
+    warmup_epochs: float = 5
+    momentum: float = 0.9
+    weight_decay: float = 6e-5
+    label_smoothing: float = 0.0
+    dropout: float = 0.0
+    ema_decay: float = 0.0
+    width: float = 1.0
+    crop: Crop = "padded"
+    padding: int = 4
+    test_crop: float = 1.0
+    data_workers: int = 2
+    flip: bool = True
+    rotation: float = 15.0
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch_size", 2), ("padding", 0), ("data_workers", 0)):
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise UserError(f"{_flag(name)}: must be a whole number from {least}, got {value!r}")
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.type is float and (
+                isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value)
+            ):
+                raise UserError(f"{_flag(f.name)}: must be a number, got {value!r}")
+        _check_range(self, "learning_rate", above=0)
+        _check_range(self, "min_learning_rate", least=0, most=self.learning_rate)
+        _check_range(self, "warmup_epochs", least=0, below=self.epochs)
+        for name in ("momentum", "label_smoothing", "dropout", "ema_decay"):
+            _check_range(self, name, least=0, below=1)
+        _check_range(self, "weight_decay", least=0)
+        _check_range(self, "test_crop", above=0, most=1)
+        _check_range(self, "rotation", least=0, most=180)
+        _check_range(self, "width", least=MIN_WIDTH, most=MAX_WIDTH)
+        check_name("--crop", self.crop, CROPS)
+        if not isinstance(self.flip, bool):
+            raise UserError(f"--flip: must be true or false, got {self.flip!r}")
+
+    def recipe(self, *, flip: bool) -> Recipe:
+        """What the training loop reads.
+
+        Args:
+            flip: Whether an image of the data set keeps its label when mirrored.
+        """
+        return Recipe(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            min_learning_rate=self.min_learning_rate,
+            warmup_epochs=self.warmup_epochs,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            label_smoothing=self.label_smoothing,
+            ema_decay=self.ema_decay,
+            padding=self.padding,
+            flip=self.flip and flip,
+            rotation=self.rotation,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Policy":
+        """Inverse of `to_dict`.
+
+        Raises:
+            UserError: If a key is unknown or missing, or a value is out of range.
+        """
+        check_complete("policy", data, [field.name for field in fields(cls)])
+        return cls(**data)
+
+
+def _check_range(
+    policy: Policy,
+    name: str,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+) -> None:
+    value = getattr(policy, name)
+    low = least is None or value >= least, above is None or value > above
+    high = most is None or value <= most, below is None or value < below
+    if not all((*low, *high)):
+        rules = {"at least": least, "above": above, "at most": most, "below": below}
+        rule = " and ".join(f"{words} {limit:g}" for words, limit in rules.items() if limit is not None)
+        raise UserError(f"{_flag(name)}: must be {rule}, got {value!r}")
+
+
+POLICIES: dict[str, Policy] = {
+    "cifar10": Policy(),
+    "cifar100": Policy(label_smoothing=0.1),
+    "imagenet": Policy(
+        epochs=150,
+        batch_size=256,
+        learning_rate=0.05,
+        warmup_epochs=0,
+        weight_decay=4e-5,
+        dropout=0.2,
+        crop="resized",
+        test_crop=0.875,
+        data_workers=8,
+        rotation=0.0,
+    ),
+}
+
+
+def default_policy(dataset: str, input_size: int) -> str:
+    """The policy for a data set: its own, else one by the size of its images in pixels."""
+    if dataset in POLICIES:
+        return dataset
+    return "cifar10" if input_size <= 64 else "imagenet"
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

@@ -1,0 +1,96 @@
+"""Images of any size that are decoded and augmented one by one, in data workers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from ..data import Images, Part, choose, normalise
+from .recipe import Recipe
+from .splits import EVALUATION_BATCH, Batch
+from .team import Team
+
+
+class _Decoded(Dataset[tuple[Tensor, int]]):
+    """Images uint8 (3, S, S), transformed, and their labels."""
+
+    def __init__(self, part: Part[Images], transform: v2.Transform) -> None:
+        self.part = part
+        self.transform = transform
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        pixels = torch.from_numpy(self.part.images.original(index)).permute(2, 0, 1)
+        return self.transform(pixels), int(self.part.labels[index])
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedSplit:
+    """Images that do not fit into memory, or whose crops want their full size.
+
+    Attributes:
+        input_size: Side of the crops in pixels.
+        test_crop: Share of the shorter side that the centre crop for scoring takes.
+        workers: Processes that decode and augment; 0 for none beside this one.
+        mean: Of each channel of the training images, in 0 to 1, (3,), on the device that trains.
+        std: Standard deviation of each channel, likewise.
+    """
+
+    part: Part[Images]
+    input_size: int
+    test_crop: float
+    workers: int
+    mean: Tensor
+    std: Tensor
+
+    def __len__(self) -> int:
+        return len(self.part.labels)
+
+    def first(self, count: int) -> "StreamedSplit":
+        return replace(self, part=choose(self.part, np.arange(min(count, len(self)))))
+
+    def training_batches(self, recipe: Recipe, generator: torch.Generator, team: Team) -> Iterator[Batch]:
+        """As `Split.training_batches`: a random part of the image, 8 to 100 % of its area, resized.
+
+        Draws come from the workers' own generators, seeded from `generator`; without workers from torch's.
+        """
+        size = recipe.whole_batch(len(self), team.size)
+        order = torch.randperm(len(self), generator=generator, device=generator.device).cpu()
+        chosen = torch.split(order, size)[: len(self) // size]
+        steps: list[v2.Transform] = [v2.RandomResizedCrop(self.input_size, antialias=True)]
+        if recipe.flip:
+            steps.append(v2.RandomHorizontalFlip())
+        if recipe.rotation > 0:
+            steps.append(v2.RandomRotation(recipe.rotation, v2.InterpolationMode.BILINEAR))
+        seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+        # Every process draws its own crops.
+        seeder = torch.Generator().manual_seed(seed + team.rank)
+        if self.workers == 0:
+            torch.manual_seed(seed + team.rank)
+        yield from self._load([team.share(batch).tolist() for batch in chosen], v2.Compose(steps), seeder)
+
+    def evaluation_batches(self, team: Team) -> Iterator[Batch]:
+        steps = [
+            v2.Resize(round(self.input_size / self.test_crop), antialias=True),
+            v2.CenterCrop(self.input_size),
+        ]
+        mine = team.share(torch.arange(len(self)))
+        batches = [batch.tolist() for batch in torch.split(mine, EVALUATION_BATCH)]
+        yield from self._load(batches, v2.Compose(steps), torch.Generator())
+
+    def _load(
+        self, batches: Sequence[list[int]], transform: v2.Transform, generator: torch.Generator
+    ) -> Iterator[Batch]:
+        loader = DataLoader(
+            _Decoded(self.part, transform),
+            batch_sampler=batches,
+            num_workers=self.workers,
+            generator=generator,
+            pin_memory=self.mean.device.type == "cuda",
+        )
+        for images, labels in loader:
+            pixels = images.to(self.mean.device, non_blocking=True)
+            yield normalise(pixels, self.mean, self.std), labels.to(self.mean.device, non_blocking=True)

@@ -1,0 +1,102 @@
+"""The files of a run folder, and the lock that keeps a second run out."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+from filelock import FileLock, Timeout
+
+from .architecture import parse_yaml
+from .errors import UserError
+from .files import write_text
+from .records import RunRecord, TrialRecord
+
+
+class RunFolder:
+    """A folder with run.yaml, trials.csv, study.db, report.html and best.yaml."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record_path = path / "run.yaml"
+        self.trials_path = path / "trials.csv"
+        self.study_path = path / "study.db"
+        self.report_path = path / "report.html"
+        self.best_path = path / "best.yaml"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder and hold it; the lock goes with the process, however it ends.
+
+        Raises:
+            UserError: If the folder cannot be written, or another process holds it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock")
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(
+                f"--out: must not be in use, but another cheapsearch works in {self.path}; "
+                "wait for it or choose another folder"
+            ) from None
+        except OSError as error:
+            raise UserError(
+                f"--out: must be a folder that can be written, {self.path} is not ({error.strerror}); "
+                "choose another"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def read_record(self) -> RunRecord | None:
+        """What run.yaml says, None where there is none yet.
+
+        Raises:
+            UserError: If X
+        """
+        nearest = next((place for place in (self.path, *self.path.parents) if place.exists()), None)
+        if nearest is not None and not nearest.is_dir():
+            raise UserError(
+                f"--out: must be a folder that can be written, {self.path} is not ({nearest} is a file); "
+                "choose another"
+            )
+        if not self.record_path.exists():
+            if self.study_path.exists():
+                raise UserError(
+                    f"--out: must be a whole run folder, but {self.path} has study.db and no run.yaml; "
+                    "choose another folder"
+                )
+            return None
+        try:
+            text = self.record_path.read_text(encoding="utf-8")
+            return RunRecord.from_dict(parse_yaml(text, self.record_path))
+        except UserError as error:
+            rule = str(error).removeprefix(f"{self.record_path}: ").removeprefix("run.yaml: ")
+            raise UserError(f"{self.record_path}: {rule}") from None
+        except (UnicodeDecodeError, TypeError) as error:
+            raise UserError(
+                f"{self.record_path}: must be what a run wrote, but it is damaged ({error})"
+            ) from None
+
+    def write_record(self, record: RunRecord) -> None:
+        write_text(self.record_path, yaml.safe_dump(record.to_dict(), sort_keys=False, allow_unicode=True))
+
+    def count_trials(self) -> int:
+        """How many trials trials.csv lists, 0 where there is none."""
+        if not self.trials_path.exists():
+            return 0
+        with self.trials_path.open(encoding="utf-8", newline="") as file:
+            return sum(1 for _ in csv.DictReader(file))
+
+    def write_trials(self, records: Sequence[TrialRecord]) -> None:
+        """Write trials.csv anew, one row per trial."""
+        rows = [record.to_row() for record in records]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, TrialRecord.columns(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.trials_path, text.getvalue())

@@ -1,0 +1,93 @@
+"""The files of one full training."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .architecture import parse_yaml
+from .errors import UserError
+from .files import write_text
+from .training_records import METRICS, TrainingRecord, TrainingResult
+
+MetricsRow = dict[str, float]
+
+
+class TrainingFolder:
+    """A folder with training.yaml, metrics.csv, checkpoints, the best weights and result.json."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record_path = path / "training.yaml"
+        self.metrics_path = path / "metrics.csv"
+        self.config_path = path / "architecture.yaml"
+        self.weights_path = path / "best.safetensors"
+        self.result_path = path / "result.json"
+
+    def read_record(self) -> TrainingRecord | None:
+        """What training.yaml says, None where there is none.
+
+        Raises:
+            UserError: If it is damaged.
+        """
+        if not self.record_path.exists():
+            return None
+        try:
+            text = self.record_path.read_text(encoding="utf-8")
+            return TrainingRecord.from_dict(parse_yaml(text, self.record_path))
+        except (UserError, UnicodeDecodeError, TypeError) as error:
+            raise UserError(f"{self.record_path}: must be what a training wrote ({error})") from None
+
+    def write_record(self, record: TrainingRecord) -> None:
+        write_text(self.record_path, yaml.safe_dump(record.to_dict(), sort_keys=False, allow_unicode=True))
+
+    def read_result(self) -> TrainingResult | None:
+        """What result.json says, None where the training has not ended.
+
+        Raises:
+            UserError: If it is damaged.
+        """
+        if not self.result_path.exists():
+            return None
+        try:
+            return TrainingResult.from_dict(json.loads(self.result_path.read_text(encoding="utf-8")))
+        except (UserError, ValueError, TypeError) as error:
+            raise UserError(f"{self.result_path}: must be what a training wrote ({error})") from None
+
+    def write_result(self, result: TrainingResult) -> None:
+        write_text(self.result_path, json.dumps(result.to_dict(), indent=2) + "\n")
+
+    def write_metrics(self, rows: Sequence[MetricsRow]) -> None:
+        """Write metrics.csv anew, one row per epoch."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, METRICS, lineterminator="\n", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.metrics_path, text.getvalue())
+
+    def last_metrics(self) -> dict[str, Any] | None:
+        """The row of the last epoch, as text, None before the first."""
+        if not self.metrics_path.exists():
+            return None
+        with self.metrics_path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return rows[-1] if rows else None
+
+
+def check_policy(record: TrainingRecord, policy: Mapping[str, Any], where: Path) -> None:
+    """Refuse to go on with a training under another policy, naming the flag that differs.
+
+    Raises:
+        UserError: If a setting differs.
+    """
+    for name, asked in policy.items():
+        before = record.policy.get(name)
+        if before != asked:
+            raise UserError(
+                f"--{name.replace('_', '-')}: must stay {before}, as the training in {where} began, "
+                f"got {asked}; give the same, or remove that folder to train anew"
+            )

@@ -1,0 +1,176 @@
+"""What can be typed, and how numbers, lists and settings are read."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cheapsearch.search.cli.arguments import given_settings, make_parser
+from cheapsearch.search.cli.main import COMMANDS
+from cheapsearch.search.study.settings import RunSettings
+from cheapsearch.space import PICKS, UserError
+
+
+def parse(*arguments: str) -> argparse.Namespace:
+    return make_parser().parse_args(arguments)
+
+
+def given(*arguments: str) -> dict[str, Any]:
+    return given_settings(parse("run", *arguments))
+
+
+def refusal(*arguments: str) -> str:
+    with pytest.raises(UserError) as caught:
+        parse(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_parser_offers_every_command() -> None:
+    help_text = make_parser().format_help()
+    for command in COMMANDS:
+        assert f"\n    {command} " in help_text
+
+
+def test_run_gives_only_what_was_typed() -> None:
+    assert given() == {}
+    assert given("--out", "runs/a", "--json") == {}
+    assert given("--seed", "0") == {"seed": 0}
+
+
+def test_run_gives_settings_by_their_names() -> None:
+    found = given(
+        *("--budget", "7", "--backbone", "mobilenet_v3_small", "--width", "0.5", "--per-stage", "expand,se"),
+        *("--dataset", "digits", "--data-dir", "here", "--input-size", "16"),
+        *("--objectives", "accuracy, flops", "--max-params", "1.5M", "--max-flops", "30_000"),
+        *("--reference-accuracy", "62.5"),
+        *("--sampler", "random", "--seed", "3", "--workers", "2", "--in-flight", "5", "--device", "cpu"),
+        *("--storage", "sqlite:///x.db", "--proxy", "images=60"),
+    )
+    settings = RunSettings(**found)
+    assert found == {
+        "budget": 7,
+        "backbone": "mobilenet_v3_small",
+        "width": 0.5,
+        "per_stage": ("expand", "se"),
+        "dataset": "digits",
+        "data_dir": Path("here"),
+        "input_size": 16,
+        "objectives": ("accuracy", "flops"),
+        "max_params": 1_500_000,
+        "max_flops": 30_000,
+        "reference_accuracy": 62.5,
+        "sampler": "random",
+        "seed": 3,
+        "workers": 2,
+        "in_flight": 5,
+        "device": "cpu",
+        "storage": "sqlite:///x.db",
+        "proxy": {"images": 60},
+    }
+    resolved = found | {"data_dir": Path("here").resolve()}
+    assert {name: getattr(settings, name) for name in found} == resolved
+
+
+def test_run_s_epochs_are_those_of_the_proxy() -> None:
+    assert given("--epochs", "4") == {"proxy": {"epochs": 4}}
+    assert given("--epochs", "4", "--proxy", "images=60,epochs=9") == {"proxy": {"images": 60, "epochs": 4}}
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("1200000", 1_200_000),
+        ("1,200,000", 1_200_000),
+        ("1_200_000", 1_200_000),
+        ("1.2M", 1_200_000),
+        ("1.2m", 1_200_000),
+        ("300k", 300_000),
+        ("0.3G", 300_000_000),
+        ("2.7", 3),
+        ("1e6", 1_000_000),
+    ],
+)
+def test_run_reads_counts_with_a_unit(text: str, count: int) -> None:
+    found = given("--max-params", text)["max_params"]
+    assert (type(found), found) == (int, count)
+
+
+@pytest.mark.parametrize("text", ["", "M", "many", "1.2.3M", "1 M 2", "nan", "inf", "1e999", "1.2T"])
+def test_run_refuses_what_is_no_count(text: str) -> None:
+    message = refusal("run", "--max-flops", text)
+    assert message.startswith(f"argument --max-flops: must be a number such as 1200000 or 1.2M, got {text!r}")
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("epochs=3", {"epochs": 3}),
+        (" epochs = 3 , width=0.5,", {"epochs": 3, "width": 0.5}),
+        ("learning_rate=1e-2", {"learning_rate": 0.01}),
+        ("", {}),
+    ],
+)
+def test_run_reads_proxy_settings(text: str, settings: dict[str, Any]) -> None:
+    found = given("--proxy", text)["proxy"]
+    assert found == settings
+    assert {name: type(value) for name, value in found.items()} == {
+        name: type(value) for name, value in settings.items()
+    }
+
+
+@pytest.mark.parametrize("text", ["epochs", "epochs=", "epochs=three", "epochs=3=4", "epochs:3"])
+def test_run_refuses_what_is_no_proxy_setting(text: str) -> None:
+    assert f"argument --proxy: must be name=number,..., got {text!r}" in refusal("run", "--proxy", text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "the following arguments are required: COMMAND; see `cheapsearch --help`"),
+        (("runn",), "invalid choice: 'runn'"),
+        (("run", "--bugdet", "3"), "unrecognized arguments: --bugdet 3"),
+        (("run", "--budget", "three"), "argument --budget: invalid int value: 'three'"),
+        (("run", "--budget"), "argument --budget: expected one argument; see `cheapsearch run --help`"),
+        (("show",), "the following arguments are required: ARCH; see `cheapsearch show --help`"),
+        (("report",), "the following arguments are required: RUN; see `cheapsearch report --help`"),
+        (("space", "--width", "wide"), "argument --width: invalid float value: 'wide'"),
+    ],
+)
+def test_parser_refuses_in_one_line_and_says_where_help_is(arguments: tuple[str, ...], message: str) -> None:
+    assert message in refusal(*arguments)
+    assert "--help`" in refusal(*arguments)
+
+
+def test_other_commands_have_defaults() -> None:
+    assert vars(parse("show", "cheap_v2")) == {
+        "command": "show",
+        "arch": "cheap_v2",
+        "num_classes": None,
+        "input_size": None,
+        "json": False,
+    }
+    space = parse("space", "--per-stage", "expand")
+    assert (space.backbone, space.width, space.per_stage) == ("mobilenet_v2", 1.0, ("expand",))
+    assert (space.num_classes, space.input_size) == (10, 32)
+    presets = parse("presets")
+    assert (presets.num_classes, presets.input_size) == (100, 32)  # what the published counts are for
+    export = parse("export", "runs/a", "--pick", "knee", "-o", "best.yaml")
+    assert (export.source, export.pick, export.output) == ("runs/a", "knee", Path("best.yaml"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command_says_what_it_takes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(command, "--help")
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"usage: cheapsearch {command} ")
+
+
+def test_help_of_export_lists_the_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse("export", "--help")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert ", ".join(PICKS) in shown

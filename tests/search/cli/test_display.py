@@ -1,0 +1,259 @@
+"""What a person sees of a search, on a terminal and in a log."""
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from cheapsearch.search.cli import display
+from cheapsearch.search.cli.display import (
+    SearchDisplay,
+    amount,
+    front_table,
+    operations,
+    percent,
+    points,
+    time_left,
+    trial_line,
+)
+from cheapsearch.space import OBJECTIVES, Architecture, SearchSpace, TrialRecord
+
+UNMODIFIED = Architecture("mobilenet_v2")
+BASE = TrialRecord(0, UNMODIFIED, "complete", "unmodified", 2_000_000, 90_000_000, 60.0, 10.0)
+CHEAP = TrialRecord(
+    1, replace(UNMODIFIED, expand="reuse"), "complete", "tpe", 1_000_000, 45_000_000, 58.25, 5.0
+)
+BETTER = TrialRecord(
+    2, replace(UNMODIFIED, shortcut="reuse"), "complete", "tpe", 2_100_000, 91_000_000, 61.5, 12.0
+)
+WORSE = TrialRecord(
+    3, replace(UNMODIFIED, expand="ghost"), "complete", "tpe", 1_500_000, 60_000_000, 40.0, 8.0
+)
+FAILED = TrialRecord(
+    4, replace(UNMODIFIED, project="reduce"), "failed", "tpe", 5, 6, None, 1.4, "DivergedError: nan"
+)
+DUPLICATE = TrialRecord(
+    5,
+    replace(UNMODIFIED, project="conv_shuffle"),
+    "duplicate",
+    "tpe",
+    2_000_000,
+    90_000_000,
+    60.0,
+    None,
+    "the same network as trial 0",
+)
+REFUSED = TrialRecord(6, replace(UNMODIFIED, first_conv="reuse"), "refused", "tpe", 9, 9, reason="too dear")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets what the display takes for the time."""
+    now = [1000.0]
+    monkeypatch.setattr(display, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def set_to(seconds: float) -> None:
+        now[0] = 1000.0 + seconds
+
+    return set_to
+
+
+def make_run(trials: tuple[TrialRecord, ...] = (), budget: int = 10, workers: int = 1) -> Any:
+    record = SimpleNamespace(budget=budget, objectives=("accuracy", "params", "flops"))
+    plan = SimpleNamespace(space=SearchSpace("mobilenet_v2"))
+    return SimpleNamespace(
+        trials=list(trials), record=record, plan=plan, devices=["cpu"] * workers, wanted=budget
+    )
+
+
+def plain_console() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+def terminal() -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, color_system=None, width=160, height=50)
+
+
+def text_of(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def rendered(view: SearchDisplay) -> str:
+    console = plain_console()
+    console.print(view._render())
+    return text_of(console)
+
+
+# --- lines ------------------------------------------------------------------------------------------
+
+
+def test_display_prints_a_line_for_each_trial_where_there_is_no_terminal(
+    clock: Callable[[float], None],
+) -> None:
+    console = plain_console()
+    with SearchDisplay(console, make_run()) as view:
+        for seconds, trial in ((30, BASE), (40, CHEAP), (41, FAILED), (42, DUPLICATE), (43, REFUSED)):
+            clock(seconds)
+            view.update(trial)
+    lines = text_of(console).splitlines()
+    assert [line.split()[0] for line in lines] == ["1/10", "2/10", "2/10", "2/10"]  # refusals are not told
+    assert "\x1b" not in text_of(console)
+    assert lines[0].startswith(
+        "1/10  trial 0   60.0 %  2.00 M params  90.00 M flops  unmodified (unmodified)"
+    )
+    assert lines[0].endswith("10 s   ~ 4 min left")  # 30 seconds each, nine to go
+    assert "trial 1   58.2 %  1.00 M params  45.00 M flops  expand reuse (tpe)  5 s" in lines[1]
+    assert lines[1].endswith("~ 3 min left")  # 20 seconds each, eight to go
+    assert "trial 4        -" in lines[2]
+    assert "project reduce (tpe)  1 s  failed: DivergedError: nan" in lines[2]
+    assert "duplicate: the same network as trial 0" in lines[3]
+
+
+def test_display_does_not_break_long_lines() -> None:
+    console = Console(file=io.StringIO(), width=30)
+    with SearchDisplay(console, make_run()) as view:
+        view.update(replace(FAILED, reason="a long reason " * 20))
+    assert len(text_of(console).splitlines()) == 1
+
+
+def test_display_prints_a_reason_as_it_is() -> None:
+    """Square brackets are markup to rich, and messages of errors hold them."""
+    reason = "RuntimeError: shapes [batch, channels] and [/2] do not match"
+    console = plain_console()
+    with SearchDisplay(console, make_run()) as view:
+        view.update(replace(FAILED, reason=reason))
+    assert reason in text_of(console)
+
+
+def test_display_estimates_from_earlier_trials_until_one_ends(clock: Callable[[float], None]) -> None:
+    # Two trials of 10 and 5 seconds; eight to go by two workers, 7.5 * 8 / 2 = 30 seconds
+    view = SearchDisplay(plain_console(), make_run((BASE, CHEAP), workers=2))
+    assert "~ 30 s left" in rendered(view)
+    # One more after 20 seconds: seven to go take 140
+    clock(20)
+    view.update(WORSE)
+    assert "~ 2 min left" in rendered(view)
+
+
+# --- the terminal -----------------------------------------------------------------------------------
+
+
+def test_display_on_a_terminal_shows_counts_best_and_front(clock: Callable[[float], None]) -> None:
+    console = terminal()
+    with SearchDisplay(console, make_run(budget=5)) as view:
+        clock(40)
+        for trial in (BASE, CHEAP, BETTER, WORSE, FAILED, DUPLICATE, REFUSED):
+            view.update(trial)
+    shown = text_of(console)
+    last = shown[shown.rindex("architectures trained") - 10 :]
+    assert "4/5 architectures trained" in last
+    assert "~ 10 s left" in last
+    assert "1 failed   1 duplicate   1 refused" in last
+    assert "best 61.5 %   front so far" in last
+    rows = {line.split()[0]: line for line in last.splitlines() if line.split()[1:3] and "%" in line}
+    # Trial 3 is beaten by trial 1; the others differ from the unmodified network, trial 0.
+    assert "58.2 % (-1.8)" in rows["1"]
+    assert "1.00 M (-50 %)" in rows["1"]
+    assert "45.00 M (-50 %)" in rows["1"]
+    assert rows["1"].rstrip().endswith("expand reuse")
+    assert "61.5 % (+1.5)" in rows["2"]
+    assert "2.10 M (+5 %)" in rows["2"]
+    assert rows["0"].rstrip().endswith("unmodified")
+    assert "3" not in rows
+
+
+def test_display_on_a_terminal_says_that_trainings_are_under_way() -> None:
+    shown = rendered(SearchDisplay(terminal(), make_run((FAILED,))))
+    assert "0/10 architectures trained" in shown
+    assert "1 failed" in shown
+    assert "the first trainings are under way" in shown
+    assert "left" not in shown
+
+
+def test_display_on_a_terminal_thins_a_long_front() -> None:
+    trials = tuple(
+        replace(BASE, number=number, accuracy=float(number), params=1_000 * (number + 1), flops=1_000)
+        for number in range(60)
+    )
+    shown = rendered(SearchDisplay(terminal(), make_run(trials, budget=60)))
+    # Every fifth of 60 makes the twelve rows there is room for.
+    assert "front so far, 12 of 60 shown" in shown
+    rows = [line.split()[0] for line in shown.splitlines() if line.rstrip().endswith(" unmodified")]
+    assert rows == [str(number) for number in range(0, 60, 5)]
+    short = rendered(SearchDisplay(terminal(), make_run(trials[:12], budget=60)))
+    assert "shown" not in short
+
+
+def test_display_ends_the_terminal_s_live_part_on_an_error() -> None:
+    console = terminal()
+    with pytest.raises(KeyboardInterrupt), SearchDisplay(console, make_run()):
+        raise KeyboardInterrupt
+    assert "\x1b[?25h" in text_of(console)  # the cursor is back
+
+
+# --- pieces -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, ""),
+        (-1.0, ""),
+        (0, ""),
+        (0.6, "   ~ 1 s left"),
+        (89.4, "   ~ 89 s left"),
+        (90, "   ~ 2 min left"),
+        (600, "   ~ 10 min left"),
+        (5399, "   ~ 90 min left"),
+        (5400, "   ~ 1.5 h left"),
+        (36_000, "   ~ 10.0 h left"),
+    ],
+)
+def test_time_left_takes_the_unit_that_reads_best(seconds: float | None, text: str) -> None:
+    assert time_left(seconds) == text
+
+
+def test_operations_names_what_differs_from_the_unmodified_network() -> None:
+    assert operations(UNMODIFIED, UNMODIFIED) == "unmodified"
+    mixed = Architecture("mobilenet_v2", expand=("conv", "reuse") * 3 + ("conv",), last_stage="reuse")
+    assert operations(mixed, UNMODIFIED) == "expand conv|reuse|conv|reuse|conv|reuse|conv, last_stage reuse"
+
+
+def test_operations_leaves_out_a_site_without_a_choice() -> None:
+    assert "se" not in operations(Architecture("mobilenet_v2", expand="reuse"), UNMODIFIED).split()
+    small = Architecture("mobilenet_v3_small")
+    assert operations(replace(small, se="none"), small) == "se none"
+
+
+def test_amount_is_in_millions() -> None:
+    assert (amount(2_412_212), amount(999), amount(91_270_000)) == ("2.41 M", "0.00 M", "91.27 M")
+
+
+def test_percent_and_points_are_differences_to_the_unmodified_network() -> None:
+    assert percent(75, 100) == " (-25 %)"
+    assert percent(150, 100) == " (+50 %)"
+    assert percent(100, 100) == percent(50, None) == ""
+    assert points(CHEAP, BASE) == " (-1.8)"
+    assert points(BETTER, BASE) == " (+1.5)"
+    assert points(BASE, BASE) == points(CHEAP, None) == points(FAILED, BASE) == ""
+
+
+def test_trial_line_holds_what_is_known() -> None:
+    assert trial_line(CHEAP, UNMODIFIED) == (
+        "trial 1   58.2 %  1.00 M params  45.00 M flops  expand reuse (tpe)  5 s"
+    )
+    assert trial_line(REFUSED, UNMODIFIED) == (
+        "trial 6        -  0.00 M params  0.00 M flops  first_conv reuse (tpe)  refused: too dear"
+    )
+
+
+def test_front_table_without_the_unmodified_network_shows_no_differences() -> None:
+    console = plain_console()
+    console.print(front_table([CHEAP], [CHEAP, FAILED], UNMODIFIED, OBJECTIVES))
+    assert "(" not in text_of(console)
+    assert "58.2 %" in text_of(console)

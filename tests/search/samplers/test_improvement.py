@@ -1,0 +1,86 @@
+import moocore
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.stats import lognorm
+
+from cheapsearch.search.samplers.improvement import (
+    LEAST_ERROR,
+    Front,
+    expected_hypervolume_improvement,
+    expected_improvement,
+    largest_improvement,
+)
+
+
+@pytest.mark.parametrize("level", [20.0, 90.0, 93.0, 99.9])
+@pytest.mark.parametrize("deviation", [0.02, 0.2, 1.5])
+def test_expected_improvement_is_the_integral(level, deviation):
+    error = lognorm(deviation, scale=8.0)  # its logarithm is normal about log(8)
+    short_of = 100.0 + LEAST_ERROR - level
+    expected, _ = quad(lambda e: (short_of - e) * error.pdf(e), 0.0, short_of, points=[min(8.0, short_of)])
+    found = expected_improvement(np.log([8.0]), np.array([deviation]), np.array([level]))
+    assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_expected_improvement_is_never_beyond_perfection():
+    found = expected_improvement(np.log([20.0]), np.array([50.0]), np.array([90.0]))
+    assert 0.0 < found < 10.0 + LEAST_ERROR
+
+
+def _front(rng, dimensions, size=6):
+    accuracy = rng.uniform(60, 90, size)
+    costs = rng.uniform(0.1, 0.9, (size, dimensions))
+    kept = moocore.is_nondominated(np.column_stack([-accuracy, costs]))
+    return accuracy[kept], costs[kept]
+
+
+@pytest.mark.parametrize(("dimensions", "tolerance"), [(1, 0.02), (2, 0.02), (3, 0.1)])
+def test_hypervolume_improvement_is_the_mean_over_outcomes(dimensions, tolerance):
+    rng = np.random.default_rng(dimensions)
+    accuracy, costs = _front(rng, dimensions)
+    worthless = 55.0
+    candidate = np.full(dimensions, 0.25)
+    mean, deviation = np.log(22.0), 0.25
+    outcomes = 100.0 + LEAST_ERROR - np.exp(rng.normal(mean, deviation, 4000))
+    reference = np.array([-worthless, *np.ones(dimensions)])
+    points = np.column_stack([-accuracy, costs])
+    before = moocore.hypervolume(points, ref=reference)
+    gains = [
+        moocore.hypervolume(np.vstack([points, [-outcome, *candidate]]), ref=reference) - before
+        for outcome in outcomes
+    ]
+    found = expected_hypervolume_improvement(
+        np.array([mean]), np.array([deviation]), candidate[None, :], Front(accuracy, costs, worthless)
+    )
+    assert found[0] == pytest.approx(np.mean(gains), rel=tolerance + 3 * np.std(gains) / 63 / np.mean(gains))
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(6))
+def test_largest_improvement_is_that_of_all_candidates(dimensions, seed):
+    rng = np.random.default_rng(10 * seed + dimensions)
+    accuracy, costs = _front(rng, dimensions, size=12)
+    front = Front(accuracy, costs, 50.0)
+    mean, deviation = np.log(rng.uniform(8, 50, 900)), rng.uniform(0.02, 0.6, 900)
+    places = rng.uniform(0, 1, (900, dimensions))
+    gains = expected_hypervolume_improvement(mean, deviation, places, front)
+    best, gain = largest_improvement(mean, deviation, places, front)
+    assert gain == pytest.approx(gains.max())
+    assert gains[best] == pytest.approx(gains.max())
+
+
+def test_front_is_a_step_function_of_the_cost():
+    front = Front(np.array([70.0, 80.0]), np.array([[0.2], [0.6]]), 50.0)
+    assert front.at(np.array([[0.1], [0.2], [0.5], [0.6], [1.0]])).tolist() == [50.0, 70.0, 70.0, 80.0, 80.0]
+
+
+def test_front_is_nowhere_below_the_worthless():
+    front = Front(np.array([40.0, 80.0]), np.array([[0.2], [0.6]]), 50.0)
+    assert front.at(np.array([[0.1], [0.5], [0.6]])).tolist() == [50.0, 50.0, 80.0]
+
+
+def test_largest_improvement_is_the_least_short_one_where_none_gains():
+    front = Front(np.array([90.0]), np.array([[0.1]]), 50.0)
+    mean, deviation = np.log([60.0, 30.0, 40.0]), np.full(3, 1e-3)
+    assert largest_improvement(mean, deviation, np.full((3, 1), 0.5), front) == (1, 0.0)

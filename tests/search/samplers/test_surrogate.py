@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+
+from cheapsearch.search.samplers.surrogate import Features, Kernel, Posterior, fit_kernel
+
+
+def _features(rng, count, choices=4, options=3, costs=2):
+    drawn = rng.integers(0, options, (count, choices))
+    names = [[f"{choice}:{option}" for option in range(options)] for choice in range(choices)]
+    return Features.of(drawn, names, rng.random((count, costs)))
+
+
+WEIGHTS = np.random.default_rng(9).uniform(0.05, 1.5, 14)  # 4 choices of 3 options, 2 costs
+KERNEL = Kernel(WEIGHTS, smooth=1.2, rough=0.1, noise=0.05)
+
+
+def _option(features, choice):
+    return features.columns[:, 3 * choice : 3 * choice + 3].argmax(axis=1)
+
+
+def test_covariance_is_that_of_each_pair():
+    rng = np.random.default_rng(0)
+    a, b = _features(rng, 5), _features(rng, 7)
+    for i in range(5):
+        for j in range(7):
+            distance = WEIGHTS[12:] @ (a.columns[i, 12:] - b.columns[j, 12:]) ** 2
+            for choice in range(4):
+                one, other = _option(a, choice)[i], _option(b, choice)[j]
+                if one != other:
+                    distance += WEIGHTS[3 * choice + one] + WEIGHTS[3 * choice + other]
+            expected = 1.2 * np.exp(-distance / 2) + 0.1 * np.exp(-3 * np.sqrt(distance))
+            assert KERNEL.covariance(a, b)[i, j] == pytest.approx(expected)
+
+
+def test_posterior_is_the_textbook_one():
+    rng = np.random.default_rng(1)
+    points = _features(rng, 20)
+    observed, values = np.array([3, 7, 7, 11]), np.array([0.5, -1.0, -0.8, 0.2])
+    noise = np.array([0.05, 0.1, 0.1, 0.2])
+    posterior = Posterior(points, KERNEL).extended(observed, noise)
+    inner = KERNEL.covariance(points[observed], points[observed]) + np.diag(noise)
+    across = KERNEL.covariance(points[observed], points)
+    solved = np.linalg.solve(inner, across)
+    np.testing.assert_allclose(posterior.mean(values), values @ solved, atol=1e-6)
+    np.testing.assert_allclose(posterior.variance, KERNEL.variance - (across * solved).sum(0), atol=1e-6)
+
+
+def test_posterior_extended_step_by_step_is_the_same():
+    rng = np.random.default_rng(2)
+    points = _features(rng, 30)
+    observed, values, noise = rng.integers(0, 30, 12), rng.normal(size=12), rng.uniform(0.01, 0.2, 12)
+    at_once = Posterior(points, KERNEL).extended(observed, noise)
+    stepwise = Posterior(points, KERNEL)
+    for part in np.split(np.arange(12), [1, 5]):
+        stepwise = stepwise.extended(observed[part], noise[part])
+    np.testing.assert_allclose(at_once.mean(values), stepwise.mean(values), atol=1e-7)
+    np.testing.assert_allclose(at_once.variance, stepwise.variance, atol=1e-7)
+
+
+def test_posterior_of_nothing_is_the_prior():
+    points = _features(np.random.default_rng(3), 6)
+    posterior = Posterior(points, KERNEL).extended(np.empty(0, dtype=np.int64), np.empty(0))
+    assert (posterior.variance == KERNEL.variance).all()
+    assert (posterior.mean(np.empty(0)) == 0).all()
+
+
+def _likelihood(kernel, features, values):
+    matrix = kernel.covariance(features, features) + kernel.noise * np.eye(len(values))
+    return -0.5 * values @ np.linalg.solve(matrix, values) - 0.5 * np.linalg.slogdet(matrix)[1]
+
+
+def test_fit_kernel_finds_the_choice_that_matters():
+    rng = np.random.default_rng(4)
+    features = _features(rng, 120)
+    effect = np.array([-1.0, 0.0, 1.2])
+    values = effect[_option(features, 2)] + 0.1 * rng.normal(size=120)
+    values = (values - values.mean()) / values.std()
+    kernel = fit_kernel(features, values)
+    by_choice = kernel.weights[:12].reshape(4, 3).sum(axis=1)
+    assert by_choice[2] > 5 * np.delete(by_choice, 2).max()
+    plain = Kernel(np.full(14, 1 / 12), 1.0, 0.05, 0.05)
+    assert _likelihood(kernel, features, values) > _likelihood(plain, features, values) + 20
+
+
+def test_fit_kernel_finds_the_option_that_matters():
+    rng = np.random.default_rng(7)
+    features = _features(rng, 120)
+    values = np.where(_option(features, 1) == 2, -1.0, 1.0) + 0.1 * rng.normal(size=120)
+    kernel = fit_kernel(features, (values - values.mean()) / values.std())
+    assert kernel.weights[5] > 3 * kernel.weights[3:5].max()
+
+
+def test_fit_kernel_carries_an_options_weight_to_choices_of_the_same_options():
+    rng = np.random.default_rng(8)
+    drawn = rng.integers(0, 3, (80, 4))
+    drawn[:, 3] = 0  # nothing is known of the last choice
+    values = np.where(drawn[:, :3] == 2, -1.0, 1.0).sum(axis=1) + 0.1 * rng.normal(size=80)
+    values = (values - values.mean()) / values.std()
+    same, other = (
+        fit_kernel(Features.of(drawn, names, rng.random((80, 1))), values).weights[9:12]
+        for names in ([["x", "y", "z"]] * 4, [["x", "y", "z"]] * 3 + [["x", "y", "w"]])
+    )
+    assert same[2] > 2 * same[1]
+    np.testing.assert_allclose(other, other[0])
+
+
+def test_fit_kernel_keeps_a_known_noise():
+    rng = np.random.default_rng(5)
+    features = _features(rng, 30)
+    assert fit_kernel(features, rng.normal(size=30), noise=0.3).noise == 0.3
+
+
+def test_fit_kernel_tells_noise_from_signal():
+    rng = np.random.default_rng(6)
+    features = _features(rng, 150)
+    signal = features.columns[:, 12] * 2
+    quiet = fit_kernel(features, (signal - signal.mean()) / signal.std())
+    loud = fit_kernel(features, rng.normal(size=150))
+    assert loud.noise + loud.rough > 10 * (quiet.noise + quiet.rough)

@@ -1,0 +1,603 @@
+"""The search against a pool that trains nothing: which trials come, in which order, whatever happens."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from cheapsearch.models import CostTable
+from cheapsearch.search.samplers.limits import Limits, cheapest_architecture
+from cheapsearch.search.samplers.registry import SAMPLERS
+from cheapsearch.search.study.driver import (
+    MAX_BARREN,
+    MAX_FAILURES,
+    Plan,
+    SearchFailedError,
+    first_architectures,
+    search,
+)
+from cheapsearch.search.study.stopping import FEWEST_CURVES
+from cheapsearch.search.study.trial_store import TrialStore
+from cheapsearch.space import (
+    BACKBONES,
+    PRESETS,
+    Architecture,
+    SearchSpace,
+    TrialRecord,
+    architecture_hash,
+    front_probabilities,
+)
+
+MakePlan = Callable[..., Plan]
+MakeStore = Callable[..., TrialStore]
+MakePool = Callable[..., Any]
+Accuracy = Callable[[Architecture], float]
+
+V2 = "mobilenet_v2"
+
+
+def hashes(records: list[TrialRecord], state: str = "complete") -> list[str]:
+    return [record.hash for record in records if record.state == state]
+
+
+def told(records: list[TrialRecord]) -> list[tuple[object, ...]]:
+    """What must not depend on the pool or on interruptions: all but numbers and times."""
+    return [(r.hash, r.architecture, r.state, r.origin, r.accuracy, r.params, r.flops) for r in records]
+
+
+@pytest.fixture
+def handful(table: CostTable) -> tuple[Limits, dict[str, int]]:
+    """Limits that leave a few networks of V2, and the parameters of these by hash."""
+    forms = {architecture_hash(form): table.cost(form).params for form in SearchSpace(V2, 0.25).distinct()}
+    limit = sorted(forms.values())[2]
+    left = {name: params for name, params in forms.items() if params <= limit}
+    assert 3 <= len(left) < 8  # some may cost the same
+    return Limits(max_params=limit), left
+
+
+# --- the trials -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("width", [1.0, 0.35])
+def test_first_architectures_are_the_unmodified_one_and_the_presets_of_the_backbone(
+    backbone: str, width: float
+) -> None:
+    expected = [("unmodified", Architecture(backbone, width))]
+    expected += [
+        (f"preset {name}", replace(preset, width=width))
+        for name, preset in PRESETS.items()
+        if preset.backbone == backbone and name != backbone
+    ]
+    for per_stage in ((), ("expand", "shortcut")):
+        assert first_architectures(SearchSpace(backbone, width, per_stage)) == expected
+
+
+def test_search_begins_with_the_unmodified_network_and_the_presets(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    records = list(search(make_plan(budget=4), make_store(), fake_pool("last")))
+    cheap = PRESETS["cheap_v2"]
+    assert [(record.origin, record.architecture) for record in records[:2]] == [
+        ("unmodified", Architecture(V2, 0.25)),
+        ("preset cheap_v2", replace(cheap, width=0.25)),
+    ]
+    assert {record.origin for record in records[2:]} == {"random"}
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_search_trains_as_many_distinct_networks_as_the_budget(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, sampler: str, seed: int
+) -> None:
+    store, pool = make_store(), fake_pool()
+    # More than the ten random trials that optuna's samplers begin with
+    records = list(search(make_plan(sampler=sampler, seed=seed, budget=13), store, pool))
+    assert len(hashes(records)) == len(set(hashes(records))) == 13
+    assert pool.hashes == list(dict.fromkeys(pool.hashes))  # nothing is trained twice
+    assert sorted(pool.hashes) == sorted(hashes(records))
+    assert records == store.records()
+    assert [record.number for record in records] == list(range(len(records)))
+    assert [record.origin for record in records[:2]] == ["unmodified", "preset cheap_v2"]
+    assert {record.origin for record in records[2:]} <= {sampler, "random untried"}
+    assert {job.seed for job in pool.jobs} == {seed}
+
+
+def test_search_gives_other_trials_for_another_seed(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    found = [list(search(make_plan(seed=seed), make_store(), fake_pool())) for seed in (0, 1)]
+    assert set(hashes(found[0])) != set(hashes(found[1]))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("order", ["last", "all"])
+def test_search_gives_the_same_trials_in_whatever_order_results_come(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, sampler: str, order: str
+) -> None:
+    settings = {"sampler": sampler, "budget": 12, "in_flight": 4}
+    expected = list(search(make_plan(**settings), make_store(), fake_pool("first")))
+    assert list(search(make_plan(**settings), make_store(), fake_pool(order))) == expected
+
+
+def test_search_gives_values_that_belong_to_the_architecture(
+    make_plan: MakePlan,
+    make_store: MakeStore,
+    fake_pool: MakePool,
+    expected_accuracy: Accuracy,
+    table: CostTable,
+) -> None:
+    for record in search(make_plan(), make_store(), fake_pool("all")):
+        cost = table.cost(record.architecture)
+        assert record.accuracy == expected_accuracy(record.architecture)
+        assert (record.params, record.flops) == (cost.params, cost.flops)
+
+
+@pytest.mark.parametrize("in_flight", [1, 2, 5])
+def test_search_has_no_more_in_flight_than_planned(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, in_flight: int
+) -> None:
+    pool = fake_pool()
+    list(search(make_plan(in_flight=in_flight, budget=9), make_store(), pool))
+    assert pool.most_waiting == in_flight
+
+
+@pytest.mark.parametrize("budget", [1, 2, 4])
+def test_search_hands_in_no_more_than_the_budget(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, budget: int
+) -> None:
+    pool = fake_pool()
+    records = list(search(make_plan(budget=budget, in_flight=8), make_store(), pool))
+    assert len(pool.jobs) == len(hashes(records)) == budget
+
+
+# --- duplicates and limits --------------------------------------------------------------------------
+
+
+def test_search_gives_a_duplicate_the_accuracy_of_the_original_and_trains_it_once(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    store, pool = make_store(), fake_pool("last")
+    records = list(search(make_plan(budget=120, in_flight=4), store, pool))
+    duplicates = [record for record in records if record.state == "duplicate"]
+    # Random draws meet again, and a shuffle after the projection makes no other network.
+    assert len(duplicates) > 5
+    assert len(pool.hashes) == len(set(pool.hashes)) == 120
+    for record in duplicates:
+        original = next(one for one in records if one.hash == record.hash)
+        assert original.state == "complete"
+        assert original.number < record.number
+        assert (record.accuracy, record.seconds) == (original.accuracy, None)
+        assert record.reason == f"the same network as trial {original.number}"
+        assert store.study.trials[record.number].values[0] == original.accuracy
+
+
+def test_search_gives_a_duplicate_of_a_failed_network_no_accuracy(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    def fails(architecture: Architecture) -> bool:
+        return int(architecture_hash(architecture), 16) % 2 == 0
+
+    pool = fake_pool(fails=fails)
+    records = list(search(make_plan(budget=40), make_store(), pool))
+    duplicates = [record for record in records if record.state == "duplicate" and record.accuracy is None]
+    assert duplicates
+    for record in duplicates:
+        original = next(one for one in records if one.hash == record.hash)
+        assert (original.state, fails(record.architecture)) == ("failed", True)
+        assert record.reason == f"the same network as trial {original.number}, which failed"
+    assert len(pool.hashes) == len(set(pool.hashes))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_search_ends_when_everything_within_the_limits_is_trained(
+    make_plan: MakePlan,
+    make_store: MakeStore,
+    fake_pool: MakePool,
+    handful: tuple[Limits, dict[str, int]],
+    sampler: str,
+) -> None:
+    limits, left = handful
+    records = list(search(make_plan(limits=limits, sampler=sampler, budget=1000), make_store(), fake_pool()))
+    assert sorted(hashes(records)) == sorted(left)
+
+
+def test_search_trains_nothing_that_is_refused(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, handful: tuple[Limits, dict[str, int]]
+) -> None:
+    limits, _ = handful
+    pool = fake_pool()
+    records = list(search(make_plan(limits=limits, budget=1000), make_store(), pool))
+    refused = [record for record in records if record.state == "refused"]
+    assert refused[0].origin == "unmodified"
+    assert not set(pool.hashes) & set(hashes(records, "refused"))
+    assert limits.max_params is not None
+    for record in records:
+        assert (record.state == "refused") is (record.params > limits.max_params)
+    for record in refused:
+        assert record.reason == f"params {record.params:,} are over --max-params {limits.max_params:,}"
+        assert record.accuracy is None
+
+
+def test_search_draws_an_untried_network_after_repeats_in_a_row(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, handful: tuple[Limits, dict[str, int]]
+) -> None:
+    limits, _ = handful
+    records = list(search(make_plan(limits=limits, budget=1000, in_flight=1), make_store(), fake_pool()))
+    in_a_row = 0
+    for record in records:
+        untried = record.origin == "random untried"
+        assert untried is (in_a_row == MAX_BARREN)
+        if untried:
+            assert record.state == "complete"
+        in_a_row = 0 if record.state == "complete" else in_a_row + 1
+    assert "random untried" in {record.origin for record in records}
+
+
+def test_search_stage_by_stage_draws_from_a_space_too_large_to_list(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, table: CostTable
+) -> None:
+    """Limits that about one in fifty keeps: most proposals are refused, the rest are drawn."""
+    space = SearchSpace(V2, 0.25, ("expand", "project"))
+    assert space.size > 10**9
+    rng = random.Random(0)
+    drawn = [
+        table.cost(space.architecture({name: rng.choice(ops) for name, ops in space.parameters.items()}))
+        for _ in range(500)
+    ]
+    limit = sorted(cost.params for cost in drawn)[10]
+    store, pool = make_store(space=space), fake_pool()
+    records = list(search(make_plan(space=space, limits=Limits(max_params=limit), budget=5), store, pool))
+    assert len(set(hashes(records))) == len(hashes(records)) == 5
+    assert "random untried" in {record.origin for record in records}
+    assert all((record.state == "refused") is (record.params > limit) for record in records)
+
+
+def test_search_that_knows_the_costs_keeps_tight_limits_in_a_space_too_large_to_list(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, table: CostTable
+) -> None:
+    """Within a fifth of the cheapest; no random draw in thousands is."""
+    space = SearchSpace(V2, 0.25, ("expand", "project"))
+    least = table.cost(cheapest_architecture(space, table, {"params": 1.0})).params
+    limits = Limits(max_params=least * 6 // 5)
+    plan = make_plan(space=space, limits=limits, sampler="cost_aware", budget=5)
+    records = list(search(plan, make_store(space=space), fake_pool()))
+    assert len(set(hashes(records))) == 5
+    # Only those that always come first are refused.
+    refused = {record.origin for record in records if record.state == "refused"}
+    assert refused <= {"unmodified", "preset cheap_v2"}
+
+
+# --- failures ---------------------------------------------------------------------------------------
+
+
+def test_search_records_failures_and_does_not_count_them(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    def fails(architecture: Architecture) -> bool:
+        return int(architecture_hash(architecture), 16) % 3 == 0
+
+    store, pool = make_store(), fake_pool(fails=fails)
+    records = list(search(make_plan(budget=12), store, pool))
+    failed = [record for record in records if record.state == "failed"]
+    assert len(hashes(records)) == 12
+    assert failed
+    assert all(fails(record.architecture) for record in failed)
+    assert {(record.accuracy, record.reason, record.seconds) for record in failed} == {
+        (None, "DivergedError: the training loss is nan", 0.5)
+    }
+    assert len(pool.hashes) == len(set(pool.hashes)) == 12 + len(failed)
+    assert records == store.records()
+
+
+def test_search_gives_up_after_failures_in_a_row(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    store = make_store()
+    trials = search(make_plan(budget=100, in_flight=1), store, fake_pool(fails=lambda architecture: True))
+    records = []
+    with pytest.raises(SearchFailedError) as caught:
+        records.extend(trials)
+    assert str(caught.value) == (
+        f"{MAX_FAILURES} trainings in a row failed, the last one: DivergedError: the training loss is nan"
+    )
+    assert len(hashes(store.records(), "failed")) == MAX_FAILURES
+
+
+def test_search_goes_on_where_failures_are_not_in_a_row(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    seen: list[str] = []
+
+    def fails(architecture: Architecture) -> bool:
+        seen.append(architecture_hash(architecture))
+        return len(seen) % MAX_FAILURES != 0
+
+    records = list(search(make_plan(budget=3), make_store(), fake_pool(fails=fails)))
+    assert len(hashes(records, "failed")) == 3 * (MAX_FAILURES - 1)
+
+
+# --- going on ---------------------------------------------------------------------------------------
+
+
+def interrupted(trials: Iterator[TrialRecord], after: int) -> None:
+    """Take some trials, then leave as a killed process does: what is running stays running."""
+    for _ in range(after):
+        next(trials)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_search_goes_on_as_if_nothing_had_happened_after_any_trial(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, sampler: str
+) -> None:
+    settings = {"sampler": sampler, "budget": 12, "in_flight": 4}
+    expected = list(search(make_plan(**settings), make_store(), fake_pool()))
+    for after in range(1, len(expected), 1 if sampler == "random" else 5):
+        storage = optuna.storages.InMemoryStorage()
+        interrupted(search(make_plan(**settings), make_store(storage), fake_pool()), after)
+        store, pool = make_store(storage), fake_pool("last")
+        rest = list(search(make_plan(**settings), store, pool))
+        assert told(store.records()) == told(expected)
+        assert rest == store.records()[after:]
+        assert not set(pool.hashes) & set(hashes(expected[:after]))
+
+
+def test_search_goes_on_while_results_are_awaited(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    plan = make_plan(budget=9, in_flight=4)
+    expected = list(search(plan, make_store(), fake_pool("last")))
+    for collects in range(9):
+        storage = optuna.storages.InMemoryStorage()
+        with pytest.raises(KeyboardInterrupt):
+            list(search(plan, make_store(storage), fake_pool("last", collects=collects)))
+        store = make_store(storage)
+        assert store.running()
+        list(search(plan, store, fake_pool()))
+        assert told(store.records()) == told(expected)
+
+
+def test_search_goes_on_again_and_again_from_a_file(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, tmp_path: Path
+) -> None:
+    plan = make_plan(budget=7, in_flight=3)
+    expected = list(search(plan, make_store(), fake_pool()))
+    trained: list[str] = []
+    for after in (1, 3, 99):
+        store, pool = make_store(tmp_path / "study.db"), fake_pool("all")
+        for count, record in enumerate(search(plan, store, pool), 1):
+            trained += [record.hash] if record.state == "complete" else []
+            if count == after:
+                break
+    assert trained == hashes(expected)
+    assert told(store.records()) == told(expected)
+
+
+def break_proposal(store: TrialStore, index: int) -> None:
+    """Make the proposal of this index end after its first choice, as when the process is killed there."""
+    ask = store.study.ask
+
+    def broken() -> optuna.Trial:
+        trial = ask()
+        if store.proposed == index:
+            name, operations = next(iter(store.space.parameters.items()))
+            trial.suggest_categorical(name, operations)
+            raise KeyboardInterrupt
+        return trial
+
+    store.study.ask = broken  # type: ignore[method-assign, assignment]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_search_goes_on_after_a_kill_in_the_middle_of_a_proposal(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, sampler: str
+) -> None:
+    settings = {"sampler": sampler, "budget": 12, "in_flight": 3}
+    expected = list(search(make_plan(**settings), make_store(), fake_pool()))
+    for index in (0, 5, 11):
+        storage = optuna.storages.InMemoryStorage()
+        left = make_store(storage)
+        break_proposal(left, index)
+        with pytest.raises(KeyboardInterrupt):
+            list(search(make_plan(**settings), left, fake_pool()))
+        assert len(left.study.trials) == index + 1
+        store = make_store(storage)
+        list(search(make_plan(**settings), store, fake_pool("last")))
+        assert told(store.records()) == told(expected)
+        # The number of the broken proposal is the only thing lost.
+        numbers = [record.number for record in store.records()]
+        assert numbers == [number for number in range(len(expected) + 1) if number != index]
+
+
+def test_search_goes_on_within_limits_as_if_nothing_had_happened(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, handful: tuple[Limits, dict[str, int]]
+) -> None:
+    plan = make_plan(limits=handful[0], budget=2)
+    expected = list(search(plan, make_store(), fake_pool()))
+    for after in (1, len(expected) // 2, len(expected) - 3):
+        storage = optuna.storages.InMemoryStorage()
+        interrupted(search(plan, make_store(storage), fake_pool()), after)
+        store = make_store(storage)
+        list(search(plan, store, fake_pool("last")))
+        assert [record.hash for record in store.records()] == [record.hash for record in expected]
+        assert hashes(store.records()) == hashes(expected)
+
+
+def test_search_refuses_again_what_it_refused_before_an_interruption(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, handful: tuple[Limits, dict[str, int]]
+) -> None:
+    plan = make_plan(limits=handful[0], budget=1000)
+    expected = list(search(plan, make_store(), fake_pool()))
+    seen: set[str] = set()
+    for again in expected:  # up to the first network that is proposed a second time
+        if again.hash in seen:
+            break
+        seen.add(again.hash)
+    assert again.state == "refused"
+    storage = optuna.storages.InMemoryStorage()
+    interrupted(search(plan, make_store(storage), fake_pool()), again.number)
+    record = next(search(plan, make_store(storage), fake_pool()))
+    assert record == again
+
+
+def test_search_trains_on_with_a_larger_budget(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    storage = optuna.storages.InMemoryStorage()
+    plan = make_plan(budget=4)
+    first = list(search(plan, make_store(storage), fake_pool()))
+    pool = fake_pool()
+    more = list(search(replace(plan, budget=7), make_store(storage), pool))
+    assert make_store(storage).records() == first + more
+    assert len(set(hashes(first + more))) == 7
+    assert not set(pool.hashes) & set(hashes(first))
+
+
+def test_search_with_nothing_left_to_do_does_nothing(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    storage = optuna.storages.InMemoryStorage()
+    list(search(make_plan(budget=3), make_store(storage), fake_pool()))
+    pool = fake_pool()
+    assert list(search(make_plan(budget=3), make_store(storage), pool)) == []
+    assert pool.jobs == []
+
+
+# --- repeats ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["first", "last", "all"])
+def test_search_ends_its_budget_with_repeats(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, order: str
+) -> None:
+    store, pool = make_store(), fake_pool(order)
+    records = list(search(make_plan(budget=13, repeats=3, seed=5), store, pool))
+    assert records == store.records()
+    assert len(hashes(records)) == len(set(hashes(records))) == 10
+    repeats = [record for record in records if record.state == "repeat"]
+    assert [record.state for record in records[-3:]] == ["repeat"] * 3
+    assert {record.origin for record in repeats} == {"repeat"}
+    assert {record.hash for record in repeats} <= set(hashes(records))
+    seeds: dict[str, list[int]] = {}
+    for job in pool.jobs:
+        seeds.setdefault(architecture_hash(job.architecture), []).append(job.seed)
+    assert all(found == [5 + 10_007 * k for k in range(len(found))] for found in seeds.values())
+    again = search(make_plan(budget=13, repeats=3, seed=5), make_store(), fake_pool())
+    assert told(records) == told(list(again))
+
+
+def test_search_repeats_what_may_be_on_the_front(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    records = list(search(make_plan(budget=30, repeats=4), make_store(), fake_pool()))
+    chances = front_probabilities([record for record in records if record.state == "complete"])
+    repeated = {record.hash for record in records if record.state == "repeat"}
+    sure = [record for record in records if chances.get(record.number, 0.5) in (0.0, 1.0)]
+    assert repeated
+    assert not repeated & {record.hash for record in sure}
+
+
+@pytest.mark.parametrize("after", [9, 11, 12])
+def test_search_goes_on_among_its_repeats(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, after: int
+) -> None:
+    plan = make_plan(budget=13, repeats=3, sampler="cost_aware")
+    expected = told(list(search(plan, make_store(), fake_pool())))
+    storage = optuna.storages.InMemoryStorage()
+    interrupted(search(plan, make_store(storage), fake_pool()), after)
+    again = make_plan(budget=13, repeats=3, sampler="cost_aware")
+    list(search(again, make_store(storage), fake_pool()))
+    assert told(make_store(storage).records()) == expected
+
+
+def test_search_confirms_beyond_the_budget_and_once_only(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    storage = optuna.storages.InMemoryStorage()
+    plan = make_plan(budget=6)
+    first = list(search(plan, make_store(storage), fake_pool()))
+    more = list(search(replace(plan, confirm=3), make_store(storage), fake_pool()))
+    assert [record.state for record in more] == ["repeat"] * 3
+    assert make_store(storage).records() == first + more
+    assert list(search(replace(plan, confirm=3), make_store(storage), fake_pool())) == []
+    assert len(list(search(replace(plan, confirm=5), make_store(storage), fake_pool()))) == 2
+
+
+def test_search_repeats_a_space_that_is_exhausted(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, handful: tuple[Limits, dict[str, int]]
+) -> None:
+    limits, left = handful
+    records = list(search(make_plan(limits=limits, budget=50, repeats=2), make_store(), fake_pool()))
+    assert set(hashes(records)) == set(left)
+    assert len(hashes(records, "repeat")) == 2
+
+
+def test_search_does_not_try_a_failed_repeat_for_ever(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    storage = optuna.storages.InMemoryStorage()
+    plan = make_plan(budget=5)
+    list(search(plan, make_store(storage), fake_pool()))
+    failing = fake_pool(fails=lambda architecture: True)
+    records = list(search(replace(plan, confirm=2), make_store(storage), failing))
+    assert [(record.state, record.origin) for record in records] == [("failed", "repeat")] * 2
+
+
+# --- stopping ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "gp"])  # it takes a minute
+def test_search_stops_what_cannot_reach_the_front(
+    make_plan: MakePlan,
+    make_store: MakeStore,
+    fake_pool: MakePool,
+    expected_accuracy: Accuracy,
+    sampler: str,
+) -> None:
+    store, pool = make_store(), fake_pool("all")
+    records = list(search(make_plan(budget=40, sampler=sampler, stopping=True), store, pool))
+    stopped = [record for record in records if record.state == "pruned"]
+    assert stopped
+    assert len(hashes(records)) + len(stopped) == 40  # a stopped training counts
+    assert records == store.records()
+    complete = [record for record in records if record.state == "complete"]
+    for record in stopped:
+        rivals = [
+            other for other in complete if other.params <= record.params and other.flops <= record.flops
+        ]
+        truth = expected_accuracy(record.architecture)
+        assert truth < max(other.accuracy or 0.0 for other in rivals)
+        assert record.accuracy is None
+        # The fake curve is half of the end, so the forecast is exact.
+        assert record.reason.startswith(
+            f"stopped after epoch 1 at {truth / 2:.1f} %: expected to end at {truth:.1f} %"
+        )
+
+
+def test_search_stops_what_cannot_reach_the_reference(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, expected_accuracy: Accuracy
+) -> None:
+    reference = 1.001 * max(expected_accuracy(architecture) for architecture in SearchSpace("mobilenet_v2"))
+    plan = make_plan(budget=30, sampler="random", stopping=True, reference_accuracy=reference)
+    states = [r.state for r in search(plan, make_store(), fake_pool()) if r.state in ("complete", "pruned")]
+    # Nothing reaches it, so that all are stopped once enough curves tell.
+    assert "complete" not in states[FEWEST_CURVES + plan.in_flight :]
+    assert states.count("pruned") >= 30 - FEWEST_CURVES - plan.in_flight
+
+
+def test_search_stops_the_same_on_one_worker_or_many_and_after_an_interruption(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    settings = {"budget": 30, "sampler": "cost_aware", "stopping": True, "repeats": 2}
+    expected = told(list(search(make_plan(**settings), make_store(), fake_pool())))
+    assert "pruned" in {state for _, _, state, *_ in expected}
+    assert told(list(search(make_plan(**settings), make_store(), fake_pool("last")))) == expected
+    for after in (12, 20, 29):
+        storage = optuna.storages.InMemoryStorage()
+        interrupted(search(make_plan(**settings), make_store(storage), fake_pool()), after)
+        list(search(make_plan(**settings), make_store(storage), fake_pool()))
+        assert told(make_store(storage).records()) == expected

@@ -1,0 +1,516 @@
+"""A run from its settings to its files, in one process, and again from what an earlier one left."""
+
+import csv
+import shlex
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from sqlalchemy.exc import OperationalError
+
+import cheapsearch
+from cheapsearch.models import CostTable, build, cost_table, count
+from cheapsearch.search.cli.arguments import given_settings, make_parser
+from cheapsearch.search.samplers.candidates import Candidates, make_candidates
+from cheapsearch.search.study import run as run_module
+from cheapsearch.search.study.driver import SearchFailedError
+from cheapsearch.search.study.run import default_folder, export_trial, open_run
+from cheapsearch.search.study.trial_store import TrialStore
+from cheapsearch.search.training.proxy import DIGITS
+from cheapsearch.space import (
+    PRESETS,
+    Architecture,
+    RunRecord,
+    SearchSpace,
+    TrialRecord,
+    UserError,
+    architecture_hash,
+    read_config,
+)
+
+PROXY = {"epochs": 1, "images": 60, "input_size": 8, "width": 0.25, "batch_size": 20}
+SETTINGS: dict[str, Any] = {
+    **{"dataset": "digits", "budget": 3, "workers": 1, "device": "cpu", "sampler": "random"},
+    **{"in_flight": 2, "proxy": PROXY},
+}
+
+pytestmark = pytest.mark.usefixtures("in_process")
+
+
+def run_to_the_end(out: Path, given: dict[str, Any]) -> list[TrialRecord]:
+    """Every trial of the run, once it has nothing left to do."""
+    with open_run(given, out=out) as run:
+        list(run.search())
+        return run.trials
+
+
+def refusal(out: Path, given: dict[str, Any]) -> str:
+    with pytest.raises(UserError) as caught, open_run(given, out=out):
+        raise AssertionError("the run was opened")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def read_trials(out: Path, width: float = 1.0) -> list[TrialRecord]:
+    with (out / "trials.csv").open(newline="", encoding="utf-8") as file:
+        return [
+            TrialRecord.from_row(row, backbone="mobilenet_v2", width=width) for row in csv.DictReader(file)
+        ]
+
+
+def read_record(out: Path) -> RunRecord:
+    return RunRecord.from_dict(yaml.safe_load((out / "run.yaml").read_text(encoding="utf-8")))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
+
+
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory: pytest.TempPathFactory, in_process_pool: Any) -> Path:
+    """The folders of two runs: `begun` has trained nothing, `finished` all that it was to train."""
+    root = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_module, "WorkerPool", in_process_pool)
+        with open_run(SETTINGS, out=root / "begun"):
+            pass
+        run_to_the_end(root / "finished", SETTINGS)
+    return root
+
+
+@pytest.fixture
+def begun(templates: Path, tmp_path: Path) -> Path:
+    """The folder of a run that has begun and trained nothing."""
+    return copytree(templates / "begun", tmp_path / "run")
+
+
+@pytest.fixture
+def finished(templates: Path, tmp_path: Path) -> Path:
+    """The folder of a run that has trained its budget of three."""
+    return copytree(templates / "finished", tmp_path / "run")
+
+
+# --- from the beginning -----------------------------------------------------------------------------
+
+
+def test_run_leaves_record_trials_and_study_that_say_the_same(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "run"
+    said: list[str] = []
+    with open_run(SETTINGS, out=out, say=said.append) as run:
+        assert read_record(out) == run.record
+        assert read_trials(out) == run.trials == []
+        assert run.devices == ["cpu"]
+        for done, trial in enumerate(run.search(), 1):
+            assert read_trials(out) == run.trials  # whole after every trial
+            assert run.trials[-1] == trial
+            assert len(run.trials) == done
+        assert run.trained == 3
+        best = run.write_best()
+
+    assert [(trial.origin, trial.architecture) for trial in run.trials[:2]] == [
+        ("unmodified", PRESETS["mobilenet_v2"]),
+        ("preset cheap_v2", PRESETS["cheap_v2"]),
+    ]
+    cost = count(build(PRESETS["cheap_v2"], num_classes=10, input_size=32))  # not of the proxy's network
+    assert (run.trials[1].params, run.trials[1].flops) == (cost.params, cost.flops)
+    table = cost_table("mobilenet_v2", num_classes=10, input_size=32)
+    store = TrialStore(
+        f"sqlite:///{out / 'study.db'}",
+        study_name="cheapsearch",
+        space=SearchSpace("mobilenet_v2"),
+        table=table,
+        objectives=run.record.objectives,
+    )
+    assert store.records() == run.trials == read_trials(out)
+    assert read_config(out / "best.yaml") == best
+    # A folder of class folders and the like say what they read; digits come with scikit-learn.
+    assert said == []
+    assert {path.name for path in out.iterdir()} >= {"run.yaml", "trials.csv", "study.db", "best.yaml"}
+
+
+def test_run_record_says_what_was_asked_and_with_what(begun: Path) -> None:
+    record = read_record(begun)
+    assert RunRecord.from_dict(record.to_dict()) == record
+    for name in ("dataset", "budget", "workers", "device", "sampler", "in_flight"):
+        assert getattr(record, name) == SETTINGS[name]
+    assert (record.seed, record.backbone, record.width, record.per_stage) == (0, "mobilenet_v2", 1.0, ())
+    assert (record.num_classes, record.input_size) == (10, 32)
+    # 1797 digits less a fifth, of which 60 are trained on and a fifth validates
+    assert (record.train_images, record.val_images) == (60, 288)
+    assert record.proxy == DIGITS.to_dict() | PROXY
+    assert record.version == cheapsearch.__version__
+    assert record.versions["torch"] == version("torch")
+    assert {"python", "optuna", "fvcore", "numpy"} <= set(record.versions)
+    assert (record.storage, record.data_dir) == ("", "")
+
+
+def test_run_s_command_repeats_the_record(begun: Path, tmp_path: Path) -> None:
+    record = read_record(begun)
+    given = given_settings(make_parser().parse_args(shlex.split(record.command)[1:]))
+    with open_run(given, out=tmp_path / "again") as run:
+        again = run.record
+    assert replace(again, created=record.created, workers=record.workers) == record
+
+
+def test_run_is_the_same_in_another_folder(finished: Path, tmp_path: Path) -> None:
+    again = run_to_the_end(tmp_path / "again", SETTINGS)
+    assert [replace(trial, seconds=None) for trial in again] == [
+        replace(trial, seconds=None) for trial in read_trials(finished)
+    ]
+
+
+def test_run_records_limits_and_refuses_within_them(tmp_path: Path) -> None:
+    limit = cost_table("mobilenet_v2").cost(PRESETS["cheap_v2"]).params
+    trials = run_to_the_end(tmp_path / "run", SETTINGS | {"budget": 1, "max_params": limit})
+    assert [(trial.state, trial.origin) for trial in trials] == [
+        ("refused", "unmodified"),
+        ("complete", "preset cheap_v2"),
+    ]
+    assert read_record(tmp_path / "run").max_params == limit
+    assert read_trials(tmp_path / "run") == trials
+
+
+def test_run_tells_the_search_its_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    def recording(*arguments: Any, **settings: Any) -> Candidates:
+        told.append(settings["reference"])
+        return make_candidates(*arguments, **settings)
+
+    monkeypatch.setattr("cheapsearch.search.study.run.make_candidates", recording)
+    with open_run(SETTINGS | {"reference_accuracy": 62.5}, out=tmp_path / "run") as run:
+        assert run.record.reference_accuracy == run.plan.reference_accuracy == 62.5
+    with open_run({}, out=tmp_path / "run") as run:
+        assert run.plan.reference_accuracy == 62.5
+    assert told == [62.5, 62.5]
+
+
+def test_run_gives_up_with_its_trials_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object, **settings: object) -> object:
+        raise RuntimeError("CUDA error")
+
+    monkeypatch.setattr("cheapsearch.search.training.short.build", broken)
+    monkeypatch.setattr("cheapsearch.search.study.driver.MAX_FAILURES", 2)
+    out = tmp_path / "run"
+    with pytest.raises(SearchFailedError, match="the last one: RuntimeError: CUDA error"):
+        run_to_the_end(out, SETTINGS | {"budget": 100})
+    trials = read_trials(out)
+    assert [trial.state for trial in trials] == ["failed"] * 2
+    with open_run({}, out=out) as run:
+        assert run.trials == trials
+
+
+def test_run_tells_in_one_line_that_its_study_cannot_be_written(
+    begun: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object, **settings: object) -> object:
+        raise OperationalError("UPDATE trials SET state=?", {}, Exception("database or disk is full"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrialStore, "complete", full)
+        with pytest.raises(UserError) as caught:
+            run_to_the_end(begun, {})
+    assert str(caught.value).startswith(
+        "--storage: cannot read or write the study (database or disk is full); "
+    )
+    assert f"cheapsearch run --out {begun}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    trials = run_to_the_end(begun, {"budget": 3})  # with room on the disk it goes on
+    assert [trial.number for trial in trials] == [0, 1, 2]
+
+
+# --- going on ---------------------------------------------------------------------------------------
+
+
+def test_run_goes_on_with_a_larger_budget(finished: Path) -> None:
+    first, created = read_trials(finished), read_record(finished).created
+    with open_run({"budget": 4}, out=finished) as run:
+        assert run.trials == first
+        more = list(run.search())
+        assert run.trained == 4
+    assert read_trials(finished) == first + more
+    assert len({trial.hash for trial in first + more if trial.state == "complete"}) == 4
+    assert read_record(finished).budget == 4
+    assert read_record(finished).created == created
+    assert read_record(finished).proxy == DIGITS.to_dict() | PROXY
+
+
+def test_run_with_nothing_left_starts_no_worker(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_pool(*arguments: object, **settings: object) -> object:
+        raise AssertionError("a worker was started")
+
+    monkeypatch.setattr(run_module, "WorkerPool", no_pool)
+    assert run_to_the_end(finished, {}) == read_trials(finished)
+
+
+def test_run_writes_trials_csv_again_from_the_study(finished: Path) -> None:
+    trials = read_trials(finished)
+    (finished / "trials.csv").unlink()
+    with open_run({}, out=finished) as run:
+        assert read_trials(finished) == run.trials == trials
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "began"),
+    [
+        ({"dataset": "cifar10"}, "--dataset", "digits"),
+        ({"seed": 1}, "--seed", "0"),
+        ({"backbone": "mobilenet_v3_small"}, "--backbone", "mobilenet_v2"),
+        ({"width": 0.5}, "--width", "1.0"),
+        ({"proxy": {"epochs": 2}}, "--proxy epochs", "1"),
+        ({"max_params": 10**7}, "--max-params", "None"),
+    ],
+)
+def test_run_refuses_to_go_on_as_another(begun: Path, changed: dict[str, Any], name: str, began: str) -> None:
+    before = contents(begun)
+    assert refusal(begun, changed).startswith(f"{name}: must stay {began}, as the run in {begun} began, got ")
+    assert contents(begun) == before
+
+
+def test_run_refuses_other_images_under_the_same_name(tmp_path: Path, table: CostTable) -> None:
+    archive, out = tmp_path / "images.npz", tmp_path / "run"
+
+    def write(seed: int) -> None:
+        images = np.random.RandomState(seed).randint(0, 256, (60, 8, 8, 3)).astype(np.uint8)
+        np.savez(archive, train_images=images, train_labels=np.arange(60) % 3)
+
+    write(0)
+    with open_run(SETTINGS | {"dataset": str(archive), "width": 0.25}, out=out) as run:
+        fingerprint = run.record.fingerprint
+        assert (run.record.num_classes, run.record.input_size) == (3, 8)
+        assert run.plan.table == table  # of the width, the classes and the size of the images
+    with open_run({}, out=out) as run:
+        assert run.record.fingerprint == fingerprint
+    write(1)
+    message = refusal(out, {})
+    assert message.startswith(
+        f"--dataset: must be the images the run in {out} began with, fingerprint {fingerprint}, got {archive}"
+    )
+
+
+def test_run_refuses_to_go_on_on_another_kind_of_device(begun: Path) -> None:
+    record = read_record(begun)
+    (begun / "run.yaml").write_text(yaml.safe_dump(replace(record, device="cuda:1").to_dict()))
+    message = refusal(begun, {"device": "cpu"})
+    assert message.startswith(f"--device: must stay cuda:1, as the run in {begun} began, got cpu; ")
+
+
+def test_run_ended_before_its_record_was_written_begins_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cheapsearch.space.run_folder.write_text", killed)
+        with pytest.raises(KeyboardInterrupt), open_run(SETTINGS, out=out):
+            raise AssertionError("the record was written")
+    with open_run(SETTINGS, out=out) as run:
+        assert run.trials == []
+
+
+# --- the folder -------------------------------------------------------------------------------------
+
+
+def test_run_keeps_a_second_one_out(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with open_run(SETTINGS, out=out):
+        assert "another cheapsearch works in" in refusal(out, {})
+    with open_run({}, out=out) as run:
+        assert run.trained == 0
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "--dataset": {"dataset": "digit"},
+    "backbone": {"backbone": "mobilenet_v1"},
+    "--sampler": {"sampler": "best"},
+    "--budget": {"budget": 0},
+    "--seed": {"seed": -1},
+    "width": {"width": 9.0},
+    "objectives": {"objectives": ("params",)},
+    "--per-stage": {"per_stage": ("se",)},
+    "--device": {"device": "cuda:99"},
+    "--workers": {"workers": 0},
+    "--max-params": {"max_params": 1000},
+    "--max-flops": {"max_flops": 1000},
+    "proxy": {"proxy": {"epochs": 0}},
+    "--proxy": {"proxy": {"epoch": 3}},
+    "input_size": {"input_size": 4},
+    "settings": {"bugdet": 3},
+}
+
+
+@pytest.mark.parametrize("argument", WRONG)
+def test_run_with_a_wrong_setting_makes_nothing(tmp_path: Path, argument: str) -> None:
+    out = tmp_path / "deep" / "run"
+    assert refusal(out, SETTINGS | WRONG[argument]).startswith(f"{argument}: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("storage", ["what", "sqlite:////nowhere/at/all/study.db", "nosuch://host/db"])
+def test_run_with_a_storage_that_cannot_be_opened_makes_nothing(tmp_path: Path, storage: str) -> None:
+    assert refusal(tmp_path / "run", SETTINGS | {"storage": storage}).startswith("--storage: must be ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_refuses_a_folder_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    message = refusal(tmp_path / "file" / "run", SETTINGS)
+    assert message.startswith("--out: must be a folder that can be written, ")
+
+
+@pytest.mark.parametrize("below", ["file", "file/run"])
+def test_run_refuses_a_file_for_a_folder_before_it_reads_images(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    message = refusal(tmp_path / below, SETTINGS | {"dataset": str(tmp_path / "nowhere")})
+    assert message.startswith("--out: must be a folder that can be written, ")
+    assert f"({tmp_path / 'file'} is a file)" in message
+
+
+def test_run_refuses_a_damaged_study(finished: Path) -> None:
+    damaged = b"no database " * 1000
+    (finished / "study.db").write_bytes(damaged)
+    message = refusal(finished, {})
+    assert message.startswith("--storage: must be a readable Optuna study, sqlite:///")
+    assert (finished / "study.db").read_bytes() == damaged
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("budget: [", "must be YAML"),
+        ("", "must be a mapping"),
+        ("budget: 3", "is missing"),
+        ("\x00", "must be YAML"),
+    ],
+)
+def test_run_refuses_a_damaged_record(begun: Path, content: str, message: str) -> None:
+    (begun / "run.yaml").write_text(content)
+    assert message in refusal(begun, {})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("budget", "many"), ("seed", None), ("proxy", None), ("device", 3)],
+)
+def test_run_refuses_a_record_with_a_value_of_another_type(begun: Path, key: str, value: object) -> None:
+    data = yaml.safe_load((begun / "run.yaml").read_text())
+    (begun / "run.yaml").write_text(yaml.safe_dump(data | {key: value}))
+    assert key in refusal(begun, {})
+
+
+def test_run_refuses_a_study_without_its_record(begun: Path) -> None:
+    (begun / "run.yaml").unlink()
+    assert "has study.db and no run.yaml" in refusal(begun, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("given", "folder"),
+    [
+        ({}, "runs/mobilenet_v2-cifar10"),
+        ({"backbone": "mobilenet_v3_small", "dataset": "digits"}, "runs/mobilenet_v3_small-digits"),
+        ({"dataset": "/data/pathmnist.npz"}, "runs/mobilenet_v2-pathmnist"),
+        ({"dataset": "my/photos/"}, "runs/mobilenet_v2-photos"),
+    ],
+)
+def test_default_folder_goes_by_backbone_and_data_set(given: dict[str, Any], folder: str) -> None:
+    assert default_folder(given) == Path(folder)
+
+
+# --- another storage --------------------------------------------------------------------------------
+
+
+def test_run_keeps_its_trials_in_the_storage_given(tmp_path: Path) -> None:
+    out, url = tmp_path / "run", f"sqlite:///{tmp_path / 'shared.db'}"
+    trials = run_to_the_end(out, SETTINGS | {"budget": 1, "storage": url})
+    assert not (out / "study.db").exists()
+    assert read_record(out).storage == url
+    assert refusal(out, {}).startswith(f"--storage: must stay what the run in {out} began with, {url}, ")
+    with open_run({"storage": url}, out=out) as run:
+        assert run.trials == trials
+    with closing(sqlite3.connect(tmp_path / "shared.db")) as database:
+        assert database.execute("SELECT study_name FROM studies").fetchall() == [(read_record(out).study,)]
+
+
+def test_run_record_keeps_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_store: Callable[..., TrialStore]
+) -> None:
+    monkeypatch.setattr(run_module, "check_storage", lambda url: None)
+    monkeypatch.setattr(run_module, "TrialStore", lambda url, **settings: make_store(space=settings["space"]))
+    with open_run(SETTINGS | {"storage": "postgresql://me:secret@host/db"}, out=tmp_path / "run"):
+        pass
+    assert read_record(tmp_path / "run").storage == "postgresql://me:***@host/db"
+    assert b"secret" not in (tmp_path / "run" / "run.yaml").read_bytes()
+
+
+# --- exporting --------------------------------------------------------------------------------------
+
+# On the front the knee is trial 1, the most accurate is trial 2.
+TRIALS = [
+    TrialRecord(0, Architecture("mobilenet_v2", expand="reuse"), "complete", "tpe", 1_000, 1_000, 10.0),
+    TrialRecord(1, Architecture("mobilenet_v2", expand="ghost"), "complete", "tpe", 2_000, 2_000, 80.0),
+    TrialRecord(2, Architecture("mobilenet_v2"), "complete", "unmodified", 10**6, 10**6, 90.0),
+    TrialRecord(3, Architecture("mobilenet_v2", project="reduce"), "failed", "tpe", 1, 1, reason="nan"),
+]
+
+
+@pytest.mark.parametrize(
+    ("limits", "rule", "number", "said"),
+    [
+        ({}, None, 1, "knee"),
+        ({"max_params": 10**7}, None, 2, "accuracy"),  # within a limit on cost the rest is for accuracy
+        ({"max_flops": 10**9}, None, 2, "accuracy"),
+        ({"max_flops": 10**9}, "knee", 1, "knee"),
+        ({"reference_accuracy": 85.0}, None, 2, "knee"),
+        ({}, "accuracy", 2, "accuracy"),
+        ({}, "trial=0", 0, "trial=0"),
+    ],
+)
+def test_export_trial_picks_by_the_rule_or_by_the_limits(
+    begun: Path, limits: dict[str, float], rule: str | None, number: int, said: str
+) -> None:
+    record = replace(read_record(begun), **limits)
+    config = export_trial(record, TRIALS, rule, run_name="first")
+    picked = TRIALS[number]
+    assert config.architecture == picked.architecture
+    assert config.hash == architecture_hash(picked.architecture)
+    assert (config.num_classes, config.input_size) == (10, 32)
+    cost = count(build(picked.architecture, num_classes=10, input_size=32))
+    assert (config.params, config.flops) == (cost.params, cost.flops)
+    origin = dict(config.origin)
+    assert origin.pop("exported")
+    assert origin == {
+        "run": "first",
+        "trial": number,
+        "pick": said,
+        "proposed_by": picked.origin,
+        "proxy_accuracy": picked.accuracy,
+        "proxy": dict(record.proxy),
+        "data": "digits",
+        "fingerprint": record.fingerprint,
+        "seed": 0,
+    }
+
+
+def test_export_trial_needs_a_complete_one(begun: Path) -> None:
+    with pytest.raises(UserError, match=r"^pick: needs a complete trial"):
+        export_trial(read_record(begun), TRIALS[3:], None, run_name="first")
+
+
+def test_write_best_gives_a_file_that_builds_the_network(finished: Path) -> None:
+    with open_run({}, out=finished) as run:
+        best = run.write_best()
+    network = cheapsearch.load(finished / "best.yaml")
+    assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+    assert architecture_hash(network.architecture) == best.hash

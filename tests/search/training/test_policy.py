@@ -1,0 +1,216 @@
+"""The policies hold their table, and refuse what is out of range."""
+
+import math
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from cheapsearch.search.training.policy import POLICIES, Policy, default_policy
+from cheapsearch.search.training.recipe import Recipe
+from cheapsearch.search.training.schedule import learning_rate
+from cheapsearch.space import UserError
+
+CIFAR10 = {
+    "epochs": 400,
+    "batch_size": 128,
+    "learning_rate": 0.35,
+    "min_learning_rate": 0.0,
+    "warmup_epochs": 5,
+    "momentum": 0.9,
+    "weight_decay": 6e-5,
+    "label_smoothing": 0.0,
+    "dropout": 0.0,
+    "ema_decay": 0.0,
+    "width": 1.0,
+    "crop": "padded",
+    "padding": 4,
+    "test_crop": 1.0,
+    "data_workers": 2,
+    "flip": True,
+    "rotation": 15.0,
+}
+TABLE = {
+    "cifar10": CIFAR10,
+    "cifar100": CIFAR10 | {"label_smoothing": 0.1},
+    "imagenet": CIFAR10
+    | {
+        "epochs": 150,
+        "batch_size": 256,
+        "learning_rate": 0.05,
+        "warmup_epochs": 0,
+        "weight_decay": 4e-5,
+        "dropout": 0.2,
+        "crop": "resized",
+        "test_crop": 224 / 256,
+        "data_workers": 8,
+        "rotation": 0.0,
+    },
+}
+
+
+def test_policies_hold_the_table() -> None:
+    assert {name: policy.to_dict() for name, policy in POLICIES.items()} == TABLE
+
+
+@pytest.mark.parametrize("name", list(TABLE))
+def test_policy_survives_a_round_trip(name: str) -> None:
+    assert Policy.from_dict(POLICIES[name].to_dict()) == POLICIES[name]
+
+
+def test_policy_refuses_an_unknown_key_with_the_nearest_name() -> None:
+    data = {**CIFAR10, "dropuot": 0.5}
+
+    with pytest.raises(UserError, match=r"dropuot.*dropout"):
+        Policy.from_dict(data)
+
+
+@pytest.mark.parametrize("missing", ["epochs", "rotation"])
+def test_policy_refuses_a_missing_key(missing: str) -> None:
+    data = {key: value for key, value in CIFAR10.items() if key != missing}
+
+    with pytest.raises(UserError, match=f"the key '{missing}' is missing"):
+        Policy.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("epochs", 2.0),
+        ("epochs", True),
+        ("batch_size", 1),
+        ("padding", -1),
+        ("data_workers", -1),
+        ("learning_rate", 0.0),
+        ("learning_rate", math.nan),
+        ("learning_rate", math.inf),
+        ("learning_rate", "0.1"),
+        ("learning_rate", True),
+        ("min_learning_rate", -0.1),
+        ("min_learning_rate", 0.36),
+        ("warmup_epochs", -1),
+        ("warmup_epochs", 400),
+        ("momentum", 1.0),
+        ("momentum", -0.1),
+        ("weight_decay", -1e-5),
+        ("label_smoothing", 1.0),
+        ("dropout", 1.0),
+        ("dropout", -0.1),
+        ("ema_decay", 1.0),
+        ("ema_decay", -0.1),
+        ("width", 0.0),
+        ("width", math.nan),
+        ("test_crop", 0.0),
+        ("test_crop", 1.01),
+        ("rotation", -1.0),
+        ("rotation", 181.0),
+        ("crop", "paded"),
+        ("flip", 1),
+    ],
+)
+def test_policy_refuses_a_value_out_of_range_naming_the_flag(name: str, value: object) -> None:
+    changes: dict[str, Any] = {name: value}
+    # The width's range is checked as that of an architecture is.
+    flag = "(--)?width" if name == "width" else f"--{name.replace('_', '-')}"
+
+    with pytest.raises(UserError, match=rf"^{flag}:"):
+        Policy(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"epochs": 1, "warmup_epochs": 0},
+        {"batch_size": 2},
+        {"padding": 0, "data_workers": 0},
+        {"min_learning_rate": 0.35},
+        {"momentum": 0, "weight_decay": 0, "label_smoothing": 0, "dropout": 0, "ema_decay": 0},
+        {"rotation": 180, "test_crop": 1},
+        {"warmup_epochs": 2.5},
+    ],
+)
+def test_policy_accepts_the_bounds(changes: dict[str, Any]) -> None:
+    assert Policy(**changes).to_dict() == CIFAR10 | changes
+
+
+def test_policy_recipe_carries_every_field() -> None:
+    names = [f.name for f in fields(Recipe) if f.name != "max_gradient_norm"]
+    given: dict[str, Any] = {
+        "epochs": 7,
+        "batch_size": 11,
+        "learning_rate": 0.5,
+        "min_learning_rate": 0.01,
+        "warmup_epochs": 1.5,
+        "momentum": 0.8,
+        "weight_decay": 1e-3,
+        "label_smoothing": 0.05,
+        "ema_decay": 0.99,
+        "padding": 3,
+        "flip": True,
+        "rotation": 9.0,
+    }
+    assert set(given) == set(names)
+    assert all(given[name] != CIFAR10[name] for name in names if name != "flip")
+
+    recipe = Policy(**given).recipe(flip=True)
+
+    assert {name: getattr(recipe, name) for name in names} == given
+    assert recipe.max_gradient_norm is None
+
+
+@pytest.mark.parametrize(("policy", "data"), [(True, False), (False, True), (False, False), (True, True)])
+def test_policy_recipe_flips_only_where_both_allow_it(policy: bool, data: bool) -> None:
+    assert Policy(flip=policy).recipe(flip=data).flip is (policy and data)
+
+
+def test_policy_cifar10_gives_the_learning_rate_of_its_formula() -> None:
+    recipe = POLICIES["cifar10"].recipe(flip=True)
+    steps = 45_000 // recipe.whole_batch(45_000)
+    total, warmup = 400 * steps, 5 * steps
+    assert (steps, warmup) == (351, 1755)
+
+    def rate(step: int) -> float:
+        return learning_rate(
+            step,
+            total_steps=recipe.epochs * steps,
+            warmup_steps=round(recipe.warmup_epochs * steps),
+            initial=recipe.learning_rate,
+            minimum=recipe.min_learning_rate,
+        )
+
+    assert rate(0) == 0
+    assert rate(1) == pytest.approx(0.35 / 1755, rel=1e-12)
+    assert rate(warmup - 1) == pytest.approx(0.35 * 1754 / 1755, rel=1e-12)
+    assert rate(warmup) == 0.35
+    middle = total // 2
+    share = (middle - warmup) / (total - 1 - warmup)
+    assert rate(middle) == pytest.approx(0.175 * (1 + math.cos(math.pi * share)), rel=1e-12)
+    assert rate(total - 1) == 0
+
+
+@pytest.mark.parametrize(
+    ("dataset", "size", "expected"),
+    [
+        ("cifar100", 32, "cifar100"),
+        ("cifar10", 224, "cifar10"),
+        ("imagenet", 32, "imagenet"),
+        ("digits", 64, "cifar10"),
+        ("photos/", 65, "imagenet"),
+    ],
+)
+def test_default_policy_is_that_of_the_data_set_or_of_its_size(
+    dataset: str, size: int, expected: str
+) -> None:
+    assert default_policy(dataset, size) == expected
+
+
+@pytest.mark.parametrize(
+    ("images", "processes", "expected"), [(1000, 1, 10), (7, 1, 7), (7, 2, 6), (1000, 3, 9), (10, 2, 10)]
+)
+def test_recipe_whole_batch_is_no_larger_than_the_images_and_a_multiple_of_the_processes(
+    images: int, processes: int, expected: int
+) -> None:
+    recipe = Recipe(epochs=1, batch_size=10, learning_rate=0.1, warmup_epochs=0)
+
+    assert recipe.whole_batch(images, processes) == expected

@@ -1,0 +1,93 @@
+"""The proxy's settings are validated, round-trip, and become a recipe."""
+
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from cheapsearch.search.training.proxy import CPU, DIGITS, GPU, Proxy, default_proxy
+from cheapsearch.space import UserError
+
+PROXY = Proxy(epochs=10, width=0.5, input_size=16, images=1000, batch_size=32, learning_rate=0.1)
+
+
+@pytest.mark.parametrize("proxy", [PROXY, DIGITS, CPU, GPU])
+def test_proxy_round_trips_through_a_dict(proxy: Proxy) -> None:
+    assert Proxy.from_dict(proxy.to_dict()) == proxy
+
+
+def test_from_dict_names_an_unknown_and_a_missing_key() -> None:
+    with pytest.raises(UserError, match=r"^proxy: key: must be one of .*'epoch'; did you mean 'epochs'\?"):
+        Proxy.from_dict(PROXY.to_dict() | {"epoch": 3})
+    for name in PROXY.to_dict():
+        without = {key: value for key, value in PROXY.to_dict().items() if key != name}
+        with pytest.raises(UserError, match=f"^proxy: the key '{name}' is missing$"):
+            Proxy.from_dict(without)
+
+
+@pytest.mark.parametrize(
+    ("name", "least"), [("epochs", 1), ("input_size", 8), ("images", 2), ("batch_size", 2)]
+)
+@pytest.mark.parametrize("value", [None, "3", 3.0, True, 0])
+def test_proxy_refuses_what_is_no_whole_number(name: str, least: int, value: object) -> None:
+    assert getattr(replace(PROXY, **{name: least}), name) == least
+    for wrong in (value, least - 1):
+        with pytest.raises(UserError) as caught:
+            replace(PROXY, **{name: wrong})
+        assert str(caught.value) == f"proxy: {name} must be a whole number from {least}, got {wrong!r}"
+
+
+@pytest.mark.parametrize("name", ["width", "learning_rate"])
+@pytest.mark.parametrize("value", [None, "0.5", True, 0, 0.0, -0.1, float("nan")])
+def test_proxy_refuses_what_is_no_number_above_zero(name: str, value: object) -> None:
+    with pytest.raises(UserError) as caught:
+        replace(PROXY, **{name: value})
+    assert str(caught.value) == f"proxy: {name} must be a number above 0, got {value!r}"
+
+
+@pytest.mark.parametrize(
+    ("factor", "width", "expected"),
+    [(0.5, 1.0, 0.5), (0.5, 1.4, 0.7), (0.5, 0.3, 0.25), (0.1, 2.0, 0.25), (3.0, 1.0, 2.0), (1, 1.0, 1.0)],
+)
+def test_network_width_is_held_within_the_valid_range(factor: float, width: float, expected: float) -> None:
+    assert replace(PROXY, width=factor).network_width(width) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_recipe_warms_up_over_a_fifth_and_crops_by_an_eighth(flip: bool) -> None:
+    recipe = PROXY.recipe(flip=flip)
+    assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (10, 32, 0.1)
+    assert recipe.warmup_epochs == pytest.approx(10 / 5)
+    assert recipe.padding == 16 // 8
+    assert recipe.flip is flip
+    assert recipe.rotation == 0.0
+
+
+def test_recipe_limits_the_gradients() -> None:
+    limit = PROXY.recipe(flip=True).max_gradient_norm
+    assert limit is not None
+    assert limit > 0
+
+
+def test_recipe_crops_the_smallest_images_by_a_pixel() -> None:
+    assert replace(PROXY, input_size=8).recipe(flip=True).padding == 1
+    assert replace(PROXY, input_size=32).recipe(flip=True).padding == 4  # as is usual for CIFAR
+
+
+@pytest.mark.parametrize(
+    ("dataset", "device", "expected"),
+    [
+        ("digits", "cpu", DIGITS),
+        ("digits", "cuda", DIGITS),
+        ("cifar10", "cpu", CPU),
+        ("cifar10", "mps", CPU),
+        ("cifar10", "cuda", GPU),
+        ("some/folder", "cuda:1", GPU),
+    ],
+)
+def test_default_proxy_goes_by_data_set_and_device(dataset: str, device: str, expected: Proxy) -> None:
+    assert default_proxy(dataset, device) is expected
+
+
+def test_proxy_is_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        PROXY.epochs = 3  # type: ignore[misc]

@@ -1,0 +1,80 @@
+"""Images of any size are decoded each time and cropped to one size."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from cheapsearch.search.data import open_images
+from cheapsearch.search.training.recipe import Recipe
+from cheapsearch.search.training.streaming import StreamedSplit
+from cheapsearch.search.training.team import ALONE, Team
+
+RECIPE = Recipe(epochs=1, batch_size=4, learning_rate=0.1, warmup_epochs=0, flip=True, rotation=5)
+
+
+def write_images(root: Path) -> None:
+    """Ten images in two classes, of 9 x 12 to 21 x 24 pixels, dark at the rim and white within."""
+    for label, name in enumerate(("cat", "dog")):
+        (root / "train" / name).mkdir(parents=True)
+        (root / "val" / name).mkdir(parents=True)
+        for index in range(5):
+            height, width = 9 + 3 * index, 12 + 3 * index
+            pixels = np.full((height, width, 3), 255, np.uint8)
+            pixels[:, :2] = 10 * (5 * label + index)
+            Image.fromarray(pixels).save(root / "train" / name / f"{index}.png")
+        Image.fromarray(pixels).save(root / "val" / name / "0.png")
+
+
+@pytest.fixture
+def streamed(tmp_path: Path) -> StreamedSplit:
+    write_images(tmp_path)
+    part = open_images(str(tmp_path), seed=0, input_size=8).train
+    return StreamedSplit(part, 8, 1.0, 0, torch.zeros(3), torch.ones(3))
+
+
+def batches_of(split: StreamedSplit, team: Team = ALONE, seed: int = 0) -> list[tuple[Tensor, Tensor]]:
+    return list(split.training_batches(RECIPE, torch.Generator().manual_seed(seed), team))
+
+
+def test_streamed_split_training_batches_are_whole_and_of_one_size(streamed: StreamedSplit) -> None:
+    assert len(streamed) == 10
+    batches = batches_of(streamed)
+
+    assert [images.shape for images, _ in batches] == 2 * [(4, 3, 8, 8)]
+    assert [labels.dtype for _, labels in batches] == 2 * [torch.int64]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_streamed_split_training_batches_depend_on_the_generator_alone(
+    workers: int, streamed: StreamedSplit
+) -> None:
+    streamed = replace(streamed, workers=workers)
+    runs = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(len(runs))  # whatever the process has drawn before
+        runs.append(batches_of(streamed, seed=seed))
+    first, again, other = (torch.cat([images for images, _ in run]) for run in runs)
+
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_streamed_split_evaluation_batches_give_every_image_once(streamed: StreamedSplit) -> None:
+    ((images, labels),) = streamed.evaluation_batches(ALONE)
+    parts = [batch for rank in range(3) for batch in streamed.evaluation_batches(Team(rank, 3))]
+
+    assert images.shape == (10, 3, 8, 8)
+    assert labels.tolist() == streamed.part.labels.tolist()
+    for rank, (mine, theirs) in enumerate(parts):
+        assert torch.equal(mine, images[rank::3])
+        assert torch.equal(theirs, labels[rank::3])
+
+
+def test_streamed_split_first_keeps_the_first(streamed: StreamedSplit) -> None:
+    assert streamed.first(3).part.labels.tolist() == streamed.part.labels[:3].tolist()
+    assert len(streamed.first(100)) == 10

@@ -1,0 +1,182 @@
+"""The files of a run folder are whole, read back, and kept from a second run."""
+
+import csv
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cheapsearch.space import Architecture, RunRecord, TrialRecord, UserError
+from cheapsearch.space.run_folder import RunFolder
+
+RECORD = RunRecord(
+    version="0.1.0",
+    created="2026-01-02T03:04:05+00:00",
+    backbone="mobilenet_v2",
+    width=1.0,
+    per_stage=("expand",),
+    dataset="Bilder für alle",
+    fingerprint="0123456789abcdef",
+    num_classes=10,
+    input_size=32,
+    train_images=1150,
+    val_images=288,
+    objectives=("accuracy", "params"),
+    max_params=None,
+    max_flops=10**9,
+    sampler="random",
+    seed=3,
+    in_flight=2,
+    budget=20,
+    workers=2,
+    device="cpu",
+)
+MIXED = Architecture("mobilenet_v2", expand=("conv", "reuse", "ghost", "conv", "reuse", "reuse", "conv"))
+TRIALS = [
+    TrialRecord(0, MIXED, "complete", "unmodified", 10, 20, 61.25, 12.5),
+    TrialRecord(1, MIXED, "failed", "tpe", 10, 20, None, 0.25, 'loss is NaN, "again",\nstep 3'),
+    TrialRecord(3, MIXED, "duplicate", "tpe", 10, 20, 61.25, None, "the same network as trial 0"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    (tmp_path / "run").mkdir()
+    return RunFolder(tmp_path / "run")
+
+
+def test_run_folder_names_the_files_of_the_design(tmp_path: Path) -> None:
+    # design.md, "What a run leaves"
+    folder = RunFolder(tmp_path)
+    paths = [folder.record_path, folder.trials_path, folder.study_path, folder.report_path, folder.best_path]
+    names = ["run.yaml", "trials.csv", "study.db", "report.html", "best.yaml"]
+    assert paths == [tmp_path / name for name in names]
+
+
+def test_record_round_trips(folder: RunFolder) -> None:
+    assert folder.read_record() is None
+    folder.write_record(RECORD)
+    assert folder.read_record() == RECORD
+    folder.write_record(replace(RECORD, budget=40))
+    assert folder.read_record() == replace(RECORD, budget=40)
+    assert [path.name for path in folder.path.iterdir()] == ["run.yaml"]
+    assert "Bilder für alle" in folder.record_path.read_text(encoding="utf-8")
+
+
+def test_trials_round_trip_and_are_written_anew(folder: RunFolder) -> None:
+    for count in (0, 1, 3):
+        folder.write_trials(TRIALS[:count])
+        with folder.trials_path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+            assert reader.fieldnames == TrialRecord.columns()
+        assert [TrialRecord.from_row(row, backbone="mobilenet_v2", width=1.0) for row in rows] == TRIALS[
+            :count
+        ]
+    assert b"\r" not in folder.trials_path.read_bytes()
+
+
+def test_read_record_misses_it_beside_a_study(folder: RunFolder) -> None:
+    folder.study_path.touch()
+    with pytest.raises(UserError) as caught:
+        folder.read_record()
+    assert str(caught.value) == (
+        f"--out: must be a whole run folder, but {folder.path} has study.db and no run.yaml; "
+        "choose another folder"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfe\x00", "must be what a run wrote, but it is damaged"),
+        (b"budget: [", "must be YAML, but it has a syntax error"),
+        (b"", "must be a mapping, got NoneType"),
+        (b"- 3", "must be a mapping, got list"),
+        (b"budget: 3", "the key 'version' is missing"),
+        (b"bugdet: 3", "did you mean 'budget'?"),
+        (yaml.safe_dump(RECORD.to_dict() | {"budget": "many"}).encode(), "budget: must be a whole number"),
+    ],
+)
+def test_read_record_refuses_a_damaged_one_in_one_line(
+    folder: RunFolder, content: bytes, message: str
+) -> None:
+    folder.record_path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        folder.read_record()
+    assert message in str(caught.value)
+    assert "run.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "value"), [("per_stage", "expand"), ("objectives", 3)])
+def test_read_record_refuses_a_value_of_another_type(folder: RunFolder, key: str, value: object) -> None:
+    folder.record_path.write_text(yaml.safe_dump(RECORD.to_dict() | {key: value}))
+    with pytest.raises(UserError, match=f"run.yaml: {key} must be a list, got "):
+        folder.read_record()
+
+
+# --- the lock ---------------------------------------------------------------------------------------
+
+
+def test_locked_makes_the_folder_and_lets_go(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "deep" / "run")
+    for _ in range(2):
+        with folder.locked():
+            assert folder.path.is_dir()
+
+
+def test_locked_lets_go_after_an_error(folder: RunFolder) -> None:
+    with pytest.raises(KeyError), folder.locked():
+        raise KeyError
+    with folder.locked():
+        assert folder.path.is_dir()
+
+
+def test_locked_refuses_a_folder_that_another_process_works_in(folder: RunFolder) -> None:
+    program = (
+        "import sys\n"
+        "from filelock import FileLock\n"
+        f"with FileLock({str(folder.path / '.lock')!r}):\n"
+        "    print('held', flush=True)\n"
+        "    sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(UserError) as caught, folder.locked():
+            raise AssertionError("two runs in one folder")
+        assert str(caught.value) == (
+            f"--out: must not be in use, but another cheapsearch works in {folder.path}; "
+            "wait for it or choose another folder"
+        )
+        other.kill()  # the lock goes with the process, however it ends
+        other.wait()
+        with folder.locked():
+            assert folder.path.is_dir()
+
+
+@pytest.mark.parametrize("below", ["run", "deep/run"])
+def test_locked_refuses_a_folder_below_a_file(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / below
+    with pytest.raises(UserError) as caught, RunFolder(path).locked():
+        raise AssertionError(os.fspath(path))
+    assert str(caught.value).startswith(f"--out: must be a folder that can be written, {path} is not (")
+
+
+def test_locked_refuses_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    with (
+        pytest.raises(UserError, match=r"^--out: must be a folder that can be written, "),
+        RunFolder(path).locked(),
+    ):
+        raise AssertionError(os.fspath(path))
