@@ -19,7 +19,8 @@ from sqlalchemy.exc import OperationalError
 
 import cheapsearch
 from cheapsearch.models import CostTable, build, cost_table, count
-from cheapsearch.search.cli.arguments import given_settings, make_parser
+from cheapsearch.search.cli.main import make_parser
+from cheapsearch.search.cli.run import given_settings
 from cheapsearch.search.samplers.candidates import Candidates, make_candidates
 from cheapsearch.search.study import run as run_module
 from cheapsearch.search.study.driver import SearchFailedError

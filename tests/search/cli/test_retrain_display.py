@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cheapsearch.search.cli import training_display
-from cheapsearch.search.cli.training_display import RetrainDisplay, epoch_line, name_of
+from cheapsearch.search.cli import retrain_display
+from cheapsearch.search.cli.retrain_display import RetrainDisplay, name_of
 from cheapsearch.search.training.full import TrainingJob
-from cheapsearch.search.training.loop import Epoch, Scores
 from cheapsearch.search.training.retrain import Progress
 from cheapsearch.search.workers.jobs import Outcome
 from cheapsearch.space import Architecture
@@ -45,7 +44,7 @@ def test_display_shows_what_is_trained_on_a_terminal() -> None:
 
 def test_display_prints_progress_seldom_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(training_display.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(retrain_display.time, "monotonic", lambda: clock[0])
     console, text = shown(terminal=False)
     with RetrainDisplay(console, total=3, epochs=40) as display:
         for seconds in range(0, 150, 10):
@@ -59,9 +58,3 @@ def test_name_of_a_network_of_no_run_is_its_folder() -> None:
     assert name_of(TrainingJob(0, Architecture("mobilenet_v2"), 0, Path("runs/mine"))) == str(
         Path("runs/mine")
     )
-
-
-def test_epoch_line_has_every_figure() -> None:
-    epoch = Epoch(3, 0.3497, 1.23456, Scores(1.0, 61.111, 98.96), 5.0)
-    line = "epoch 3 of 400  loss 1.2346  validation 61.11 % (top-5 98.96 %)  lr 0.3497"
-    assert epoch_line(epoch, 400) == line

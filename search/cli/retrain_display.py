@@ -9,7 +9,6 @@ from rich.text import Text
 
 from ...space import TrainingResult
 from ..training.full import TrainingJob
-from ..training.loop import Epoch
 from ..training.retrain import Progress
 from ..workers.jobs import Outcome
 from .console import LiveDisplay
@@ -55,14 +54,6 @@ class RetrainDisplay(LiveDisplay):
 def name_of(job: TrainingJob) -> str:
     """`trial 3, seed 0`, or the folder where the network is of no run."""
     return f"trial {job.trial}, seed {job.seed}" if job.trial is not None else str(job.folder)
-
-
-def epoch_line(epoch: Epoch, epochs: int) -> str:
-    """One epoch on one line."""
-    return (
-        f"epoch {epoch.epoch} of {epochs}  loss {epoch.train_loss:.4f}  "
-        f"validation {epoch.val.top1:.2f} % (top-5 {epoch.val.top5:.2f} %)  lr {epoch.learning_rate:.4g}"
-    )
 
 
 def results_table(results: Sequence[TrainingResult]) -> Table:

@@ -1,9 +1,7 @@
 """What a person sees of a search: a live display on a terminal, plain lines elsewhere."""
 
-import shlex
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console, Group
 from rich.progress_bar import ProgressBar
@@ -11,11 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ...space import (
-    ASSUMED_DEVIATION,
-    FLOPS_CONVENTION,
     SITE_NAMES,
     Architecture,
-    ArchitectureConfig,
     TrialRecord,
     architecture_hash,
     averaged,
@@ -23,11 +18,10 @@ from ...space import (
     get_backbone,
     join_choice,
     pareto_front,
-    seed_noise,
     ties,
 )
 from ..study.run import Run
-from .console import LiveDisplay
+from .console import LiveDisplay, print_line
 
 _FRONT_ROWS = 12
 
@@ -52,7 +46,7 @@ class SearchDisplay(LiveDisplay):
         if self._live is None and trial.state != "refused":
             left = time_left(self._seconds_left())
             what = trial_line(trial, self._unmodified)
-            _print_line(self._console, f"{self._trained}/{self._wanted}  {what}{left}")
+            print_line(self._console, f"{self._trained}/{self._wanted}  {what}{left}")
 
     @property
     def _trained(self) -> int:
@@ -91,87 +85,6 @@ class SearchDisplay(LiveDisplay):
 
     def _count(self, state: str) -> int:
         return sum(trial.state == state for trial in self._trials)
-
-
-def print_start(console: Console, run: Run) -> None:
-    """What is about to be searched, and with what."""
-    record = run.record
-    workers = f"{_many(len(run.devices), 'worker')} on {record.device}"
-    _print_line(
-        console,
-        f"{record.backbone} on {record.dataset}: {run.plan.space.distinct_size:,} distinct architectures, "
-        f"{run.done} of {run.wanted} trained, {workers}, in {run.folder.path}",
-    )
-
-
-def run_result(run: Run, best: ArchitectureConfig) -> dict[str, Any]:
-    """What a run came to, for programs."""
-    front = pareto_front(run.trials, run.record.objectives)
-    noise = seed_noise(run.trials)
-    probabilities = front_probabilities(run.trials, run.record.objectives)
-    tied = ties(front, run.trials, run.record.objectives)
-    return {
-        "out": str(run.folder.path),
-        "trained": run.trained,
-        "repeated": run.repeated,
-        "stopped": run.done - run.trained - run.repeated,
-        "seed_deviation": noise.deviation,
-        "budget": run.record.budget,
-        "flops_convention": FLOPS_CONVENTION,
-        "best": best.hash,
-        "front": [
-            trial.to_row() | {"front_probability": probabilities[trial.number], "tie": tied.get(trial.number)}
-            for trial in front
-        ],
-    }
-
-
-def print_result(console: Console, run: Run, best: ArchitectureConfig) -> None:
-    """The front against the unmodified network, where the files are, and what to do next."""
-    record = run.record
-    front = pareto_front(run.trials, record.objectives)
-    stopped = run.done - run.trained - run.repeated
-    repeats = f", {_many(run.repeated, 'repeat')}" if run.repeated else ""
-    repeats += f", {stopped} stopped early" if stopped else ""
-    objectives = ", ".join(record.objectives)
-    console.print()
-    console.print(
-        f"{run.trained} architectures trained{repeats}, {len(front)} on the front of {objectives}; "
-        "differences are to the unmodified network"
-    )
-    console.print(front_table(front, run.trials, run.plan.space.unmodified, record.objectives))
-    noise = seed_noise(run.trials)
-    source = (
-        f"measured on {_many(noise.repeats, 'repeat')} and an assumed {ASSUMED_DEVIATION}"
-        if noise.repeats
-        else "assumed, nothing was repeated"
-    )
-    console.print(
-        f"sure: the probability of being on the front, with {noise.deviation:.2f} points of deviation "
-        f"between seeds ({source}); ~ N: not surely better than trial N, which is cheaper",
-        style="dim",
-    )
-    console.print(f"flops: {FLOPS_CONVENTION}; accuracy: validation, after a short proxy", style="dim")
-    if run.done < run.wanted:
-        console.print(f"nothing untried was found within the limits: {run.done} of {run.wanted} trained")
-    quoted, best_path = shlex.quote(str(run.folder.path)), shlex.quote(str(run.folder.best_path))
-    for line in (
-        f"report   {run.folder.report_path}",
-        f"best     {run.folder.best_path} (trial {best.origin['trial']}, picked by {best.origin['pick']})",
-        f"next     cheapsearch retrain {quoted}    to train the front in full",
-        f"         cheapsearch show {best_path}",
-        f"         cheapsearch run --out {quoted} --budget {2 * record.budget}    to search on",
-    ):
-        _print_line(console, line)
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def _print_line(console: Console, line: str) -> None:
-    """Print a line as it is: not broken, square brackets no style."""
-    console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def front_table(

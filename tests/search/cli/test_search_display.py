@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cheapsearch.search.cli import display
-from cheapsearch.search.cli.display import (
+from cheapsearch.search.cli import search_display
+from cheapsearch.search.cli.search_display import (
     SearchDisplay,
     amount,
     front_table,
@@ -54,7 +54,7 @@ REFUSED = TrialRecord(6, replace(UNMODIFIED, first_conv="reuse"), "refused", "tp
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Sets what the display takes for the time."""
     now = [1000.0]
-    monkeypatch.setattr(display, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(search_display, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def set_to(seconds: float) -> None:
         now[0] = 1000.0 + seconds
