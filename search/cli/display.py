@@ -41,7 +41,7 @@ class SearchDisplay(LiveDisplay):
         self._wanted = run.wanted
         self._workers = len(run.devices)
         self._objectives = run.record.objectives
-        self._unmodified = run.plan.space.unmodified
+        self._unmodified = run.space.unmodified
         self._start = time.monotonic()
         self._at_start = self._trained
         self._shown: tuple[int, Group] = (-1, Group())
@@ -99,7 +99,7 @@ def print_start(console: Console, run: Run) -> None:
     workers = f"{_many(len(run.devices), 'worker')} on {record.device}"
     _print_line(
         console,
-        f"{record.backbone} on {record.dataset}: {run.plan.space.distinct_size:,} distinct architectures, "
+        f"{record.backbone} on {record.dataset}: {run.space.distinct_size:,} distinct architectures, "
         f"{run.done} of {run.wanted} trained, {workers}, in {run.folder.path}",
     )
 
@@ -139,7 +139,7 @@ def print_result(console: Console, run: Run, best: ArchitectureConfig) -> None:
         f"{run.trained} architectures trained{repeats}, {len(front)} on the front of {objectives}; "
         "differences are to the unmodified network"
     )
-    console.print(front_table(front, run.trials, run.plan.space.unmodified, record.objectives))
+    console.print(front_table(front, run.trials, run.space.unmodified, record.objectives))
     noise = seed_noise(run.trials)
     source = (
         f"measured on {_many(noise.repeats, 'repeat')} and an assumed {ASSUMED_DEVIATION}"

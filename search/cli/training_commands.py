@@ -21,6 +21,8 @@ from ..training.loop import DivergedError
 from ..training.retrain import Retraining, choose_trials, retrain_jobs, seeded_folder
 from ..training.team import join_team
 from ..workers.devices import available_cores, prepare_process, resolve_device, worker_devices
+from ..workers.jobs import Failed
+from ..workers.local import executor_for
 from .arguments import given_policy
 from .console import make_console
 from .display import span
@@ -62,6 +64,7 @@ def retrain(
             jobs,
             devices=worker_devices(device, options.workers, len(jobs)),
             fingerprint=record.fingerprint,
+            make_executor=executor_for(options.workers),
             say=lambda line: console.print(line, style="dim"),
         ) as retraining,
     ):
@@ -78,7 +81,7 @@ def retrain(
             with RetrainDisplay(console, total=len(retraining.open), epochs=policy.epochs) as display:
                 for running, ended in retraining.train():
                     display.update(running, ended)
-                    failed += sum(outcome.accuracy is None for _, outcome in ended)
+                    failed += sum(isinstance(outcome, Failed) for _, outcome in ended)
                     if ended:
                         report()
         except KeyboardInterrupt:
