@@ -10,6 +10,7 @@ started again, it goes on where it was.
 
 import argparse
 import csv
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -17,11 +18,13 @@ import pandas as pd
 
 from cheapsearch.models import cost_table
 from cheapsearch.search.data import load_images
+from cheapsearch.search.study.domain import first_architectures
 from cheapsearch.search.training.proxy import Proxy
-from cheapsearch.search.training.short import Evaluator
-from cheapsearch.search.workers.jobs import Job
+from cheapsearch.search.training.short import ProxyTrainer
+from cheapsearch.search.workers.executor import perform_all
+from cheapsearch.search.workers.jobs import Job, Trained
 from cheapsearch.search.workers.pool import WorkerPool
-from cheapsearch.space import COSTS, SearchSpace, architecture_hash
+from cheapsearch.space import COSTS, Architecture, SearchSpace, architecture_hash
 
 PROXY = Proxy(epochs=10, width=0.25, input_size=8, images=600, batch_size=32, learning_rate=0.05)
 SPACE = SearchSpace("mobilenet_v2")
@@ -33,12 +36,13 @@ def train(kept: Path, workers: int) -> None:
     data = load_images("digits", limit=PROXY.images, seed=0, input_size=PROXY.input_size)
     done = read_results(kept)
     jobs = [Job(i, a, i) for i, a in enumerate(NETWORKS) if architecture_hash(a) not in done]
-    with WorkerPool(partial(Evaluator, data, PROXY), devices=["cpu"] * workers) as pool:
-        for job, outcome in pool.evaluate(jobs):
-            if outcome.accuracy is None:
-                raise SystemExit(f"{job.architecture}: {outcome.reason}")
+    pool: WorkerPool[Job[Architecture]] = WorkerPool(partial(ProxyTrainer, data, PROXY), ["cpu"] * workers)
+    with closing(pool):
+        for job, outcome in perform_all(pool, jobs):
+            if not isinstance(outcome, Trained):
+                raise SystemExit(f"{job.subject}: {outcome}")
             with kept.open("a", encoding="utf-8", newline="") as file:
-                csv.writer(file).writerow([architecture_hash(job.architecture), *outcome.curve])
+                csv.writer(file).writerow([architecture_hash(job.subject), *outcome.curve])
 
 
 def read_results(kept: Path) -> dict[str, list[float]]:
@@ -53,10 +57,12 @@ def table(kept: Path) -> pd.DataFrame:
     """One row for each network: its choices, accuracy after each epoch and at the end, and costs."""
     results = read_results(kept)
     costs = cost_table("mobilenet_v2")
+    first = {architecture_hash(network): origin for origin, network in first_architectures(SPACE)}
     rows = []
     for network in NETWORKS:
         curve = [round(accuracy, 2) for accuracy in results[architecture_hash(network)]]
         row: dict[str, object] = {f"choice_{site}": op for site, op in SPACE.choices(network).items()}
+        row["first"] = first.get(architecture_hash(network), "")
         row |= {f"curve_{epoch}": accuracy for epoch, accuracy in enumerate(curve, 1)}
         row["accuracy_1"] = curve[-1]
         rows.append(row | {f"cost_{name}": getattr(costs.cost(network), name) for name in COSTS})

@@ -9,6 +9,7 @@ seeds each. The results go to docs/proxy_ranking.csv as they come; started again
 
 import argparse
 import csv
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise, product
@@ -23,9 +24,10 @@ from cheapsearch.reports.retraining import RankAgreement, RankCorrelation, rank_
 from cheapsearch.search.data import load_images
 from cheapsearch.search.samplers.surrogate import Floats
 from cheapsearch.search.training.proxy import Proxy
-from cheapsearch.search.training.short import Evaluator
+from cheapsearch.search.training.short import ProxyTrainer
 from cheapsearch.search.workers.devices import prepare_process
-from cheapsearch.search.workers.jobs import Job
+from cheapsearch.search.workers.executor import perform_all
+from cheapsearch.search.workers.jobs import Job, Trained
 from cheapsearch.search.workers.pool import WorkerPool
 from cheapsearch.space import Architecture, SearchSpace, architecture_hash
 
@@ -65,18 +67,21 @@ def measure(dataset: str, workers: int) -> None:
     ]
     for name, proxy in PROXIES.items():
         done = {(row["hash"], int(row["seed"])) for row in read_results() if row["proxy"] == name}
-        waiting = [job for job in jobs if (architecture_hash(job.architecture), job.seed) not in done]
+        waiting = [job for job in jobs if (architecture_hash(job.subject), job.seed) not in done]
         if not waiting:
             continue
         data = load_images(dataset, limit=proxy.images, seed=0, input_size=proxy.input_size)
-        with WorkerPool(partial(Evaluator, data, proxy), devices=["cpu"] * workers) as pool:
-            for number, (job, outcome) in enumerate(pool.evaluate(waiting), 1):
-                if outcome.accuracy is None:
-                    raise SystemExit(f"{name}, {job.architecture}: {outcome.reason}")
+        pool: WorkerPool[Job[Architecture]] = WorkerPool(
+            partial(ProxyTrainer, data, proxy), ["cpu"] * workers
+        )
+        with closing(pool):
+            for number, (job, outcome) in enumerate(perform_all(pool, waiting), 1):
+                if not isinstance(outcome, Trained):
+                    raise SystemExit(f"{name}, {job.subject}: {outcome}")
                 add_result(
                     {
                         "proxy": name,
-                        "hash": architecture_hash(job.architecture),
+                        "hash": architecture_hash(job.subject),
                         "seed": job.seed,
                         "accuracy": outcome.accuracy,
                         "loss_sum": sum(outcome.losses),
@@ -106,8 +111,8 @@ def relative_costs(dataset: str) -> dict[str, float]:
     """Time of a training under each proxy as a share of the reference's, measured side by side."""
     prepare_process("cpu", threads=1)
     seconds = dict.fromkeys(PROXIES, 0.0)
-    evaluators = {
-        name: Evaluator(
+    trainers = {
+        name: ProxyTrainer(
             load_images(dataset, limit=proxy.images, seed=0, input_size=proxy.input_size),
             replace(proxy, epochs=1),
             "cpu",
@@ -115,8 +120,9 @@ def relative_costs(dataset: str) -> dict[str, float]:
         for name, proxy in PROXIES.items()
     }
     for architecture in architectures()[3::4]:
-        for name, evaluator in evaluators.items():
-            outcome = evaluator.evaluate(Job(0, architecture, 0))
+        for name, trainer in trainers.items():
+            *_, outcome = trainer.perform(Job(0, architecture, 0))
+            assert isinstance(outcome, Trained)
             seconds[name] += PROXIES[name].epochs * outcome.seconds
     return {name: spent / seconds[REFERENCE] for name, spent in seconds.items()}
 

@@ -4,13 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import fmean
+from typing import Any, TypeVar, cast
 
-from .records import OBJECTIVES, TrialRecord
+from .records import OBJECTIVES
+from .trial import Trial
 
 # Points between seeds where nothing was repeated: measured on proxies of CIFAR-10 (width 0.5, 16 px,
 # 3 epochs). It counts as much as two repeats, since a deviation of very few trainings is itself chance.
 ASSUMED_DEVIATION = 0.84
 _WORTH = 2
+TrialT = TypeVar("TrialT", bound=Trial)
+
 _NODES = 15  # of the mean over a normal accuracy
 
 
@@ -32,7 +36,7 @@ class SeedNoise:
         return 2.0 * sqrt(2.0) * self.deviation
 
 
-def accuracies(records: Sequence[TrialRecord]) -> dict[int, list[float]]:
+def accuracies(records: Sequence[Trial]) -> dict[int, list[float]]:
     """By number of a complete record the accuracy of every training of its architecture, its own first."""
     repeats: dict[str, list[float]] = {}
     for record in records:
@@ -45,17 +49,21 @@ def accuracies(records: Sequence[TrialRecord]) -> dict[int, list[float]]:
     }
 
 
-def averaged(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+def averaged(records: Sequence[TrialT]) -> list[TrialT]:
     """The complete records, each with the mean accuracy of all trainings of its architecture."""
     runs = accuracies(records)
     return [
-        replace(record, accuracy=fmean(runs[record.number])) if len(runs[record.number]) > 1 else record
+        _with_accuracy(record, fmean(runs[record.number])) if len(runs[record.number]) > 1 else record
         for record in records
         if record.state == "complete"
     ]
 
 
-def seed_noise(records: Sequence[TrialRecord]) -> SeedNoise:
+def _with_accuracy(record: TrialT, accuracy: float) -> TrialT:
+    return cast(TrialT, replace(cast(Any, record), accuracy=accuracy))
+
+
+def seed_noise(records: Sequence[Trial]) -> SeedNoise:
     """The deviation between seeds, pooled over the architectures that were trained more than once."""
     squares, repeats = _WORTH * ASSUMED_DEVIATION**2, 0
     for runs in accuracies(records).values():
@@ -65,9 +73,7 @@ def seed_noise(records: Sequence[TrialRecord]) -> SeedNoise:
     return SeedNoise(sqrt(squares / (_WORTH + repeats)), repeats)
 
 
-def front_probabilities(
-    records: Sequence[TrialRecord], objectives: Sequence[str] = OBJECTIVES
-) -> dict[int, float]:
+def front_probabilities(records: Sequence[Trial], objectives: Sequence[str] = OBJECTIVES) -> dict[int, float]:
     """How probable it is, by number, that a complete trial really is on the front.
 
     The costs are exact, so a trial is on the front if its accuracy is above that of every trial that
@@ -84,7 +90,7 @@ def front_probabilities(
     counts = np.array([len(runs[record.number]) for record in complete])
     mean = np.array([record.accuracy for record in complete], dtype=np.float64)
     error = seed_noise(records).deviation / np.sqrt(counts)
-    costs = np.array([[getattr(r, name) for name in objectives if name != "accuracy"] for r in complete])
+    costs = np.array([[r.costs[name] for name in objectives if name != "accuracy"] for r in complete])
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
     found = {}
     for index, record in enumerate(complete):
@@ -97,8 +103,8 @@ def front_probabilities(
 
 
 def most_unsettled(
-    records: Sequence[TrialRecord], objectives: Sequence[str], under_way: Mapping[str, int]
-) -> TrialRecord | None:
+    records: Sequence[TrialT], objectives: Sequence[str], under_way: Mapping[str, int]
+) -> TrialT | None:
     """The complete trial of which one more training settles most whether it is on the front.
 
     That is one as likely on the front as not, and trained few times. None where no trial is complete.
@@ -109,7 +115,7 @@ def most_unsettled(
     runs = accuracies(records)
     probabilities = front_probabilities(records, objectives)
 
-    def worth(record: TrialRecord) -> float:
+    def worth(record: Trial) -> float:
         probability = probabilities[record.number]
         count = len(runs[record.number]) + under_way.get(record.hash, 0)
         return probability * (1.0 - probability) * (1.0 / count - 1.0 / (count + 1))
@@ -119,7 +125,7 @@ def most_unsettled(
 
 
 def ties(
-    front: Sequence[TrialRecord], records: Sequence[TrialRecord], objectives: Sequence[str] = OBJECTIVES
+    front: Sequence[Trial], records: Sequence[Trial], objectives: Sequence[str] = OBJECTIVES
 ) -> dict[int, int]:
     """Members of the front that chance may have put there, with the cheaper member they do not surely beat.
 
@@ -138,7 +144,7 @@ def ties(
         cheaper = [
             other
             for other in front
-            if other is not record and all(getattr(other, c) <= getattr(record, c) for c in costs)
+            if other is not record and all(other.costs[c] <= record.costs[c] for c in costs)
         ]
         best = max(cheaper, key=lambda other: other.accuracy or 0.0, default=None)
         if best is not None:

@@ -67,6 +67,10 @@ class TrialRecord:
             if getattr(self, name) < 0:
                 raise UserError(f"{name}: must be 0 or more, got {getattr(self, name)}")
 
+    @property
+    def costs(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in COSTS}
+
     @cached_property
     def hash(self) -> str:
         return architecture_hash(self.architecture)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from .records import RunRecord, TrialRecord
 
 
 class RunFolder:
-    """A folder with run.yaml, trials.csv, study.db, report.html and best.yaml."""
+    """A folder with run.yaml, trials.csv, study.db, report.html, best.yaml, and errors/N.txt for failures."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -25,6 +25,7 @@ class RunFolder:
         self.study_path = path / "study.db"
         self.report_path = path / "report.html"
         self.best_path = path / "best.yaml"
+        self.errors_path = path / "errors"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -100,3 +101,11 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.trials_path, text.getvalue())
+
+    def write_errors(self, traces: Mapping[int, str]) -> None:
+        """Keep why trials failed, whole: a file for each, by number; those there already stay."""
+        for number, trace in traces.items():
+            path = self.errors_path / f"{number}.txt"
+            if not path.exists():
+                self.errors_path.mkdir(exist_ok=True)
+                write_text(path, trace.rstrip() + "\n")

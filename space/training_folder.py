@@ -27,6 +27,7 @@ class TrainingFolder:
         self.config_path = path / "architecture.yaml"
         self.weights_path = path / "best.safetensors"
         self.result_path = path / "result.json"
+        self.error_path = path / "error.txt"
 
     def read_record(self) -> TrainingRecord | None:
         """What training.yaml says, None where there is none.
@@ -60,6 +61,11 @@ class TrainingFolder:
 
     def write_result(self, result: TrainingResult) -> None:
         write_text(self.result_path, json.dumps(result.to_dict(), indent=2) + "\n")
+
+    def write_error(self, trace: str) -> None:
+        """Keep why the training failed, whole."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_text(self.error_path, trace.rstrip() + "\n")
 
     def write_metrics(self, rows: Sequence[MetricsRow]) -> None:
         """Write metrics.csv anew, one row per epoch."""

@@ -45,6 +45,8 @@ def perform(options: argparse.Namespace) -> int:
     from ..training.images import DataSource
     from ..training.retrain import Retraining, choose_trials, retrain_jobs
     from ..workers.devices import resolve_device, worker_devices
+    from ..workers.jobs import Failed
+    from ..workers.local import executor_for
     from .console import make_console
     from .retrain_display import RetrainDisplay, results_table
     from .search_display import span
@@ -70,6 +72,7 @@ def perform(options: argparse.Namespace) -> int:
             jobs,
             devices=worker_devices(device, options.workers, len(jobs)),
             fingerprint=record.fingerprint,
+            make_executor=executor_for(options.workers),
             say=lambda line: console.print(line, style="dim"),
         ) as retraining,
     ):
@@ -86,7 +89,7 @@ def perform(options: argparse.Namespace) -> int:
             with RetrainDisplay(console, total=len(retraining.open), epochs=policy.epochs) as display:
                 for running, ended in retraining.train():
                     display.update(running, ended)
-                    failed += sum(outcome.accuracy is None for _, outcome in ended)
+                    failed += sum(isinstance(outcome, Failed) for _, outcome in ended)
                     if ended:
                         write_report(options.run)
         except KeyboardInterrupt:

@@ -9,8 +9,7 @@ from rich.text import Text
 
 from ...space import TrainingResult
 from ..training.full import TrainingJob
-from ..training.retrain import Progress
-from ..workers.jobs import Outcome
+from ..workers.jobs import Failed, Outcome, Progress, Trained
 from .console import LiveDisplay
 
 _PLAIN_SECONDS = 60.0  # between two lines of progress where the output is no terminal
@@ -23,10 +22,14 @@ class RetrainDisplay(LiveDisplay):
         super().__init__(console)
         self._total, self._epochs = total, epochs
         self._ended = 0
-        self._running: Sequence[Progress] = ()
+        self._running: Sequence[tuple[TrainingJob, Progress]] = ()
         self._said = time.monotonic()
 
-    def update(self, running: Sequence[Progress], ended: Sequence[tuple[TrainingJob, Outcome]]) -> None:
+    def update(
+        self,
+        running: Sequence[tuple[TrainingJob, Progress]],
+        ended: Sequence[tuple[TrainingJob, Outcome]],
+    ) -> None:
         """Take in what is being trained and what has ended."""
         self._running = running
         for job, outcome in ended:
@@ -34,20 +37,20 @@ class RetrainDisplay(LiveDisplay):
             self._print(f"{self._ended} of {self._total}  {name_of(job)}  {_came_to(outcome)}")
         if self._live is None and time.monotonic() - self._said > _PLAIN_SECONDS:
             self._said = time.monotonic()
-            for progress in running:
-                self._print(f"          {self._line(progress)}")
+            for job, progress in running:
+                self._print(f"          {self._line(job, progress)}")
 
     def _print(self, line: str) -> None:
         self._console.print(line, soft_wrap=True, highlight=False, markup=False)
 
-    def _line(self, progress: Progress) -> str:
-        score = "" if progress.val_top1 is None else f"  validation {progress.val_top1:.2f} %"
-        return f"{name_of(progress.job)}  epoch {progress.epoch} of {self._epochs}{score}"
+    def _line(self, job: TrainingJob, progress: Progress) -> str:
+        score = "" if progress.accuracy is None else f"  validation {progress.accuracy:.2f} %"
+        return f"{name_of(job)}  epoch {progress.epoch} of {self._epochs}{score}"
 
     def _render(self) -> Group:
         return Group(
             Text(f"{self._ended} of {self._total} trained", style="bold"),
-            *(Text(self._line(progress)) for progress in self._running),
+            *(Text(self._line(job, progress)) for job, progress in self._running),
         )
 
 
@@ -86,6 +89,7 @@ def results_table(results: Sequence[TrainingResult]) -> Table:
 
 
 def _came_to(outcome: Outcome) -> str:
-    if outcome.accuracy is None:
+    if isinstance(outcome, Failed):
         return f"failed: {outcome.reason}"
+    assert isinstance(outcome, Trained)
     return f"validation {outcome.accuracy:.2f} %  {outcome.seconds:.0f} s"

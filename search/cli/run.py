@@ -178,7 +178,7 @@ def print_start(console: "Console", run: "Run") -> None:
     workers = f"{_many(len(run.devices), 'worker')} on {record.device}"
     print_line(
         console,
-        f"{record.backbone} on {record.dataset}: {run.plan.space.distinct_size:,} distinct architectures, "
+        f"{record.backbone} on {record.dataset}: {run.space.distinct_size:,} distinct architectures, "
         f"{run.done} of {run.wanted} trained, {workers}, in {run.folder.path}",
     )
 
@@ -221,7 +221,7 @@ def print_result(console: "Console", run: "Run", best: ArchitectureConfig) -> No
         f"{run.trained} architectures trained{repeats}, {len(front)} on the front of {objectives}; "
         "differences are to the unmodified network"
     )
-    console.print(front_table(front, run.trials, run.plan.space.unmodified, record.objectives))
+    console.print(front_table(front, run.trials, run.space.unmodified, record.objectives))
     noise = seed_noise(run.trials)
     source = (
         f"measured on {_many(noise.repeats, 'repeat')} and an assumed {ASSUMED_DEVIATION}"

@@ -35,7 +35,7 @@ class SearchDisplay(LiveDisplay):
         self._wanted = run.wanted
         self._workers = len(run.devices)
         self._objectives = run.record.objectives
-        self._unmodified = run.plan.space.unmodified
+        self._unmodified = run.space.unmodified
         self._start = time.monotonic()
         self._at_start = self._trained
         self._shown: tuple[int, Group] = (-1, Group())

@@ -10,21 +10,23 @@ import numpy as np
 from ...space import UserError, check_name
 from ..samplers.registry import SAMPLERS
 from ..samplers.surrogate import Floats
+from ..study.driver import Plan
 from .replay import replay
-from .result_table import Table
+from .result_table import ResultTable
 
 CHECKPOINTS = (10, 25, 50, 75, 100)  # evaluations, then every hundred
 TARGETS = (95, 99)  # percent of the best possible hypervolume
 
 
 def rehearse(
-    table: Table,
+    table: ResultTable,
     *,
     samplers: Sequence[str],
     budget: int,
     seeds: int,
     reference_accuracy: float | None = None,
     in_flight: int = 1,
+    repeats: int = 0,
     stopping: bool = False,
 ) -> dict[str, Any]:
     """Replay samplers on a table.
@@ -40,6 +42,7 @@ def rehearse(
         reference_accuracy: In percent, told to the samplers as `run` does; None for the table's 10th
             percentile, which they are not told, since before a search nobody knows it.
         in_flight: Proposals made before their results are known.
+        repeats: How many of the evaluations are of a point evaluated before, where that settles most.
         stopping: Replay each sampler once more, as `NAME, stopping`, with evaluations that are stopped where
             their curve cannot reach the front; they count, and add nothing. For tables with curves.
 
@@ -59,6 +62,8 @@ def rehearse(
         if value < 1:
             raise UserError(f"{option}: must be 1 or more, got {value}")
     budget = min(budget, len(table.points))
+    if not 0 <= repeats < budget:
+        raise UserError(f"--repeats: must be from 0 to below the {budget} evaluations, got {repeats}")
     mean = table.accuracies.mean(axis=1)
     reference = float(np.quantile(mean, 0.1)) if reference_accuracy is None else reference_accuracy
     if stopping and table.curves is None:
@@ -83,12 +88,15 @@ def rehearse(
         runs = [
             replay(
                 table,
-                name,
-                budget=budget,
-                seed=seed,
-                in_flight=in_flight,
-                stopping=stops,
-                reference_accuracy=reference_accuracy,
+                Plan(
+                    sampler=name,
+                    seed=seed,
+                    budget=budget,
+                    in_flight=in_flight,
+                    repeats=repeats,
+                    stopping=stops,
+                    reference_accuracy=reference_accuracy,
+                ),
             )
             for seed in range(seeds)
         ]

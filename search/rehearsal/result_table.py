@@ -1,8 +1,8 @@
 """Finished results of every point of a space, to replay samplers on."""
 
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ DIGITS_TABLE = Path(__file__).with_name("mobilenet_v2_digits.csv.gz")
 
 
 @dataclass(frozen=True)
-class Table:
+class ResultTable:
     """Finished results of every point of a space.
 
     Attributes:
@@ -26,6 +26,7 @@ class Table:
         costs: Costs of every point, smaller is better (N, K).
         cost_names: Names of the costs.
         curves: Accuracy after every epoch of the first run (N, E), none where the table has no curves.
+        first: What a search tries before it asks a sampler: origins by number of the point.
     """
 
     parameters: dict[str, tuple[str, ...]]
@@ -34,16 +35,13 @@ class Table:
     costs: Floats
     cost_names: tuple[str, ...]
     curves: Floats | None = None
-
-    @property
-    def noise(self) -> float:
-        """Standard deviation between the runs of a point in points, 0 where there is one run each."""
-        runs = self.accuracies.shape[1]
-        return float(np.sqrt(self.accuracies.var(axis=1, ddof=1).mean())) if runs > 1 else 0.0
+    first: Mapping[int, str] = field(default_factory=dict)
 
 
-def load_table(path: Path, costs: Sequence[str] = ()) -> Table:
-    """Read a CSV with columns choice_*, accuracy_*, cost_* and perhaps curve_*; it may be compressed.
+def load_table(path: Path, costs: Sequence[str] = ()) -> ResultTable:
+    """Read a CSV with columns choice_*, accuracy_*, cost_* and perhaps curve_*, first; it may be compressed.
+
+    The column `first` names the points that a search tries first, such as `unmodified`; others have none.
 
     Args:
         costs: Names of the costs to keep, without the prefix; all where there are none.
@@ -87,11 +85,12 @@ def load_table(path: Path, costs: Sequence[str] = ()) -> Table:
     if choices.duplicated().any():
         again = choices[choices.duplicated()].iloc[0].to_dict()
         raise UserError(f"TABLE: a point must stand in one row, {path} repeats {again}")
-    return Table(
+    return ResultTable(
         parameters={column: tuple(sorted(choices[column].unique())) for column in groups["choice_"]},
         points=[{str(name): str(value) for name, value in row.items()} for row in choices.to_dict("records")],
         accuracies=accuracies,
         costs=cost_values,
         cost_names=tuple(column.removeprefix("cost_") for column in kept),
         curves=curve_values,
+        first={number: name for number, name in enumerate(frame.get("first", ())) if name},
     )

@@ -16,7 +16,8 @@ from ...space import check_name
 from .candidates import Candidates, History
 from .cost_aware import Choice
 
-FORECAST = "forecast"  # attribute of a pruned trial: the accuracy it would have come to, and its deviation
+# Of a pruned trial the accuracy it would have come to, and its deviation: an attribute, or in its result.
+FORECAST = "forecast"
 
 # Smaller than Optuna's 50, so that a budget of a hundred spans several generations.
 _NSGA2_POPULATION = 20
@@ -36,6 +37,14 @@ class CostAwareSampler(BaseSampler):
     Attributes:
         choice: Why the last proposal was made, None before the first.
     """
+
+    @property
+    def reasons(self) -> dict[str, float | None]:
+        """Of the last proposal: accuracy and deviation predicted, gain expected; empty before the first."""
+        if self.choice is None:
+            return {}
+        known = {name: getattr(self.choice, name) for name in ("accuracy", "deviation", "gain")}
+        return {name: value and float(f"{value:.6g}") for name, value in known.items()}
 
     def __init__(self, candidates: Candidates, *, seed: int, noise: float | None = None) -> None:
         self.choice: Choice | None = None
@@ -81,8 +90,9 @@ def _result(trial: FrozenTrial) -> tuple[float, float] | None:
     """Accuracy and its doubt; of a pruned trial the forecast kept with it, None where there is neither."""
     if trial.state == TrialState.COMPLETE:
         return trial.values[0], 0.0
-    if trial.state == TrialState.PRUNED and FORECAST in trial.user_attrs:
-        accuracy, deviation = trial.user_attrs[FORECAST]
+    forecast = trial.user_attrs.get("result", trial.user_attrs).get(FORECAST)
+    if trial.state == TrialState.PRUNED and forecast is not None:
+        accuracy, deviation = forecast
         return accuracy, deviation
     return None
 
@@ -91,33 +101,36 @@ def _is_whole(trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]) 
     return trial.params.keys() == search_space.keys()
 
 
-def _random(candidates: Candidates, seed: int) -> BaseSampler:
+def _random(candidates: Callable[[], Candidates], seed: int) -> BaseSampler:
     return RandomSampler(seed=seed)
 
 
-def _nsga2(candidates: Candidates, seed: int) -> BaseSampler:
+def _nsga2(candidates: Callable[[], Candidates], seed: int) -> BaseSampler:
     return optuna.samplers.NSGAIISampler(seed=seed, population_size=_NSGA2_POPULATION)
 
 
-def _tpe(candidates: Candidates, seed: int) -> BaseSampler:
+def _tpe(candidates: Callable[[], Candidates], seed: int) -> BaseSampler:
     return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
 
 
-def _gp(candidates: Candidates, seed: int) -> BaseSampler:
+def _gp(candidates: Callable[[], Candidates], seed: int) -> BaseSampler:
     return optuna.samplers.GPSampler(seed=seed)
 
 
-def _cost_aware(candidates: Candidates, seed: int) -> BaseSampler:
-    return CostAwareSampler(candidates, seed=seed)
+def _cost_aware(candidates: Callable[[], Candidates], seed: int) -> BaseSampler:
+    return CostAwareSampler(candidates(), seed=seed)
 
 
-SAMPLERS: MappingProxyType[str, Callable[[Candidates, int], BaseSampler]] = MappingProxyType(
+SAMPLERS: MappingProxyType[str, Callable[[Callable[[], Candidates], int], BaseSampler]] = MappingProxyType(
     {"cost_aware": _cost_aware, "tpe": _tpe, "gp": _gp, "nsga2": _nsga2, "random": _random}
 )
 
 
-def make_sampler(name: str, candidates: Candidates, *, seed: int) -> BaseSampler:
+def make_sampler(name: str, candidates: Callable[[], Candidates], *, seed: int) -> BaseSampler:
     """A fresh sampler.
+
+    Args:
+        candidates: Gives what may be proposed, to samplers that ask; listing a space takes a while.
 
     Raises:
         UserError: If there is none of that name.
@@ -126,6 +139,11 @@ def make_sampler(name: str, candidates: Candidates, *, seed: int) -> BaseSampler
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return factory(candidates, seed)
+
+
+def reasons_of(sampler: BaseSampler) -> Mapping[str, Any]:
+    """Why a sampler made its last proposal, empty where it says nothing: plain values by name."""
+    return getattr(sampler, "reasons", {})
 
 
 def proposal_seed(seed: int, index: int) -> int:

@@ -1,37 +1,27 @@
-"""The search: proposals go to the workers, results come back in the order of the proposals."""
+"""The search: proposals become jobs, and outcomes are told in the order of the proposals."""
 
 import random
+import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Generic
 
 import numpy as np
+from optuna.samplers import BaseSampler
 
-from ...models import CostTable
-from ...space import (
-    OBJECTIVES,
-    PRESETS,
-    Architecture,
-    SearchSpace,
-    TrialRecord,
-    architecture_hash,
-    averaged,
-    most_unsettled,
-    seed_noise,
-)
-from ..samplers.candidates import Candidates
-from ..samplers.limits import LISTABLE, Limits
+from ...space import averaged, most_unsettled, seed_noise
 from ..samplers.registry import fixed_sampler, make_sampler, proposal_seed
-from ..workers.jobs import Job, Outcome
-from ..workers.pool import WorkerPool
+from ..workers.executor import Executor
+from ..workers.jobs import Failed, Job, Measured, Outcome, Progress, Stopped, Trained
+from .domain import RecordT, SubjectT
 from .stopping import floors, forecasts, threshold
-from .trial_store import Proposal, TrialStore
+from .trial_store import Proposal, Result, TrialStore
 
-MAX_BARREN = 8  # proposals in a row that train nothing, before an untried architecture is drawn
-REPEAT = "repeat"  # origin of a further training of a known architecture
+MAX_BARREN = 8  # proposals in a row that train nothing, before an untried subject is drawn
+REPEAT = "repeat"  # origin of a further training of a known subject
 MAX_FAILURES = 8  # failed trainings in a row, before the search gives up
-_SEED_STEP = 10_007  # between the seeds of an architecture's trainings
-_DRAWS = 2_000  # random architectures looked at for an untried one, in a space too large to list
+_SEED_STEP = 10_007  # between the seeds of a subject's trainings
 
 
 class SearchFailedError(RuntimeError):
@@ -43,208 +33,250 @@ class Plan:
     """What a search does.
 
     Attributes:
-        budget: Trainings to the end of the proxy, nearly all of distinct architectures.
-        candidates: The architectures within the limits.
+        budget: Trainings to the end of the proxy, nearly all of distinct subjects.
         in_flight: Proposals made before their results are known. With the seed it fixes the trials,
             whatever the number of workers.
-        objectives: Of the front, about whose members repeats decide.
-        repeats: How many of the budget's trainings repeat an architecture with another seed.
+        repeats: How many of the budget's trainings repeat a subject with another seed.
         confirm: Further such trainings, beyond the budget.
         stopping: Whether to stop trainings that cannot reach the front.
-        reference_accuracy: In percent; a network below it is worth nothing. None for no such accuracy.
+        reference_accuracy: In percent; a subject below it is worth nothing. None for no such accuracy.
     """
 
-    space: SearchSpace
-    table: CostTable
-    limits: Limits
     sampler: str
     seed: int
     budget: int
     in_flight: int
-    candidates: Candidates
-    objectives: tuple[str, ...] = OBJECTIVES
     repeats: int = 0
     confirm: int = 0
     stopping: bool = False
     reference_accuracy: float | None = None
 
 
-def first_architectures(space: SearchSpace) -> list[tuple[str, Architecture]]:
-    """The unmodified backbone and its other presets, at the space's width, with their origins."""
-    found = [("unmodified", space.unmodified)]
-    for name, preset in PRESETS.items():
-        scaled = replace(preset, width=space.width)
-        if scaled in space and scaled != space.unmodified:
-            found.append((f"preset {name}", scaled))
-    return found
+class Search(Generic[SubjectT, RecordT]):
+    """What a search knows, and what it does next.
 
-
-def search(plan: Plan, store: TrialStore, pool: WorkerPool[Job]) -> Iterator[TrialRecord]:
-    """Search until the budget is trained or nothing untried is left, giving every trial as it ends.
-
-    The last trainings of the budget, and those beyond it, repeat architectures of which it is least sure
-    whether they are on the front.
+    The last trainings of the budget, and those beyond it, repeat subjects of which it is least sure whether
+    they are on the front.
 
     Proposals are told of strictly in the order they were made, and each is made by a sampler seeded
     with the plan's seed and its index. So what is known when a proposal is made depends neither on
     the number of workers nor on interruptions: a search that goes on makes the proposals it would
     have made.
 
-    Raises:
-        SearchFailedError: If training after training fails.
+    Args:
+        store: What has been proposed and told so far; the search goes on from there.
+
+    Attributes:
+        told: Every trial told of, in the order of the proposals.
+        proposing: Seconds it took to choose, and `choices` how often that was.
     """
-    told = store.records()
-    known: dict[str, TrialRecord] = {}
-    barren = 0  # proposals in a row that trained nothing
-    for record in told:
-        if record.state != "refused":
-            known.setdefault(record.hash, record)
-        barren = barren + 1 if record.state in ("duplicate", "refused") else 0
 
-    pending: deque[Proposal] = deque()
-    training: set[tuple[str, int]] = set()
-    outcomes: dict[int, Outcome] = {}
+    def __init__(self, plan: Plan, store: TrialStore[SubjectT, RecordT]) -> None:
+        self.plan, self.store, self.domain = plan, store, store.domain
+        self.told: list[RecordT] = store.records()
+        self.proposing, self.choices = 0.0, 0
+        self._first = self.domain.first()
+        self._curves = store.curves()
+        self._known: dict[str, RecordT] = {}
+        self._barren = 0  # proposals in a row that trained nothing
+        for record in self.told:
+            if record.state != "refused":
+                self._known.setdefault(record.hash, record)
+            self._barren = self._barren + 1 if record.state in ("duplicate", "refused") else 0
+        self._interrupted = deque(store.running())
+        self._index = store.proposed  # of the next proposal
+        self._exhausted = False  # whether nothing untried is left
+        self._failures = 0  # in a row
+        self._pending: deque[Proposal[SubjectT]] = deque()
+        self._training: set[tuple[str, int]] = set()
+        self._outcomes: dict[int, Outcome] = {}
 
-    def begin(proposal: Proposal) -> bool:
-        """Queue a proposal, and send it off if it is new and within the limits."""
-        pending.append(proposal)
-        name, repeat = proposal.key
-        if not repeat and (name in known or proposal.key in training or _refusal(plan, proposal)):
-            return False
-        training.add(proposal.key)
-        seed = plan.seed + _SEED_STEP * repeat
-        pool.submit(Job(proposal.number, proposal.architecture, seed, _floors(plan, store, told, proposal)))
-        return True
+    @property
+    def idle(self) -> bool:
+        """Whether every proposal has been told of."""
+        return not self._pending
 
-    interrupted = deque(store.running())
-    index = store.proposed
-    failures = 0
-    exhausted = False
+    def next(self) -> Job[SubjectT] | None:
+        """The next job; None where enough are under way, or nothing is left to do for now."""
+        while len(self._training) < self.plan.in_flight:
+            # The second time is for repeats, where the first found nothing untried.
+            proposal = self._propose() or self._propose()
+            if proposal is None:
+                return None
+            self._pending.append(proposal)
+            if not proposal.repeat and not self._is_new(proposal):
+                self._barren += 1
+                continue
+            self._barren = 0
+            self._training.add(proposal.training)
+            seed = self.plan.seed + _SEED_STEP * proposal.repeat
+            return Job(proposal.number, proposal.subject, seed, proposal.floors)
+        return None
 
-    def propose() -> Proposal | None:
-        """What to do next, None where nothing is."""
-        nonlocal index, exhausted
-        if interrupted:
-            return interrupted.popleft()
-        new = sum(record.state in ("complete", "pruned") for record in known.values())
-        new += sum(not repeat for _, repeat in training)
-        if new < plan.budget - plan.repeats and not exhausted:
-            tried = known.keys() | {name for name, repeat in training if not repeat}
-            proposed = _propose(plan, store, index, tried, untried=barren >= MAX_BARREN)
-            exhausted = proposed is None
+    def tell(self, outcome: Outcome) -> None:
+        """Take in what a job came to; outcomes may come in any order."""
+        self._outcomes[outcome.index] = outcome
+
+    def settle(self) -> RecordT | None:
+        """The record of the oldest proposal that is open, None where its outcome is still awaited.
+
+        Raises:
+            SearchFailedError: If training after training fails.
+        """
+        proposal = self._pending[0]
+        if proposal.training not in self._training:
+            result = self._untrained(proposal)
+        elif proposal.number in self._outcomes:
+            result = self._trained(proposal, self._outcomes.pop(proposal.number))
+            self._training.remove(proposal.training)
         else:
-            proposed = _repeat(plan, store, told, training, seed=proposal_seed(plan.seed, index))
-        index += proposed is not None
-        return proposed
+            return None
+        self._pending.popleft()
+        record = self.store.tell(proposal, result)
+        self.told.append(record)
+        if record.state not in ("duplicate", "refused"):
+            self._failures = self._failures + 1 if record.state == "failed" else 0
+            self._known.setdefault(proposal.key, record)
+        return record
 
-    while True:
-        while len(training) < plan.in_flight and (proposed := propose() or propose()) is not None:
-            barren = 0 if begin(proposed) else barren + 1
-        if not pending:
-            return
+    def check_failures(self) -> None:
+        """Make sure that some trainings succeed.
 
-        proposal = pending.popleft()
-        name, _ = proposal.key
-        if proposal.key in training:
-            while proposal.number not in outcomes:
-                outcomes.update((outcome.index, outcome) for outcome in pool.collect())
-            outcome = outcomes.pop(proposal.number)
-            training.remove(proposal.key)
-            if outcome.stopped:
-                after = len(outcome.curve) - 1
-                record = store.prune(proposal, outcome, forecasts(store.curves())[after])
-            elif outcome.accuracy is None:
-                record = store.fail(proposal, outcome.reason, seconds=outcome.seconds)
-            else:
-                record = store.complete(proposal, outcome)
-            failures = failures + 1 if record.state == "failed" else 0
-            known.setdefault(name, record)
-        elif name in known:
-            record = store.duplicate(proposal, known[name])
+        Raises:
+            SearchFailedError: If training after training failed.
+        """
+        if self._failures >= MAX_FAILURES:
+            reason = next(record.reason for record in reversed(self.told) if record.state == "failed")
+            raise SearchFailedError(f"{self._failures} trainings in a row failed, the last one: {reason}")
+
+    # --- what to do next ----------------------------------------------------------------------------
+
+    def _propose(self) -> Proposal[SubjectT] | None:
+        """What to do next, None where nothing is; one more call may find a repeat."""
+        if self._interrupted:
+            return self._interrupted.popleft()
+        new = sum(record.state in ("complete", "pruned") for record in self._known.values())
+        new += sum(not repeat for _, repeat in self._training)
+        if new < self.plan.budget - self.plan.repeats and not self._exhausted:
+            proposal = self._new_subject()
+            self._exhausted = proposal is None
         else:
-            record = store.fail(proposal, _refusal(plan, proposal), state="refused")
-        told.append(record)
-        yield record
-        if failures >= MAX_FAILURES:
-            raise SearchFailedError(f"{failures} trainings in a row failed, the last one: {record.reason}")
+            proposal = self._repeat()
+        self._index += proposal is not None
+        return proposal
 
+    def _new_subject(self) -> Proposal[SubjectT] | None:
+        """A proposal of what has perhaps not been tried, None where everything has been."""
+        seed = proposal_seed(self.plan.seed, self._index)
+        if self._index < len(self._first):
+            origin, choices = self._first[self._index]
+            return self._ask(origin, fixed_sampler(choices, seed=seed))
+        if self._barren < MAX_BARREN:
+            sampler = make_sampler(self.plan.sampler, lambda: self.domain.candidates, seed=seed)
+            return self._ask(self.plan.sampler, sampler)
+        tried = self._known.keys() | {key for key, repeat in self._training if not repeat}
+        left = self.domain.untried(tried, random.Random(seed))
+        if left is None:
+            return None
+        return self._ask("random untried", fixed_sampler(left, seed=seed))
 
-def _floors(plan: Plan, store: TrialStore, told: list[TrialRecord], proposal: Proposal) -> tuple[float, ...]:
-    """The accuracies below which a proposal's training is stopped; a repeat is trained to its end."""
-    if not plan.stopping or proposal.repeat:
-        return ()
-    costs = [name for name in plan.objectives if name != "accuracy"]
+    def _repeat(self) -> Proposal[SubjectT] | None:
+        """A further training where it settles most, None where enough are done or none can be."""
+        done = Counter(record.hash for record in self.told if record.origin == REPEAT)
+        under_way = Counter(key for key, repeat in self._training if repeat)
+        if done.total() + under_way.total() >= self.plan.repeats + self.plan.confirm:
+            return None
+        record = most_unsettled(self.told, self.domain.objectives, under_way)
+        if record is None:
+            return None
+        number = done[record.hash] + under_way[record.hash] + 1
+        seed = proposal_seed(self.plan.seed, self._index)
+        return self._ask(REPEAT, fixed_sampler(self.domain.choices(record), seed=seed), repeat=number)
 
-    def work_out() -> tuple[float, ...]:
-        finished = averaged(told)
+    def _ask(self, origin: str, sampler: BaseSampler, *, repeat: int = 0) -> Proposal[SubjectT]:
+        start = time.perf_counter()
+        number, subject, reasons = self.store.ask(sampler)
+        self.proposing += time.perf_counter() - start
+        self.choices += 1
+        proposal = Proposal(number, subject, self.domain.key(subject), origin, repeat)
+        if self.plan.stopping and not repeat and self._is_new(proposal):
+            proposal = replace(proposal, floors=self._floors(subject))
+        self.store.keep(proposal, reasons)
+        return proposal
+
+    def _is_new(self, proposal: Proposal[SubjectT]) -> bool:
+        tried = proposal.key in self._known or proposal.training in self._training
+        return not tried and not self.domain.refusal(proposal.subject)
+
+    def _floors(self, subject: SubjectT) -> tuple[float, ...]:
+        """The accuracies below which a training is stopped; empty for none."""
+        costs = self.domain.objectives[1:]
+        finished = averaged(self.told)
+        own = self.domain.costs(subject)
         wanted = threshold(
             [record.accuracy or 0.0 for record in finished],
-            np.array([[getattr(record, name) for name in costs] for record in finished], dtype=np.float64),
-            [getattr(plan.table.cost(proposal.architecture), name) for name in costs],
-            reference=plan.reference_accuracy,
+            np.array([[record.costs[name] for name in costs] for record in finished], dtype=np.float64),
+            [own[name] for name in costs],
+            reference=self.plan.reference_accuracy,
         )
-        return () if wanted is None else floors(wanted, store.curves(), noise=seed_noise(told).deviation)
+        return () if wanted is None else floors(wanted, self._curves, noise=seed_noise(self.told).deviation)
 
-    return store.floors(proposal, work_out)
+    # --- what became of it --------------------------------------------------------------------------
 
+    def _trained(self, proposal: Proposal[SubjectT], outcome: Outcome) -> Result:
+        if isinstance(outcome, Failed):
+            seconds = round(outcome.seconds, 2)
+            return Result("failed", reason=outcome.reason, seconds=seconds, trace=outcome.trace)
+        assert not isinstance(outcome, Measured)
+        result = Result(
+            REPEAT if proposal.repeat else "complete",
+            seconds=round(outcome.seconds, 2),
+            images_per_second=round(outcome.images_per_second, 1),
+            curve=outcome.curve,
+            losses=outcome.losses,
+        )
+        if isinstance(outcome, Trained):
+            if outcome.curve:
+                self._curves.append(outcome.curve)
+            return replace(result, accuracy=outcome.accuracy)
+        assert isinstance(outcome, Stopped)
+        reached = outcome.curve[-1]
+        forecast = forecasts(self._curves)[len(outcome.curve) - 1]
+        final, deviation = forecast.final(reached), forecast.deviation(reached)
+        return replace(
+            result,
+            state="pruned",
+            reason=f"stopped after epoch {len(outcome.curve)} at {reached:.1f} %: expected to end at "
+            f"{final:.1f} % with a deviation of {deviation:.1f}, too low for its cost",
+            forecast=(final, deviation),
+        )
 
-def _refusal(plan: Plan, proposal: Proposal) -> str:
-    return plan.limits.refusal(plan.table.cost(proposal.architecture))
-
-
-def _propose(
-    plan: Plan,
-    store: TrialStore,
-    index: int,
-    tried: set[str],
-    *,
-    untried: bool,
-) -> Proposal | None:
-    """The proposal of this index, None where every architecture has been tried."""
-    seed = proposal_seed(plan.seed, index)
-    first = first_architectures(plan.space)
-    if index < len(first):
-        origin, architecture = first[index]
-        sampler = fixed_sampler(plan.space.choices(architecture), seed=seed)
-        return store.propose(sampler, origin=origin)
-    if not untried:
-        sampler = make_sampler(plan.sampler, plan.candidates, seed=seed)
-        return store.propose(sampler, origin=plan.sampler)
-    left = _untried(plan, tried, random.Random(seed))
-    if left is None:
-        return None
-    return store.propose(fixed_sampler(plan.space.choices(left), seed=seed), origin="random untried")
-
-
-def _repeat(
-    plan: Plan, store: TrialStore, told: list[TrialRecord], training: set[tuple[str, int]], *, seed: int
-) -> Proposal | None:
-    """A further training where it settles most, None where enough are done or nothing can be repeated."""
-    done = Counter(record.hash for record in told if record.origin == REPEAT)
-    under_way = Counter(name for name, repeat in training if repeat)
-    if done.total() + under_way.total() >= plan.repeats + plan.confirm:
-        return None
-    record = most_unsettled(told, plan.objectives, under_way)
-    if record is None:
-        return None
-    sampler = fixed_sampler(plan.space.choices(record.architecture), seed=seed)
-    number = done[record.hash] + under_way[record.hash] + 1
-    return store.propose(sampler, origin=REPEAT, repeat=number)
+    def _untrained(self, proposal: Proposal[SubjectT]) -> Result:
+        """A proposal that trained nothing: known already, or refused."""
+        original = self._known.get(proposal.key)
+        if original is None:
+            return Result("refused", reason=self.domain.refusal(proposal.subject))
+        reason = f"the same network as trial {original.number}"
+        if original.accuracy is None:
+            reason += ", which was stopped" if original.state == "pruned" else ", which failed"
+        return Result("duplicate", original.accuracy, reason)
 
 
-def _untried(plan: Plan, tried: set[str], rng: random.Random) -> Architecture | None:
-    """A random architecture that keeps the limits and has not been tried."""
+def run_search(search: Search[SubjectT, RecordT], executor: Executor[Job[SubjectT]]) -> Iterator[RecordT]:
+    """Search until the budget is trained or nothing untried is left, giving every trial as it ends.
 
-    def is_new(architecture: Architecture) -> bool:
-        affordable = not plan.limits.refusal(plan.table.cost(architecture))
-        return affordable and architecture_hash(architecture) not in tried
-
-    if plan.space.size <= LISTABLE:
-        left = [architecture for architecture in plan.space.distinct() if is_new(architecture)]
-        return rng.choice(left) if left else None
-    parameters = plan.space.parameters
-    for _ in range(_DRAWS):
-        drawn = plan.space.architecture({name: rng.choice(ops) for name, ops in parameters.items()})
-        if is_new(drawn):
-            return drawn
-    return None
+    Raises:
+        SearchFailedError: If training after training fails.
+        WorkersFailedError: If no worker comes as far as taking jobs.
+    """
+    while True:
+        while (job := search.next()) is not None:
+            executor.submit(job)
+        if search.idle:
+            return
+        while (record := search.settle()) is None:
+            for message in executor.collect():
+                if not isinstance(message, Progress):
+                    search.tell(message)
+        yield record
+        search.check_failures()

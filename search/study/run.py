@@ -1,7 +1,7 @@
 """One run: settings and a folder in, a search that can go on where it stopped."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,19 +10,30 @@ from uuid import uuid4
 
 from ... import __version__
 from ...models import cost_table, describe
-from ...space import COSTS, ArchitectureConfig, RunRecord, TrialRecord, UserError, pick, write_text
+from ...space import (
+    Architecture,
+    ArchitectureConfig,
+    RunRecord,
+    SearchSpace,
+    TrialRecord,
+    UserError,
+    pick,
+    write_text,
+)
 from ...space.provenance import now, versions
 from ...space.run_folder import RunFolder
 from ..data import ImageData, load_images
-from ..samplers.candidates import make_candidates
 from ..samplers.limits import Limits
 from ..training.proxy import Proxy, default_proxy
-from ..training.short import Evaluator
+from ..training.short import ProxyTrainer
 from ..workers.devices import resolve_device, worker_devices
-from ..workers.pool import WorkerPool
-from .driver import Plan, search
+from ..workers.executor import ExecutorFactory
+from ..workers.local import executor_for
+from .domain import ArchitectureDomain
+from .driver import Plan, Search, run_search
 from .settings import RunSettings, settle, without_password
-from .trial_store import TrialStore, check_storage, storage_errors
+from .storage import check_storage, storage_errors
+from .trial_store import TrialStore
 
 
 class Run:
@@ -31,21 +42,30 @@ class Run:
     Attributes:
         folder: Where it keeps its files.
         record: What run.yaml says.
-        plan: What will be searched.
+        plan: How it will be searched.
+        space: What will be searched.
         trials: Every trial told of so far.
         devices: The device of each worker.
     """
 
     def __init__(
-        self, folder: RunFolder, record: RunRecord, plan: Plan, store: TrialStore, data: ImageData
+        self,
+        folder: RunFolder,
+        record: RunRecord,
+        plan: Plan,
+        store: TrialStore[Architecture, TrialRecord],
+        data: ImageData,
+        make_executor: ExecutorFactory,
     ) -> None:
         self.folder = folder
         self.record = record
         self.plan = plan
+        self.space = SearchSpace(record.backbone, record.width, record.per_stage)
         self.trials = store.records()
         self.devices = worker_devices(record.device, record.workers, record.in_flight)
         self._store = store
         self._data = data
+        self._make_executor = make_executor
 
     @property
     def trained(self) -> int:
@@ -72,14 +92,18 @@ class Run:
 
         Raises:
             SearchFailedError: If training after training fails.
+            WorkersFailedError: If no worker comes as far as taking jobs.
         """
         if self.done >= self.wanted:
             return
         proxy = Proxy.from_dict(self.record.proxy)
-        with WorkerPool(partial(Evaluator, self._data, proxy), devices=self.devices) as pool:
-            for trial in search(self.plan, self._store, pool):
+        search = Search(self.plan, self._store)
+        with closing(self._make_executor(partial(ProxyTrainer, self._data, proxy), self.devices)) as executor:
+            for trial in run_search(search, executor):
                 self.trials.append(trial)
                 self.folder.write_trials(self.trials)
+                if trial.state == "failed":
+                    self.folder.write_errors(self._store.traces())
                 yield trial
 
     def write_best(self) -> ArchitectureConfig:
@@ -95,7 +119,11 @@ class Run:
 
 @contextmanager
 def open_run(
-    given: Mapping[str, Any], *, out: Path, say: Callable[[str], None] = lambda line: None
+    given: Mapping[str, Any],
+    *,
+    out: Path,
+    say: Callable[[str], None] = lambda line: None,
+    make_executor: ExecutorFactory | None = None,
 ) -> Iterator[Run]:
     """Begin a run, or take one up where it stopped.
 
@@ -104,6 +132,7 @@ def open_run(
             the run goes on, from what it began with.
         out: The run folder.
         say: Called with a line of text while data is read.
+        make_executor: Makes what does the trainings; None for worker processes, or what `workers` says.
 
     Raises:
         UserError: If a setting is invalid, contradicts the run folder, or cannot be met. A new folder
@@ -147,7 +176,7 @@ def open_run(
         budget=settings.budget,
         repeats=settings.repeats or 0,
         confirm=settings.confirm,
-        workers=len(devices),
+        workers=settings.workers if settings.workers == 0 else len(devices),
         device=device,
     )
     if record.versions != versions():
@@ -157,12 +186,16 @@ def open_run(
     with folder.locked(), storage_errors(out):
         # First of all, since the study could not be taken up again without it.
         folder.write_record(record)
+        domain = ArchitectureDomain(
+            space,
+            table,
+            limits,
+            record.objectives,
+            seed=record.seed,
+            reference=record.reference_accuracy,
+        )
         store = TrialStore(
-            settings.storage or f"sqlite:///{folder.study_path}",
-            study_name=record.study,
-            space=space,
-            table=table,
-            objectives=record.objectives,
+            settings.storage or f"sqlite:///{folder.study_path}", study_name=record.study, domain=domain
         )
         told, listed = len(store.records()), folder.count_trials()
         if told < listed:
@@ -171,29 +204,18 @@ def open_run(
                 f"it has {told}; put it back or choose another --out"
             )
         plan = Plan(
-            space=space,
-            table=table,
-            limits=limits,
             sampler=record.sampler,
             seed=record.seed,
             budget=record.budget,
             in_flight=record.in_flight,
-            candidates=make_candidates(
-                space,
-                table,
-                limits,
-                [name for name in record.objectives if name in COSTS],
-                seed=record.seed,
-                reference=record.reference_accuracy,
-            ),
-            objectives=record.objectives,
             repeats=record.repeats,
             confirm=record.confirm,
             stopping=record.stopping,
             reference_accuracy=record.reference_accuracy,
         )
-        run = Run(folder, record, plan, store, data)
+        run = Run(folder, record, plan, store, data, make_executor or executor_for(settings.workers))
         folder.write_trials(run.trials)
+        folder.write_errors(store.traces())
         yield run
 
 

@@ -35,7 +35,7 @@ class RunSettings:
         reference_accuracy: Of the proxy, in percent; a network below it is worth nothing. None for no such
             accuracy.
         in_flight: Proposals made before their results are known; more than that many workers idle.
-        workers: None for one per CPU core or GPU.
+        workers: None for one per CPU core or GPU, 0 for none beside this process.
         device: auto, cpu, cuda, cuda:N or mps.
         storage: An Optuna storage URL, None for study.db in the run folder.
         proxy: Settings of the proxy to change from its defaults, by name.
@@ -67,7 +67,7 @@ class RunSettings:
     proxy: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("budget", "in_flight", "workers", "max_params", "max_flops"):
+        for name in ("budget", "in_flight", "max_params", "max_flops"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{flag(name)}: must be 1 or more, got {value}")
@@ -75,8 +75,10 @@ class RunSettings:
             raise UserError(
                 f"--reference-accuracy: must be from 0 to below 100 percent, got {self.reference_accuracy:g}"
             )
-        if self.confirm < 0:
-            raise UserError(f"--confirm: must be 0 or more, got {self.confirm}")
+        for name in ("confirm", "workers"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise UserError(f"{flag(name)}: must be 0 or more, got {value}")
         if self.repeats is None:
             object.__setattr__(self, "repeats", min(_MOST_REPEATS, self.budget // 10))
         elif not 0 <= self.repeats < self.budget:

@@ -16,12 +16,11 @@ from ...models import Network, build, describe
 from ...space import Architecture, TrainingRecord, TrainingResult, UserError, write_bytes, write_text
 from ...space.provenance import now, versions
 from ...space.training_folder import MetricsRow, TrainingFolder, check_policy
-from ..workers.jobs import Outcome
+from ..workers.jobs import Failed, Measured, Message, Progress, Trained
 from .checkpoint import load_checkpoint, save_checkpoint
 from .images import DataSource, TrainingImages
-from .loop import Epoch, TrainingState, evaluate, train
+from .loop import Epoch, TrainingState, score, train
 from .policy import Policy
-from .short import reason_of
 from .team import ALONE, Team, synchronise
 
 Weights = dict[str, Tensor]
@@ -108,8 +107,6 @@ class FullTrainer:
         if saved is not None:
             state.load_state_dict(saved["state"])
             rows, best = saved["metrics"], saved["best"]
-        if self.team.rank > 0:  # or all processes would drop the same features
-            torch.manual_seed(job.seed + 10_007 * self.team.rank + state.epoch)
         before = rows[-1]["seconds"] if rows else 0.0
         with self._board(job.folder, state.epoch) as board:
             for epoch in train(state, self.train_split, self.val_split, self.recipe, team=self.team):
@@ -124,19 +121,20 @@ class FullTrainer:
                 yield epoch
         self._finish(folder, state, rows, best)
 
-    def evaluate(self, job: TrainingJob) -> Outcome:
+    def perform(self, job: TrainingJob) -> Iterator[Message]:
         """Train to the end, for a worker; whatever goes wrong is told in the outcome, not raised."""
         start = time.perf_counter()
         try:
             if job.measure:
-                return Outcome(job.index, None, seconds=self.measure(job))
-            for _ in self.train(job):
-                pass
+                yield Measured(job.index, self.measure(job))
+                return
+            for epoch in self.train(job):
+                yield Progress(job.index, epoch.epoch, epoch.val.top1)
             result = TrainingFolder(job.folder).read_result()
             assert result is not None
-            return Outcome(job.index, result.val_top1, seconds=result.seconds)
+            yield Trained(job.index, result.val_top1, seconds=result.seconds)
         except Exception as error:  # whatever it is, it ends this training and no other
-            return Outcome(job.index, None, seconds=time.perf_counter() - start, reason=reason_of(error))
+            yield Failed.of(job.index, error, time.perf_counter() - start)
 
     def measure(self, job: TrainingJob) -> float:
         """Seconds that an epoch takes here, from a few steps."""
@@ -148,7 +146,7 @@ class FullTrainer:
         state = self._state(job)
         first, second = train(state, some, scored, recipe, team=self.team)
         start = time.perf_counter()
-        evaluate(state.scored, scored, team=self.team)
+        score(state.scored, scored, team=self.team)
         scoring = time.perf_counter() - start
         training = second.seconds - first.seconds - scoring
         return training * len(self.train_split) / len(some) + scoring * len(self.val_split) / len(scored)
@@ -213,7 +211,7 @@ class FullTrainer:
         state.scored.load_state_dict(weights)
         start = time.perf_counter()
         test = self.images.open_test()
-        scores = None if test is None else evaluate(state.scored, test, team=self.team)
+        scores = None if test is None else score(state.scored, test, team=self.team)
         record = folder.read_record()
         assert record is not None
         best = _best(rows)

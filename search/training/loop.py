@@ -16,6 +16,8 @@ from .schedule import learning_rate
 from .splits import Split
 from .team import ALONE, Team
 
+_RANK_STEP = 10_007  # between the seeds of the processes of a team
+
 
 class DivergedError(RuntimeError):
     """The training loss is not finite."""
@@ -28,6 +30,7 @@ class TrainingState:
         network: The network that is trained, in channels_last.
         average: The moving average of its weights, None without one.
         generator: Of the order and the augmentation of images.
+        seed: Of the training.
         epoch: Epochs behind it.
     """
 
@@ -42,6 +45,7 @@ class TrainingState:
             mix = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
             self.average = AveragedModel(network, multi_avg_fn=mix, use_buffers=True)
         self.generator = torch.Generator(self.device).manual_seed(seed)
+        self.seed = seed
         self.epoch = 0
 
     @property
@@ -125,6 +129,10 @@ def train(
 
     while state.epoch < recipe.epochs:
         network.train()
+        if team.rank > 0:
+            # Or all processes would drop the same features; anew each epoch, since a checkpoint holds
+            # the random state of the first process alone.
+            torch.manual_seed(state.seed + _RANK_STEP * team.rank + state.epoch)
         loss_sum = torch.zeros((), device=state.device)
         batches = train_split.training_batches(recipe, state.generator, team)
         for step, (images, labels) in enumerate(batches, start=state.epoch * steps_per_epoch):
@@ -156,13 +164,13 @@ def train(
             epoch=state.epoch,
             learning_rate=rate,
             train_loss=train_loss,
-            val=evaluate(state.scored, val_split, team=team),
+            val=score(state.scored, val_split, team=team),
             seconds=time.perf_counter() - start,
         )
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, split: Split, *, team: Team = ALONE) -> Scores:
+def score(network: nn.Module, split: Split, *, team: Team = ALONE) -> Scores:
     """Score a network in eval mode."""
     network.eval()
     sums: Tensor | None = None

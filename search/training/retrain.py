@@ -1,7 +1,7 @@
 """Retraining: networks of a run under a full policy, several at a time, each resumable."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,22 +16,14 @@ from ...space import (
 )
 from ...space.training_folder import TrainingFolder, check_policy
 from ..data import open_images
-from ..workers.jobs import Outcome
+from ..workers.executor import Executor, ExecutorFactory, perform_all
+from ..workers.jobs import Failed, Measured, Outcome, Progress
 from ..workers.pool import WorkerPool
 from .full import FullTrainer, TrainingJob, trained_architecture
 from .images import DataSource
 from .policy import Policy
 
 _POLL_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a training is: epochs behind it, and the validation accuracy after the last one."""
-
-    job: TrainingJob
-    epoch: int
-    val_top1: float | None
 
 
 def choose_trials(
@@ -107,6 +99,7 @@ class Retraining:
     Args:
         jobs: With indices that count from 0.
         devices: The torch device of each worker.
+        make_executor: Makes what does the jobs.
 
     Raises:
         UserError: If the images cannot be found, or are not those of `fingerprint`.
@@ -120,6 +113,7 @@ class Retraining:
         *,
         devices: Sequence[str],
         fingerprint: str,
+        make_executor: ExecutorFactory = WorkerPool,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         # Seen here first, so that a mistake is one line and not one per worker.
@@ -143,9 +137,11 @@ class Retraining:
             if record is not None:
                 check_policy(record, policy.to_dict(), job.folder)
         self.devices = list(devices)[: max(1, len(self.open))]
-        self._pool: WorkerPool[TrainingJob] = WorkerPool(
-            partial(FullTrainer, source, policy), devices=self.devices if self.open else []
+        self._executor: Executor[TrainingJob] = make_executor(
+            partial(FullTrainer, source, policy), self.devices if self.open else []
         )
+        # An interrupted training has epochs behind it.
+        self._reached = {job.index: _reached(job) for job in self.open}
 
     def estimate(self) -> float:
         """Seconds until all are done, from a few measured steps of each network.
@@ -156,35 +152,49 @@ class Retraining:
         # One measurement for each network, whatever its seeds.
         first = {job.architecture: job for job in reversed(self.open)}
         seconds: dict[int, float] = {}
-        for job, outcome in self._pool.evaluate(replace(job, measure=True) for job in first.values()):
-            if outcome.reason:
+        for job, outcome in perform_all(
+            self._executor, [replace(job, measure=True) for job in first.values()]
+        ):
+            if isinstance(outcome, Failed):
                 raise UserError(f"retrain: trial {job.trial} cannot be trained: {outcome.reason}")
+            assert isinstance(outcome, Measured)
             seconds[outcome.index] = outcome.seconds
         free = [0.0] * len(self.devices)
         for job in self.open:
-            epochs = self.policy.epochs - self.progress(job).epoch
+            epochs = self.policy.epochs - self._reached[job.index].epoch
             soonest = free.index(min(free))
             free[soonest] += epochs * seconds[first[job.architecture].index]
         return max(free)
 
-    def train(self) -> Iterator[tuple[list[Progress], list[tuple[TrainingJob, Outcome]]]]:
-        """Train, giving about every second what is being trained and what has ended since."""
+    def train(self) -> Iterator[tuple[list[tuple[TrainingJob, Progress]], list[tuple[TrainingJob, Outcome]]]]:
+        """Train, giving about every second how far those under way are, and what has ended since."""
         jobs = {job.index: job for job in self.open}
         for job in self.open:
-            self._pool.submit(job)
+            self._executor.submit(job)
         while jobs:
-            outcomes = self._pool.collect(_POLL_SECONDS)
-            ended = [(jobs.pop(outcome.index), outcome) for outcome in outcomes]
-            yield [self.progress(job) for job in self._pool.jobs], ended
-
-    @staticmethod
-    def progress(job: TrainingJob) -> Progress:
-        """How far a training is, by its metrics.csv."""
-        row = TrainingFolder(job.folder).last_metrics()
-        return Progress(job, int(row["epoch"]), float(row["val_top1"])) if row else Progress(job, 0, None)
+            ended = []
+            for message in self._executor.collect(_POLL_SECONDS):
+                if isinstance(message, Progress):
+                    self._reached[message.index] = message
+                    continue
+                job = jobs.pop(message.index)
+                if isinstance(message, Failed):
+                    TrainingFolder(job.folder).write_error(message.trace or message.reason)
+                ended.append((job, message))
+            yield [(job, self._reached[job.index]) for job in self._executor.jobs], ended
 
     def __enter__(self) -> "Retraining":
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._pool.close()
+        self._executor.close()
+
+
+def _reached(job: TrainingJob) -> Progress:
+    """How far an interrupted training came, by its metrics.csv."""
+    row = TrainingFolder(job.folder).last_metrics()
+    return (
+        Progress(job.index, int(row["epoch"]), float(row["val_top1"]))
+        if row
+        else Progress(job.index, 0, None)
+    )

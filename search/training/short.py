@@ -1,19 +1,21 @@
 """One proxy training: an architecture in, its validation accuracy out."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
 
 from ...models import build
+from ...space import Architecture
 from ..data import ImageData, channel_statistics
-from ..workers.jobs import Job, Outcome, is_stopped
+from ..workers.jobs import Failed, Job, Message, Progress, Stopped, Trained, is_stopped
 from .loop import Epoch, TrainingState, train
 from .proxy import Proxy
 from .splits import MemorySplit
 
 
-class Evaluator:
+class ProxyTrainer:
     """Trains architectures under one proxy on one device.
 
     Args:
@@ -30,37 +32,33 @@ class Evaluator:
         self.train_split = MemorySplit.of(data.train_images, data.train_labels, mean, std, self.device)
         self.val_split = MemorySplit.of(data.val_images, data.val_labels, mean, std, self.device)
 
-    def evaluate(self, job: Job) -> Outcome:
+    def perform(self, job: Job[Architecture]) -> Iterator[Message]:
         """Train one architecture; whatever goes wrong is told in the outcome, not raised."""
         start = time.perf_counter()
         try:
-            torch.manual_seed(job.seed)
-            narrow = replace(job.architecture, width=self.proxy.network_width(job.architecture.width))
-            network = build(narrow, num_classes=self.num_classes, input_size=self.proxy.input_size)
-            recipe = self.proxy.recipe(flip=self.flip)
-            state = TrainingState(network.to(self.device), recipe, seed=job.seed)
-            epochs: list[Epoch] = []
-            curve: list[float] = []
-            stopped = False
-            for epoch in train(state, self.train_split, self.val_split, recipe):
-                epochs.append(epoch)
-                curve.append(epoch.val.top1)
-                if stopped := is_stopped(curve, job.floors):
-                    break
+            yield from self._train(job, start)
         except Exception as error:  # whatever it is, it ends this trial and no other
-            return Outcome(job.index, None, seconds=time.perf_counter() - start, reason=reason_of(error))
+            yield Failed.of(job.index, error, time.perf_counter() - start)
+
+    def _train(self, job: Job[Architecture], start: float) -> Iterator[Message]:
+        torch.manual_seed(job.seed)
+        narrow = replace(job.subject, width=self.proxy.network_width(job.subject.width))
+        network = build(narrow, num_classes=self.num_classes, input_size=self.proxy.input_size)
+        recipe = self.proxy.recipe(flip=self.flip)
+        state = TrainingState(network.to(self.device), recipe, seed=job.seed)
+        epochs: list[Epoch] = []
+        curve: list[float] = []
+        stopped = False
+        for epoch in train(state, self.train_split, self.val_split, recipe):
+            epochs.append(epoch)
+            curve.append(epoch.val.top1)
+            yield Progress(job.index, epoch.epoch, epoch.val.top1)
+            if stopped := is_stopped(curve, job.floors):
+                break
         seen = len(epochs) * (len(self.train_split.labels) + len(self.val_split.labels))
-        return Outcome(
-            index=job.index,
-            accuracy=None if stopped else curve[-1],
-            curve=tuple(curve),
-            losses=tuple(epoch.train_loss for epoch in epochs),
-            seconds=time.perf_counter() - start,
-            images_per_second=seen / epochs[-1].seconds,
-            stopped=stopped,
-        )
-
-
-def reason_of(error: Exception) -> str:
-    """An error in one line, at most 300 characters."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        losses = tuple(epoch.train_loss for epoch in epochs)
+        seconds, speed = time.perf_counter() - start, seen / epochs[-1].seconds
+        if stopped:
+            yield Stopped(job.index, tuple(curve), losses, seconds, speed)
+        else:
+            yield Trained(job.index, curve[-1], tuple(curve), losses, seconds, speed)

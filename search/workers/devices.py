@@ -40,14 +40,16 @@ def worker_devices(device: str, workers: int | None, in_flight: int) -> list[str
 
     Args:
         device: As `resolve_device` returns it; `cuda` means every GPU there is.
-        workers: How many, None for one per CPU core or GPU.
+        workers: How many, None for one per CPU core or GPU, 0 for this process alone.
         in_flight: The most that can have work at a time.
 
     Raises:
-        UserError: If there are fewer than one.
+        UserError: If there are fewer than none.
     """
-    if workers is not None and workers < 1:
-        raise UserError(f"--workers: must be 1 or more, got {workers}")
+    if workers is not None and workers < 0:
+        raise UserError(f"--workers: must be 0 or more, got {workers}")
+    if workers == 0:
+        return ["cuda:0" if device == "cuda" else device]
     if device == "cuda":
         import torch
 

@@ -1,36 +1,48 @@
-"""Worker processes that train: they outlive a crash of one of them and never outlive the driver."""
+"""Worker processes that train: their caller outlives a crash of one of them, and they never outlive it."""
 
 import multiprocessing
 import os
 import signal
+import sys
 import threading
+import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any, Generic, Protocol, TypeVar
+from multiprocessing.reduction import ForkingPickler
+from types import ModuleType
+from typing import Any, Generic, Literal
 
-from .jobs import Outcome
+from .executor import JobT, Setup
+from .jobs import Failed, Message, Progress, reason_of
 
-
-class Indexed(Protocol):
-    """A job; its index says which one an outcome belongs to."""
-
-    @property
-    def index(self) -> int: ...
+MAX_FALSE_STARTS = 3  # workers in a row that end before they are ready
 
 
-JobT = TypeVar("JobT", bound=Indexed)
-JobT_contra = TypeVar("JobT_contra", bound=Indexed, contravariant=True)
+class WorkersFailedError(RuntimeError):
+    """No worker comes as far as taking jobs."""
 
 
-class Evaluates(Protocol[JobT_contra]):
-    """What a worker does with a job; it raises nothing."""
+@dataclass(frozen=True)
+class _Started:
+    """A worker runs and waits for its setup."""
 
-    def evaluate(self, job: JobT_contra, /) -> Outcome: ...
+
+@dataclass(frozen=True)
+class _Ready:
+    """A worker can take jobs."""
+
+
+@dataclass(frozen=True)
+class _Unfit:
+    """A worker could not be set up."""
+
+    reason: str
+    trace: str
 
 
 @dataclass
@@ -38,25 +50,29 @@ class _Worker(Generic[JobT]):
     process: SpawnProcess
     connection: Connection
     device: str
+    stage: Literal["starting", "loading", "ready"] = "starting"
     job: JobT | None = None
 
 
 class WorkerPool(Generic[JobT]):
-    """Evaluates jobs in processes of their own, one after another in each.
+    """Does jobs in processes of their own, one after another in each.
 
     On a CPU every worker computes with one thread, which makes the figures independent of the number
-    of workers. A worker that dies is replaced and its job tried once more; after that it has failed.
+    of workers. The setup, with the images in it, reaches a worker once, after it has started. A worker that
+    dies is replaced and its job tried once more; after that it has failed. The workers do not import the
+    caller's script, so it needs no guard against being run again.
 
     Args:
-        make: Makes what evaluates jobs on a device, in the worker; it is pickled.
+        setup: Makes what does the jobs on a device, in the worker.
         devices: The torch device of each worker.
     """
 
-    def __init__(self, make: Callable[[str], Evaluates[JobT]], *, devices: Sequence[str]) -> None:
+    def __init__(self, setup: Setup, devices: Sequence[str]) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._make = make
+        self._setup = bytes(ForkingPickler.dumps(setup))
         self._waiting: deque[JobT] = deque()
         self._died: set[int] = set()  # jobs a worker died of once
+        self._false_starts = 0
         self._workers: list[_Worker[JobT]] = []
         try:
             for device in devices:
@@ -67,36 +83,28 @@ class WorkerPool(Generic[JobT]):
 
     @property
     def jobs(self) -> list[JobT]:
-        """What is being evaluated."""
         return [worker.job for worker in self._workers if worker.job is not None]
 
     def submit(self, job: JobT) -> None:
-        """Hand a job in; jobs start in the order they come."""
         self._waiting.append(job)
         self._assign()
 
-    def collect(self, timeout: float | None = None) -> list[Outcome]:
-        """Wait until at least one job ends, or the timeout in seconds, and return what has ended."""
+    def collect(self, timeout: float | None = None) -> list[Message]:
+        """As every executor does.
+
+        Raises:
+            WorkersFailedError: If worker after worker ends before it is ready.
+        """
         by_handle: dict[Any, _Worker[JobT]] = {}
         for worker in self._workers:
             by_handle[worker.process.sentinel] = by_handle[worker.connection] = worker
         handles = wait(list(by_handle), timeout)
         ready = {id(by_handle[handle]): by_handle[handle] for handle in handles}
-        outcomes = [outcome for worker in ready.values() if (outcome := self._receive(worker)) is not None]
+        messages = [message for worker in ready.values() for message in self._receive(worker)]
         self._assign()
-        return outcomes
-
-    def evaluate(self, jobs: Iterable[JobT]) -> Iterator[tuple[JobT, Outcome]]:
-        """Hand jobs in and give each with its outcome, in the order they end."""
-        waiting = {job.index: job for job in jobs}
-        for job in waiting.values():
-            self.submit(job)
-        while waiting:
-            for outcome in self.collect():
-                yield waiting.pop(outcome.index), outcome
+        return messages
 
     def close(self) -> None:
-        """End the workers, whatever they are doing."""
         for worker in self._workers:
             worker.process.kill()
         for worker in self._workers:
@@ -104,38 +112,54 @@ class WorkerPool(Generic[JobT]):
             worker.connection.close()
         self._workers = []
 
-    def __enter__(self) -> "WorkerPool[JobT]":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def _receive(self, worker: _Worker[JobT]) -> Outcome | None:
+    def _receive(self, worker: _Worker[JobT]) -> list[Message]:
+        messages: list[Message] = []
         try:
-            if worker.connection.poll():
-                outcome: Outcome = worker.connection.recv()
-                worker.job = None
-                return outcome
+            while worker.connection.poll():
+                received = worker.connection.recv()
+                if isinstance(received, _Started):
+                    worker.stage = "loading"
+                    worker.connection.send_bytes(self._setup)
+                elif isinstance(received, _Ready):
+                    worker.stage = "ready"
+                    self._false_starts = 0
+                elif isinstance(received, _Unfit):
+                    raise WorkersFailedError(f"a worker process cannot begin: {received.reason}")
+                else:
+                    messages.append(received)
+                    if not isinstance(received, Progress):
+                        worker.job = None
+            if worker.process.is_alive():
+                return messages
         except (EOFError, OSError):
-            pass  # the worker died; the lines below say so
-        if worker.process.is_alive():
-            return None
+            pass  # it died, or is about to: its end of the connection is closed
+        return messages + self._replace(worker)
+
+    def _replace(self, worker: _Worker[JobT]) -> list[Message]:
+        """Start another in the place of one that died; what became of its job, where that is known."""
+        worker.process.join(1.0)
+        worker.process.kill()
         worker.process.join()
         worker.connection.close()
+        cause = _cause_of_death(worker.process.exitcode)
+        if worker.stage != "ready":
+            self._false_starts += 1
+            if self._false_starts >= MAX_FALSE_STARTS:
+                raise WorkersFailedError(f"{self._false_starts} times in a row {cause} before it was ready")
         self._workers[self._workers.index(worker)] = self._start(worker.device)
         job = worker.job
         if job is None:
-            return None
+            return []
         if job.index not in self._died:
             # More often than not it was the machine's fault, out of memory for a moment: once more.
             self._died.add(job.index)
             self._waiting.appendleft(job)
-            return None
-        return Outcome(job.index, None, reason=_cause_of_death(worker.process.exitcode))
+            return []
+        return [Failed(job.index, cause)]
 
     def _assign(self) -> None:
         for worker in self._workers:
-            if worker.job is None and self._waiting:
+            if worker.stage == "ready" and worker.job is None and self._waiting:
                 worker.job = self._waiting.popleft()
                 try:
                     worker.connection.send(worker.job)
@@ -146,11 +170,11 @@ class WorkerPool(Generic[JobT]):
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
             target=_serve,
-            args=(theirs, self._make, device),
+            args=(theirs, device),
             name=f"cheapsearch worker {device}",
             daemon=False,  # or it could have no data workers of its own
         )
-        with _interrupts_held():
+        with _interrupts_held(), _script_hidden():
             process.start()
         theirs.close()
         return _Worker(process, ours, device)
@@ -171,6 +195,21 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextmanager
+def _script_hidden() -> Iterator[None]:
+    """A process started meanwhile does not import the caller's script: all that a worker runs is in here.
+
+    So a script without `if __name__ == "__main__":` does not begin anew in every worker, and one that is read
+    from stdin, which cannot be imported, works too.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
+
+
 def _cause_of_death(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         known = {int(number): number.name for number in signal.Signals}
@@ -180,20 +219,28 @@ def _cause_of_death(exit_code: int | None) -> str:
     return f"the worker process ended with exit code {exit_code}"
 
 
-def _serve(connection: Connection, make: Callable[[str], Evaluates[Any]], device: str) -> None:
-    from .devices import prepare_process
-
-    # Ctrl-C reaches the whole process group; the driver decides what becomes of the workers.
+def _serve(connection: Connection, device: str) -> None:
+    # Ctrl-C reaches the whole process group; the search decides what becomes of the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
+    from .devices import prepare_process
+
     prepare_process(device, threads=1)
-    evaluator = make(device)
-    while True:
+    try:
+        connection.send(_Started())
+        setup: Setup = ForkingPickler.loads(connection.recv_bytes())
         try:
-            job = connection.recv()
-        except EOFError:
+            performer = setup(device)
+        except Exception as error:  # whatever it is, the search has to say it
+            connection.send(_Unfit(reason_of(error), traceback.format_exc()))
             return
-        connection.send(evaluator.evaluate(job))
+        connection.send(_Ready())
+        while True:
+            job = connection.recv()
+            for message in performer.perform(job):
+                connection.send(message)
+    except (EOFError, BrokenPipeError):
+        return  # the search has ended
 
 
 def _follow_parent() -> None:

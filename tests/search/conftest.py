@@ -1,7 +1,7 @@
 """What several tests of the search share: small images, a pool that trains nothing, plans and stores."""
 
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,15 @@ from cheapsearch.search.cli.main import main
 from cheapsearch.search.data import ImageData
 from cheapsearch.search.samplers.candidates import Candidates, make_candidates
 from cheapsearch.search.samplers.limits import Limits
-from cheapsearch.search.study import run as run_module
+from cheapsearch.search.study.domain import ArchitectureDomain
 from cheapsearch.search.study.driver import Plan
 from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.search.training.proxy import Proxy
-from cheapsearch.search.workers.jobs import Job, Outcome, is_stopped
-from cheapsearch.space import COSTS, OBJECTIVES, Architecture, SearchSpace, architecture_hash
+from cheapsearch.search.workers.jobs import Failed, Job, Message, Stopped, Trained, is_stopped
+from cheapsearch.space import COSTS, OBJECTIVES, Architecture, SearchSpace, TrialRecord, architecture_hash
 
 V2 = "mobilenet_v2"
+Store = TrialStore[Architecture, TrialRecord]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -88,22 +89,25 @@ class FakePool:
         fails: Callable[[Architecture], bool] = lambda architecture: False,
         collects: int | None = None,
     ) -> None:
-        self.jobs: list[Job] = []
+        self.jobs: list[Job[Architecture]] = []
         self.most_waiting = 0
         self._order, self._fails, self._collects = order, fails, collects
-        self._waiting: list[Job] = []
+        self._waiting: list[Job[Architecture]] = []
 
     @property
     def hashes(self) -> list[str]:
         """Of every job that was handed in, in order."""
-        return [architecture_hash(job.architecture) for job in self.jobs]
+        return [architecture_hash(job.subject) for job in self.jobs]
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job[Architecture]) -> None:
         self.jobs.append(job)
         self._waiting.append(job)
         self.most_waiting = max(self.most_waiting, len(self._waiting))
 
-    def collect(self, timeout: float | None = None) -> list[Outcome]:
+    def close(self) -> None:
+        self._waiting = []
+
+    def collect(self, timeout: float | None = None) -> list[Message]:
         assert self._waiting, "nothing is being trained, so this would wait for ever"
         if self._collects is not None:
             if self._collects == 0:
@@ -115,43 +119,14 @@ class FakePool:
             ended = [self._waiting.pop(0 if self._order == "first" else -1)]
         return [self._outcome(job) for job in ended]
 
-    def _outcome(self, job: Job) -> Outcome:
-        if self._fails(job.architecture):
-            return Outcome(job.index, None, seconds=0.5, reason="DivergedError: the training loss is nan")
-        accuracy = max(0.0, accuracy_of(job.architecture) - 0.25 * (job.seed // 10_007))
+    def _outcome(self, job: Job[Architecture]) -> Message:
+        if self._fails(job.subject):
+            return Failed(job.index, "DivergedError: the training loss is nan", "Traceback ...", 0.5)
+        accuracy = max(0.0, accuracy_of(job.subject) - 0.25 * (job.seed // 10_007))
         curve = (accuracy / 2, accuracy)
         if is_stopped(curve[:1], job.floors):
-            return Outcome(job.index, None, curve[:1], (2.0,), 0.125, 100.0, stopped=True)
-        return Outcome(job.index, accuracy, curve, (2.0, 1.0), 0.25, 100.0)
-
-
-class InProcessPool:
-    """Trains as the workers do, but in this process: no seconds go by while one starts."""
-
-    def __init__(self, make: Callable[[str], Any], *, devices: Sequence[str]) -> None:
-        self._evaluator = make(devices[0]) if devices else None
-        self.jobs: list[Any] = []
-
-    def submit(self, job: Any) -> None:
-        self.jobs.append(job)
-
-    def collect(self, timeout: float | None = None) -> list[Outcome]:
-        assert self._evaluator is not None
-        return [self._evaluator.evaluate(self.jobs.pop(0))]
-
-    def evaluate(self, jobs: Iterable[Any]) -> Iterator[tuple[Any, Outcome]]:
-        assert self._evaluator is not None
-        for job in jobs:
-            yield job, self._evaluator.evaluate(job)
-
-    def close(self) -> None:
-        self.jobs = []
-
-    def __enter__(self) -> "InProcessPool":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+            return Stopped(job.index, curve[:1], (2.0,), 0.125, 100.0)
+        return Trained(job.index, accuracy, curve, (2.0, 1.0), 0.25, 100.0)
 
 
 @pytest.fixture
@@ -165,17 +140,6 @@ def expected_accuracy() -> Callable[[Architecture], float]:
     return accuracy_of
 
 
-@pytest.fixture(scope="session")
-def in_process_pool() -> type[InProcessPool]:
-    return InProcessPool
-
-
-@pytest.fixture
-def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs train in this process."""
-    monkeypatch.setattr(run_module, "WorkerPool", InProcessPool)
-
-
 # --- plans and stores -------------------------------------------------------------------------------
 
 
@@ -185,65 +149,38 @@ def table() -> CostTable:
     return cost_table(V2, width=0.25, num_classes=3, input_size=8)
 
 
-def new_candidates(space: SearchSpace, table: CostTable, limits: Limits, seed: int) -> Candidates:
-    return make_candidates(space, table, limits, COSTS, seed=seed)
-
-
-class NoCandidates:
-    """For the samplers that do not look at them; listing a space takes a while."""
-
-    parameters: Mapping[str, tuple[str, ...]] = {}
-
-    def propose(self, history: object, *, seed: int) -> None:
-        raise AssertionError("a sampler that knows no costs asked for candidates")
-
-
 @pytest.fixture
 def candidates(table: CostTable) -> Candidates:
     """Every network of the narrowest MobileNetV2."""
-    return new_candidates(SearchSpace(V2, 0.25), table, Limits(), 0)
+    return make_candidates(SearchSpace(V2, 0.25), table, Limits(), COSTS, seed=0)
 
 
 @pytest.fixture
-def make_plan(table: CostTable) -> Callable[..., Plan]:
-    """A plan over the narrowest MobileNetV2 as a new process makes it; keywords change it."""
+def make_plan() -> Callable[..., Plan]:
+    """A short random search; keywords change it."""
 
     def make(**changes: Any) -> Plan:
-        settings: dict[str, Any] = {
-            "space": SearchSpace(V2, 0.25),
-            "table": table,
-            "limits": Limits(),
-            "sampler": "random",
-            "seed": 0,
-            "budget": 8,
-            "in_flight": 3,
-        } | changes
-        if settings["sampler"] == "cost_aware":
-            made = (settings[name] for name in ("space", "table", "limits", "seed"))
-            return Plan(**settings, candidates=new_candidates(*made))
-        return Plan(**settings, candidates=NoCandidates())
+        return Plan(**{"sampler": "random", "seed": 0, "budget": 8, "in_flight": 3, **changes})
 
     return make
 
 
 @pytest.fixture
-def make_store(table: CostTable) -> Callable[..., TrialStore]:
-    """The store of a plan's trials: in memory, in the storage given, or in the SQLite file given."""
+def make_store(table: CostTable) -> Callable[..., Store]:
+    """The store of trials of the narrowest MobileNetV2: in memory, or in the storage or file given."""
 
     def make(
         storage: optuna.storages.BaseStorage | Path | None = None,
         *,
         space: SearchSpace | None = None,
-        objectives: Sequence[str] = OBJECTIVES,
-    ) -> TrialStore:
+        limits: Limits | None = None,
+        objectives: tuple[str, ...] = OBJECTIVES,
+    ) -> Store:
         where = f"sqlite:///{storage}" if isinstance(storage, Path) else storage
-        return TrialStore(
-            where or optuna.storages.InMemoryStorage(),  # type: ignore[arg-type]
-            study_name="tests",
-            space=space or SearchSpace(V2, 0.25),
-            table=table,
-            objectives=objectives,
+        domain = ArchitectureDomain(
+            space or SearchSpace(V2, 0.25), table, limits or Limits(), objectives, seed=0
         )
+        return TrialStore(where or optuna.storages.InMemoryStorage(), study_name="tests", domain=domain)
 
     return make
 
@@ -267,8 +204,6 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of `digits_options` in this process that nothing disturbed; read only."""
     out = tmp_path_factory.mktemp("undisturbed") / "run"
     handler = signal.getsignal(signal.SIGTERM)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module, "WorkerPool", InProcessPool)
-        assert main(["run", *DIGITS, "--out", str(out)]) == 0
+    assert main(["run", *DIGITS, "--workers", "0", "--out", str(out)]) == 0
     signal.signal(signal.SIGTERM, handler)
     return out

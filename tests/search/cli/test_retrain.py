@@ -13,7 +13,6 @@ import pytest
 import torch
 
 from cheapsearch.search.cli.main import main
-from cheapsearch.search.training import retrain as retrain_module
 from cheapsearch.search.training.policy import POLICIES
 
 POLICY = (
@@ -37,12 +36,10 @@ def test_retrain_asks_first_and_shows_the_front_retrained(
     digits_run: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    in_process_pool: type,
 ) -> None:
-    monkeypatch.setattr(retrain_module, "WorkerPool", in_process_pool)
     run = tmp_path / "run"
     shutil.copytree(digits_run, run)
-    command = ["retrain", str(run), "--top", "1", *POLICY, "--epochs", "2"]
+    command = ["retrain", str(run), "--top", "1", "--workers", "0", *POLICY, "--epochs", "2"]
 
     for answer in ("n\n", ""):
         monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
@@ -73,15 +70,13 @@ def test_run_goes_straight_on_to_retraining(
     digits_run: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    in_process_pool: type,
 ) -> None:
     """The front is trained with the default policy, shortened here so that the test ends."""
-    monkeypatch.setattr(retrain_module, "WorkerPool", in_process_pool)
     short = replace(POLICIES["cifar10"], epochs=1, warmup_epochs=0, learning_rate=0.01, width=0.25)
     monkeypatch.setitem(POLICIES, "cifar10", short)
     run = tmp_path / "run"
     shutil.copytree(digits_run, run)
-    assert main(["run", "--out", str(run), "--retrain"]) == 0
+    assert main(["run", "--out", str(run), "--workers", "0", "--retrain"]) == 0
     said = capsys.readouterr().out
     assert "begin?" not in said
     assert "to train for 1 epochs" in said

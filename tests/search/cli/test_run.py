@@ -23,7 +23,6 @@ from cheapsearch.models import cost_table
 from cheapsearch.reports import load_run
 from cheapsearch.search.cli.main import main, make_parser
 from cheapsearch.search.cli.run import given_settings
-from cheapsearch.search.study import run as run_module
 from cheapsearch.search.study.settings import RunSettings
 from cheapsearch.space import (
     FLOPS_CONVENTION,
@@ -100,9 +99,8 @@ def test_run_s_epochs_are_those_of_the_proxy() -> None:
     assert given("--epochs", "4", "--proxy", "images=60,epochs=9") == {"proxy": {"images": 60, "epochs": 4}}
 
 
-@pytest.mark.usefixtures("in_process")
 def test_run_prints_progress_result_and_what_to_do_next(call: Call, tmp_path: Path) -> None:
-    arguments = ("run", "--dataset", "digits", "--budget", 2, "--workers", 1, *TINY)
+    arguments = ("run", "--dataset", "digits", "--budget", 2, "--workers", 0, *TINY)
     code, out, err = call(*arguments)
     assert (code, err) == (0, "")
     folder = Path("runs/mobilenet_v2-digits")  # the default
@@ -119,29 +117,28 @@ def test_run_prints_progress_result_and_what_to_do_next(call: Call, tmp_path: Pa
     assert FLOPS_CONVENTION in out
 
     # The command it suggests goes on there; the rest is as recorded.
-    code, out, err = call("run", "--out", folder, "--budget", 3)
+    code, out, err = call("run", "--out", folder, "--budget", 3, "--workers", 0)
     assert (code, err) == (0, "")
     assert "\n3/3  trial 2 " in out
     assert trials_of(folder)[:2] == trials
 
     # And as long as nothing is left to do, only the result is told again.
-    code, out, err = call("run", "--out", folder)
+    code, out, err = call("run", "--out", folder, "--workers", 0)
     assert (code, err) == (0, "")
     assert "\n3 architectures trained, " in out
 
     # To confirm is to train again, and does not repeat itself.
     for _ in range(2):
-        code, out, err = call("run", "--out", folder, "--confirm", 1)
+        code, out, err = call("run", "--out", folder, "--confirm", 1, "--workers", 0)
         assert (code, err) == (0, "")
         assert [trial.state for trial in trials_of(folder)] == ["complete"] * 3 + ["repeat"]
         assert "\n3 architectures trained, 1 repeat, " in out
         assert "measured on 1 repeat and an assumed 0.84)" in out
 
 
-@pytest.mark.usefixtures("in_process")
 def test_run_as_json_keeps_progress_out_of_the_way(call: Call, tmp_path: Path) -> None:
     code, out, err = call(
-        *("run", "--dataset", "digits", "--budget", 2, "--workers", 1, "--out", "here", "--json", *TINY)
+        *("run", "--dataset", "digits", "--budget", 2, "--workers", 0, "--out", "here", "--json", *TINY)
     )
     assert code == 0
     result = json.loads(out)
@@ -160,17 +157,15 @@ def test_run_as_json_keeps_progress_out_of_the_way(call: Call, tmp_path: Path) -
     assert read_config("here/best.yaml").hash == result["best"]
 
 
-@pytest.mark.usefixtures("in_process")
 def test_run_prints_paths_as_they_are(call: Call) -> None:
     """Square brackets are markup to rich, and may stand in a path."""
     out = Path("runs") / "[small]" / "[/x]"
-    code, shown, err = call("run", "--dataset", "digits", "--budget", 1, "--workers", 1, "--out", out, *TINY)
+    code, shown, err = call("run", "--dataset", "digits", "--budget", 1, "--workers", 0, "--out", out, *TINY)
     assert (code, err) == (0, "")
     assert f"report   {out / 'report.html'}" in shown
     assert f"cheapsearch run --out {shlex.quote(str(out))} --budget 2" in shown
 
 
-@pytest.mark.usefixtures("in_process")
 def test_run_that_cannot_train_exits_1_with_its_trials_and_report(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,7 +174,7 @@ def test_run_that_cannot_train_exits_1_with_its_trials_and_report(
 
     monkeypatch.setattr("cheapsearch.search.training.short.build", broken)
     monkeypatch.setattr("cheapsearch.search.study.driver.MAX_FAILURES", 2)
-    code, _, err = call("run", "--dataset", "digits", "--workers", 1, "--out", "here", *TINY)
+    code, _, err = call("run", "--dataset", "digits", "--workers", 0, "--out", "here", *TINY)
     assert err == (
         "cheapsearch: 2 trainings in a row failed, the last one: RuntimeError: CUDA error: out of memory; "
         "the trials so far are in here\n"
@@ -338,9 +333,7 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(
-    tmp_path_factory: pytest.TempPathFactory, digits_options: tuple[str, ...], in_process_pool: Any
-) -> Story:
+def story(tmp_path_factory: pytest.TempPathFactory, digits_options: tuple[str, ...]) -> Story:
     root = tmp_path_factory.mktemp("story")
     out, stopped_out = root / "killed", root / "stopped"
     with ThreadPoolExecutor() as threads:
@@ -349,9 +342,7 @@ def story(
         stopped = ctrl_c.result()
     left_by_stopped = {pid for pid in stopped.workers if is_running(pid)}
     killed_late = run_until(signal.SIGKILL, out, digits_options, rows=1)
-    with pytest.MonkeyPatch.context() as patch:  # another worker would take seconds to start
-        patch.setattr(run_module, "WorkerPool", in_process_pool)
-        exit_code = main(["run", "--out", str(out)])
+    exit_code = main(["run", "--out", str(out), "--workers", "0"])  # another worker takes seconds to start
     return Story(out, killed_early, killed_late, exit_code, stopped_out, stopped, left_by_stopped)
 
 

@@ -1,0 +1,54 @@
+"""Where an Optuna study is kept, and what goes wrong there, in one line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage
+from sqlalchemy.exc import SQLAlchemyError
+
+from ...space import UserError
+
+STORAGE_ERRORS = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
+
+
+def check_storage(storage: str | BaseStorage) -> BaseStorage:
+    """Open an Optuna storage.
+
+    Raises:
+        UserError: If it cannot be opened.
+    """
+    try:
+        return optuna.storages.get_storage(storage)
+    except (*STORAGE_ERRORS, ImportError, ValueError, KeyError, OSError) as error:
+        raise unreadable(storage, error) from None
+
+
+def unreadable(storage: object, error: BaseException) -> UserError:
+    return UserError(
+        f"--storage: must be a readable Optuna study, {storage} is not ({storage_reason(error)}); "
+        "mend or remove it, or choose another --out"
+    )
+
+
+@contextmanager
+def storage_errors(out: Path) -> Iterator[None]:
+    """Turn what a storage raises while a run uses it into one line; `out` is the run's folder."""
+    try:
+        yield
+    except STORAGE_ERRORS as error:
+        raise UserError(
+            f"--storage: cannot read or write the study ({storage_reason(error)}); mend that and go on with: "
+            f"cheapsearch run --out {out}, what was finished is kept"
+        ) from None
+
+
+def storage_reason(error: BaseException) -> str:
+    """What a database says is wrong, in one line, without the statement it was given."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if getattr(cause, "orig", None) is not None:
+            return str(cause.orig).splitlines()[0]  # type: ignore[attr-defined]
+        cause = cause.__cause__ or cause.__context__
+    return str(error).splitlines()[0]

@@ -1,0 +1,58 @@
+"""Jobs done in this process, one after another: for notebooks, and to look into."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from .executor import ExecutorFactory, Setup
+from .jobs import Message
+from .pool import WorkerPool
+
+
+class LocalExecutor:
+    """Does each job when its messages are collected, with the figures that a worker process would give.
+
+    Args:
+        setup: Makes what does the jobs.
+        devices: The first is the device; with none nothing can be done.
+    """
+
+    def __init__(self, setup: Setup, devices: Sequence[str]) -> None:
+        self._performer = setup(devices[0]) if devices else None
+        self._waiting: list[Any] = []
+
+    @property
+    def jobs(self) -> Sequence[Any]:
+        return self._waiting[:1]
+
+    def submit(self, job: Any) -> None:
+        self._waiting.append(job)
+
+    def collect(self, timeout: float | None = None) -> list[Message]:
+        if self._performer is None or not self._waiting:
+            return []
+        with _one_thread():
+            messages = list(self._performer.perform(self._waiting[0]))
+        del self._waiting[0]
+        return messages
+
+    def close(self) -> None:
+        self._waiting.clear()
+
+
+def executor_for(workers: int | None) -> ExecutorFactory:
+    """What does the jobs for a number of workers: this process for 0, else processes of their own."""
+    return LocalExecutor if workers == 0 else WorkerPool
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute as a worker does; how many threads this process uses otherwise is its owner's."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

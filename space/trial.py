@@ -1,0 +1,34 @@
+"""What the front, the noise and a search ask of a trial, whatever was tried."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Trial(Protocol):
+    """A trial that has been told of; `TrialRecord` says what the fields are.
+
+    Frozen dataclasses that have these fields fit.
+    """
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def hash(self) -> str:
+        """Equal for trials of what is the same when trained."""
+        ...
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def origin(self) -> str: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def accuracy(self) -> float | None: ...
+
+    @property
+    def costs(self) -> Mapping[str, float]: ...
