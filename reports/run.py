@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..space import RunRecord, SearchSpace, TrialRecord, UserError, check_objectives, parse_yaml
+from ..space import RunRecord, SearchSpace, TrialRecord, UserError, parse_yaml
 
 RECORD_FILE, TRIALS_FILE = "run.yaml", "trials.csv"
 
@@ -29,7 +29,7 @@ class Run:
     @property
     def space(self) -> SearchSpace:
         """The space that was searched."""
-        return SearchSpace(self.record.backbone, self.record.width, self.record.per_stage)
+        return self.record.settings.space
 
 
 def load_run(path: Path) -> Run:
@@ -66,13 +66,10 @@ def _read_text(path: Path) -> str:
 def _read_record(path: Path) -> RunRecord:
     data = parse_yaml(_read_text(path), path)
     try:
-        record = RunRecord.from_dict(data)
-        check_objectives(record.objectives)
-        SearchSpace(record.backbone, record.width, record.per_stage)
+        return RunRecord.from_dict(data)
     except (TypeError, ValueError) as error:
         rule = str(error).removeprefix(f"{RECORD_FILE}: ")
         raise UserError(f"{path}: {rule}; put back the file that `cheapsearch run` wrote") from None
-    return record
 
 
 def _read_trials(path: Path, record: RunRecord) -> Iterator[TrialRecord]:
@@ -98,7 +95,8 @@ def _read_trial(row: Mapping[str | Any, Any], record: RunRecord) -> TrialRecord:
     # csv.DictReader puts surplus values under None, and None where a value is missing.
     if None in row or None in row.values():
         raise UserError(f"must have {len([key for key in row if key])} values, got another number of them")
-    trial = TrialRecord.from_row(row, backbone=record.backbone, width=record.width)
+    settings = record.settings
+    trial = TrialRecord.from_row(row, backbone=settings.backbone, width=settings.width)
     if trial.accuracy is not None and not 0 <= trial.accuracy <= 100:
         raise UserError(f"accuracy: must be from 0 to 100 percent, got {trial.accuracy}")
     if trial.state == "complete" and min(trial.params, trial.flops) <= 0:

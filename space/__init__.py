@@ -35,8 +35,10 @@ from .noise import (
     ties,
 )
 from .presets import PRESETS, get_preset
-from .records import COSTS, FLOPS_CONVENTION, OBJECTIVES, RunRecord, TrialRecord, join_choice
+from .records import COSTS, FLOPS_CONVENTION, OBJECTIVES, TrialRecord, join_choice
+from .run_record import RunRecord
 from .search_space import SearchSpace
+from .settings import RunSettings, flag
 from .sites import SITE_NAMES, SITES, STAGED_SITES, Site
 from .training_records import METRICS, RETRAIN_FOLDER, TrainingRecord, TrainingResult
 
@@ -63,6 +65,7 @@ __all__ = [
     "Layout",
     "RETRAIN_FOLDER",
     "RunRecord",
+    "RunSettings",
     "SearchSpace",
     "SeedNoise",
     "Site",
@@ -81,6 +84,7 @@ __all__ = [
     "check_width",
     "conv_groups",
     "find_architecture",
+    "flag",
     "front_probabilities",
     "get_backbone",
     "get_preset",

@@ -1,11 +1,13 @@
 """What the flags of several commands share."""
 
 import argparse
-from collections.abc import Iterable
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterable
+from dataclasses import Field, fields, replace
+from pathlib import Path
 from typing import Any, NoReturn
 
-from ...space import Architecture, ArchitectureConfig, UserError, find_architecture
+from ...space import Architecture, ArchitectureConfig, UserError, find_architecture, flag
+from ...space.settings import Kind
 from ..training.policy import CROPS, POLICIES, Policy, default_policy
 
 
@@ -55,14 +57,14 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("policy", "fields to change, from those of --policy")
     kinds: dict[object, Any] = {int: int, float: float}
     for field in fields(Policy):
-        flag = f"--{field.name.replace('_', '-')}"
+        name = flag(field.name)
         where: dict[str, Any] = {"dest": f"policy_{field.name}", "default": argparse.SUPPRESS}
         if field.type is bool:
-            group.add_argument(flag, action=argparse.BooleanOptionalAction, **where)
+            group.add_argument(name, action=argparse.BooleanOptionalAction, **where)
         elif field.type in kinds:
-            group.add_argument(flag, type=kinds[field.type], metavar="N", **where)
+            group.add_argument(name, type=kinds[field.type], metavar="N", **where)
         else:
-            group.add_argument(flag, choices=CROPS, **where)
+            group.add_argument(name, choices=CROPS, **where)
     add_json(parser)
 
 
@@ -109,3 +111,25 @@ def pairs(text: str) -> dict[str, int | float]:
         except ValueError:
             raise argparse.ArgumentTypeError(f"must be name=number,..., got {part!r}") from None
     return found
+
+
+# How the values of a kind of setting are read.
+_READ: dict[Kind, Callable[[str], Any]] = {
+    "text": str,
+    "whole": int,
+    "number": float,
+    "count": count,
+    "words": words,
+    "path": Path,
+    "pairs": pairs,
+}
+
+
+def add_setting(parser: argparse.ArgumentParser, field: Field[Any]) -> None:
+    """The flag of a field of `RunSettings`."""
+    declared = field.metadata
+    if declared["kind"] == "switch":
+        parser.add_argument(flag(field.name), action=argparse.BooleanOptionalAction, help=declared["help"])
+    else:
+        read = _READ[declared["kind"]]
+        parser.add_argument(flag(field.name), type=read, metavar=declared["metavar"], help=declared["help"])

@@ -58,11 +58,11 @@ def perform(options: argparse.Namespace) -> int:
     chosen = choose_trials(
         record, trials, numbers=options.trial, top=options.top, everything=options.everything
     )
-    policy = given_policy(options, dataset=record.dataset, input_size=record.input_size)
-    jobs = retrain_jobs(options.run, chosen, policy, first_seed=record.seed, seeds=options.seeds)
+    policy = given_policy(options, dataset=record.settings.dataset, input_size=record.input_size)
+    jobs = retrain_jobs(options.run, chosen, policy, first_seed=record.settings.seed, seeds=options.seeds)
     device = resolve_device(options.device)
-    data_dir = options.data_dir or (Path(record.data_dir) if record.data_dir else None)
-    source = DataSource(record.dataset, data_dir, record.input_size, record.seed)
+    data_dir = options.data_dir or record.settings.data_dir
+    source = DataSource(record.settings.dataset, data_dir, record.input_size, record.settings.seed)
     failed = 0
     with (
         RunFolder(options.run / RETRAIN_FOLDER).locked(),

@@ -4,17 +4,15 @@ import argparse
 import json
 import shlex
 import signal
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...space import (
     ASSUMED_DEVIATION,
-    BACKBONES,
-    COSTS,
     FLOPS_CONVENTION,
-    OBJECTIVES,
-    STAGED_SITES,
     ArchitectureConfig,
+    RunSettings,
     front_probabilities,
     pareto_front,
     seed_noise,
@@ -22,7 +20,7 @@ from ...space import (
 )
 from . import retrain
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
-from .parser import count, names, pairs, words
+from .parser import add_setting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,60 +36,9 @@ def add(commands: Any) -> None:
         description="Search. With the --out of an earlier run it goes on where that one stopped.",
         argument_default=argparse.SUPPRESS,
     )
-    run.add_argument("--budget", type=int, metavar="N", help="trainings (default 100)")
-    run.add_argument(
-        "--repeats", type=int, metavar="N", help="of these, with another seed (default a tenth, 5 at most)"
-    )
-    run.add_argument(
-        "--confirm", type=int, metavar="N", help="repeats beyond the budget, where the front is in doubt"
-    )
-    run.add_argument(
-        "--stopping", action=argparse.BooleanOptionalAction, help="stop what cannot reach the front (default)"
-    )
-    run.add_argument("--backbone", metavar="NAME", help=f"{names(BACKBONES)} (default mobilenet_v2)")
-    run.add_argument("--width", type=float, help="width multiplier of the full networks (default 1)")
-    run.add_argument(
-        "--per-stage",
-        type=words,
-        metavar="SITES",
-        help=f"search these stage by stage: {names(STAGED_SITES)}",
-    )
-    run.add_argument(
-        "--dataset",
-        metavar="DATA",
-        help="cifar10 (default), cifar100, digits, imagenet, a MedMNIST-style .npz, or a folder of classes",
-    )
-    run.add_argument("--data-dir", type=Path, metavar="DIR", help="where the data set lies, or shall lie")
-    run.add_argument(
-        "--input-size", type=int, metavar="PIXELS", help="of the full networks (default: the data set's)"
-    )
-    run.add_argument(
-        "--objectives",
-        type=words,
-        metavar="LIST",
-        help=f"accuracy and costs (default {','.join(OBJECTIVES)})",
-    )
-    for cost in COSTS:
-        run.add_argument(f"--max-{cost}", type=count, metavar="N", help="refuse anything dearer, e.g. 1.2M")
-    run.add_argument("--reference-accuracy", type=float, metavar="A", help="look above it, in percent")
-    run.add_argument("--sampler", metavar="NAME", help="cost_aware (default), tpe, gp, nsga2, random")
-    run.add_argument("--seed", type=int, help="of weights, images and proposals (default 0)")
-    run.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core or GPU)")
-    run.add_argument(
-        "--in-flight",
-        type=int,
-        metavar="N",
-        help="proposals made before their results are known, the most workers that can help (default 4)",
-    )
-    run.add_argument("--device", help="auto (default), cpu, cuda, cuda:N, mps")
-    run.add_argument("--storage", metavar="URL", help="Optuna storage in place of study.db in the run folder")
+    for field in fields(RunSettings):
+        add_setting(run, field)
     run.add_argument("--epochs", type=int, metavar="N", help="of the proxy, as --proxy epochs=N")
-    run.add_argument(
-        "--proxy",
-        type=pairs,
-        metavar="K=V,...",
-        help="change the proxy: epochs, width, input_size, images, batch_size, learning_rate",
-    )
     run.add_argument(
         "--out", type=Path, default=None, metavar="DIR", help="run folder (default runs/BACKBONE-DATASET)"
     )
@@ -174,28 +121,28 @@ def print_start(console: "Console", run: "Run") -> None:
     """What is about to be searched, and with what."""
     from .console import print_line
 
-    record = run.record
-    workers = f"{_many(len(run.devices), 'worker')} on {record.device}"
+    settings = run.record.settings
+    workers = f"{_many(len(run.devices), 'worker')} on {settings.device}"
     print_line(
         console,
-        f"{record.backbone} on {record.dataset}: {run.space.distinct_size:,} distinct architectures, "
+        f"{settings.backbone} on {settings.dataset}: {run.space.distinct_size:,} distinct architectures, "
         f"{run.done} of {run.wanted} trained, {workers}, in {run.folder.path}",
     )
 
 
 def run_result(run: "Run", best: ArchitectureConfig) -> dict[str, Any]:
     """What a run came to, for programs."""
-    front = pareto_front(run.trials, run.record.objectives)
+    front = pareto_front(run.trials, run.record.settings.objectives)
     noise = seed_noise(run.trials)
-    probabilities = front_probabilities(run.trials, run.record.objectives)
-    tied = ties(front, run.trials, run.record.objectives)
+    probabilities = front_probabilities(run.trials, run.record.settings.objectives)
+    tied = ties(front, run.trials, run.record.settings.objectives)
     return {
         "out": str(run.folder.path),
         "trained": run.trained,
         "repeated": run.repeated,
         "stopped": run.done - run.trained - run.repeated,
         "seed_deviation": noise.deviation,
-        "budget": run.record.budget,
+        "budget": run.record.settings.budget,
         "flops_convention": FLOPS_CONVENTION,
         "best": best.hash,
         "front": [
@@ -211,17 +158,17 @@ def print_result(console: "Console", run: "Run", best: ArchitectureConfig) -> No
     from .search_display import front_table
 
     record = run.record
-    front = pareto_front(run.trials, record.objectives)
+    front = pareto_front(run.trials, record.settings.objectives)
     stopped = run.done - run.trained - run.repeated
     repeats = f", {_many(run.repeated, 'repeat')}" if run.repeated else ""
     repeats += f", {stopped} stopped early" if stopped else ""
-    objectives = ", ".join(record.objectives)
+    objectives = ", ".join(record.settings.objectives)
     console.print()
     console.print(
         f"{run.trained} architectures trained{repeats}, {len(front)} on the front of {objectives}; "
         "differences are to the unmodified network"
     )
-    console.print(front_table(front, run.trials, run.space.unmodified, record.objectives))
+    console.print(front_table(front, run.trials, run.space.unmodified, record.settings.objectives))
     noise = seed_noise(run.trials)
     source = (
         f"measured on {_many(noise.repeats, 'repeat')} and an assumed {ASSUMED_DEVIATION}"
@@ -242,7 +189,7 @@ def print_result(console: "Console", run: "Run", best: ArchitectureConfig) -> No
         f"best     {run.folder.best_path} (trial {best.origin['trial']}, picked by {best.origin['pick']})",
         f"next     cheapsearch retrain {quoted}    to train the front in full",
         f"         cheapsearch show {best_path}",
-        f"         cheapsearch run --out {quoted} --budget {2 * record.budget}    to search on",
+        f"         cheapsearch run --out {quoted} --budget {2 * record.settings.budget}    to search on",
     ):
         print_line(console, line)
 

@@ -34,7 +34,7 @@ class SearchDisplay(LiveDisplay):
         self._trials = list(run.trials)
         self._wanted = run.wanted
         self._workers = len(run.devices)
-        self._objectives = run.record.objectives
+        self._objectives = run.record.settings.objectives
         self._unmodified = run.space.unmodified
         self._start = time.monotonic()
         self._at_start = self._trained

@@ -4,13 +4,13 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Generic
 
 import numpy as np
 from optuna.samplers import BaseSampler
 
-from ...space import averaged, most_unsettled, seed_noise
+from ...space import RunSettings, averaged, most_unsettled, seed_noise
 from ..samplers.registry import fixed_sampler, make_sampler, proposal_seed
 from ..workers.executor import Executor
 from ..workers.jobs import Failed, Job, Measured, Outcome, Progress, Stopped, Trained
@@ -50,6 +50,11 @@ class Plan:
     confirm: int = 0
     stopping: bool = False
     reference_accuracy: float | None = None
+
+    @classmethod
+    def of(cls, settings: RunSettings) -> "Plan":
+        """What of a run's settings the search reads."""
+        return cls(**{f.name: getattr(settings, f.name) for f in fields(cls)})
 
 
 class Search(Generic[SubjectT, RecordT]):

@@ -14,7 +14,7 @@ def test_load_run_gives_back_what_was_written(make_run, make_trial):
     )
     run = load_run(make_run(trials, per_stage=("expand",), seed=11))
     assert run.trials == trials
-    assert (run.record.seed, run.record.per_stage) == (11, ("expand",))
+    assert (run.record.settings.seed, run.record.settings.per_stage) == (11, ("expand",))
     assert run.space.per_stage == ("expand",)
 
 

@@ -10,30 +10,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cheapsearch.space import Architecture, RunRecord, TrialRecord, UserError
+from cheapsearch.space import Architecture, RunRecord, RunSettings, TrialRecord, UserError
 from cheapsearch.space.run_folder import RunFolder
 
 RECORD = RunRecord(
     version="0.1.0",
     created="2026-01-02T03:04:05+00:00",
-    backbone="mobilenet_v2",
-    width=1.0,
-    per_stage=("expand",),
-    dataset="Bilder für alle",
+    settings=RunSettings(dataset="Bilder für alle", per_stage=("expand",), input_size=32, workers=2),
     fingerprint="0123456789abcdef",
     num_classes=10,
-    input_size=32,
     train_images=1150,
     val_images=288,
-    objectives=("accuracy", "params"),
-    max_params=None,
-    max_flops=10**9,
-    sampler="random",
-    seed=3,
-    in_flight=2,
-    budget=20,
-    workers=2,
-    device="cpu",
 )
 MIXED = Architecture("mobilenet_v2", expand=("conv", "reuse", "ghost", "conv", "reuse", "reuse", "conv"))
 TRIALS = [
@@ -61,8 +48,9 @@ def test_record_round_trips(folder: RunFolder) -> None:
     assert folder.read_record() is None
     folder.write_record(RECORD)
     assert folder.read_record() == RECORD
-    folder.write_record(replace(RECORD, budget=40))
-    assert folder.read_record() == replace(RECORD, budget=40)
+    larger = replace(RECORD, settings=replace(RECORD.settings, budget=40))
+    folder.write_record(larger)
+    assert folder.read_record() == larger
     assert [path.name for path in folder.path.iterdir()] == ["run.yaml"]
     assert "Bilder für alle" in folder.record_path.read_text(encoding="utf-8")
 

@@ -23,10 +23,10 @@ from cheapsearch.models import cost_table
 from cheapsearch.reports import load_run
 from cheapsearch.search.cli.main import main, make_parser
 from cheapsearch.search.cli.run import given_settings
-from cheapsearch.search.study.settings import RunSettings
 from cheapsearch.space import (
     FLOPS_CONVENTION,
     Architecture,
+    RunSettings,
     SearchSpace,
     TrialRecord,
     front_probabilities,

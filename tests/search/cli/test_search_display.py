@@ -63,7 +63,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def make_run(trials: tuple[TrialRecord, ...] = (), budget: int = 10, workers: int = 1) -> Any:
-    record = SimpleNamespace(budget=budget, objectives=("accuracy", "params", "flops"))
+    record = SimpleNamespace(settings=SimpleNamespace(objectives=("accuracy", "params", "flops")))
     space = SearchSpace("mobilenet_v2")
     return SimpleNamespace(
         trials=list(trials), record=record, space=space, devices=["cpu"] * workers, wanted=budget

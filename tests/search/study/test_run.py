@@ -129,7 +129,7 @@ def test_run_leaves_record_trials_and_study_that_say_the_same(tmp_path: Path) ->
         study_name="cheapsearch",
         space=SearchSpace("mobilenet_v2"),
         table=table,
-        objectives=run.record.objectives,
+        objectives=run.record.settings.objectives,
     )
     assert store.records() == run.trials == read_trials(out)
     assert read_config(out / "best.yaml") == best
@@ -142,24 +142,30 @@ def test_run_record_says_what_was_asked_and_with_what(begun: Path) -> None:
     record = read_record(begun)
     assert RunRecord.from_dict(record.to_dict()) == record
     for name in ("dataset", "budget", "workers", "device", "sampler", "in_flight"):
-        assert getattr(record, name) == SETTINGS[name]
-    assert (record.seed, record.backbone, record.width, record.per_stage) == (0, "mobilenet_v2", 1.0, ())
+        assert getattr(record.settings, name) == SETTINGS[name]
+    settings = record.settings
+    assert (settings.seed, settings.backbone, settings.width, settings.per_stage) == (
+        0,
+        "mobilenet_v2",
+        1.0,
+        (),
+    )
     assert (record.num_classes, record.input_size) == (10, 32)
     # 1797 digits less a fifth, of which 60 are trained on and a fifth validates
     assert (record.train_images, record.val_images) == (60, 288)
-    assert record.proxy == DIGITS.to_dict() | PROXY
+    assert record.settings.proxy == DIGITS.to_dict() | PROXY
     assert record.version == cheapsearch.__version__
     assert record.versions["torch"] == version("torch")
     assert {"python", "optuna", "fvcore", "numpy"} <= set(record.versions)
-    assert (record.storage, record.data_dir) == ("", "")
+    assert (settings.storage, settings.data_dir) == (None, None)
 
 
 def test_run_s_command_repeats_the_record(begun: Path, tmp_path: Path) -> None:
     record = read_record(begun)
-    given = given_settings(make_parser().parse_args(shlex.split(record.command)[1:]))
+    given = given_settings(make_parser().parse_args(shlex.split(record.settings.command)[1:]))
     with open_run(given, out=tmp_path / "again") as run:
         again = run.record
-    assert replace(again, created=record.created, workers=record.workers) == record
+    assert replace(again, created=record.created) == record
 
 
 def test_run_is_the_same_in_another_folder(finished: Path, tmp_path: Path) -> None:
@@ -176,7 +182,7 @@ def test_run_records_limits_and_refuses_within_them(tmp_path: Path) -> None:
         ("refused", "unmodified"),
         ("complete", "preset cheap_v2"),
     ]
-    assert read_record(tmp_path / "run").max_params == limit
+    assert read_record(tmp_path / "run").settings.max_params == limit
     assert read_trials(tmp_path / "run") == trials
 
 
@@ -189,7 +195,7 @@ def test_run_tells_the_search_its_reference(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr("cheapsearch.search.study.run.make_candidates", recording)
     with open_run(SETTINGS | {"reference_accuracy": 62.5}, out=tmp_path / "run") as run:
-        assert run.record.reference_accuracy == run.plan.reference_accuracy == 62.5
+        assert run.record.settings.reference_accuracy == run.plan.reference_accuracy == 62.5
     with open_run({}, out=tmp_path / "run") as run:
         assert run.plan.reference_accuracy == 62.5
     assert told == [62.5, 62.5]
@@ -240,9 +246,9 @@ def test_run_goes_on_with_a_larger_budget(finished: Path) -> None:
         assert run.trained == 4
     assert read_trials(finished) == first + more
     assert len({trial.hash for trial in first + more if trial.state == "complete"}) == 4
-    assert read_record(finished).budget == 4
+    assert read_record(finished).settings.budget == 4
     assert read_record(finished).created == created
-    assert read_record(finished).proxy == DIGITS.to_dict() | PROXY
+    assert read_record(finished).settings.proxy == DIGITS.to_dict() | PROXY
 
 
 def test_run_with_nothing_left_starts_no_worker(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,7 +306,7 @@ def test_run_refuses_other_images_under_the_same_name(tmp_path: Path, table: Cos
 
 def test_run_refuses_to_go_on_on_another_kind_of_device(begun: Path) -> None:
     record = read_record(begun)
-    (begun / "run.yaml").write_text(yaml.safe_dump(replace(record, device="cuda:1").to_dict()))
+    (begun / "run.yaml").write_text(yaml.safe_dump(record.to_dict() | {"device": "cuda:1"}))
     message = refusal(begun, {"device": "cpu"})
     assert message.startswith(f"--device: must stay cuda:1, as the run in {begun} began, got cpu; ")
 
@@ -436,7 +442,7 @@ def test_run_keeps_its_trials_in_the_storage_given(tmp_path: Path) -> None:
     out, url = tmp_path / "run", f"sqlite:///{tmp_path / 'shared.db'}"
     trials = run_to_the_end(out, SETTINGS | {"budget": 1, "storage": url})
     assert not (out / "study.db").exists()
-    assert read_record(out).storage == url
+    assert read_record(out).settings.storage == url
     assert refusal(out, {}).startswith(f"--storage: must stay what the run in {out} began with, {url}, ")
     with open_run({"storage": url}, out=out) as run:
         assert run.trials == trials
@@ -451,7 +457,7 @@ def test_run_record_keeps_no_password(
     monkeypatch.setattr(run_module, "TrialStore", lambda url, **settings: make_store(space=settings["space"]))
     with open_run(SETTINGS | {"storage": "postgresql://me:secret@host/db"}, out=tmp_path / "run"):
         pass
-    assert read_record(tmp_path / "run").storage == "postgresql://me:***@host/db"
+    assert read_record(tmp_path / "run").settings.storage == "postgresql://me:***@host/db"
     assert b"secret" not in (tmp_path / "run" / "run.yaml").read_bytes()
 
 
@@ -481,7 +487,8 @@ TRIALS = [
 def test_export_trial_picks_by_the_rule_or_by_the_limits(
     begun: Path, limits: dict[str, float], rule: str | None, number: int, said: str
 ) -> None:
-    record = replace(read_record(begun), **limits)
+    record = read_record(begun)
+    record = replace(record, settings=replace(record.settings, **limits))
     config = export_trial(record, TRIALS, rule, run_name="first")
     picked = TRIALS[number]
     assert config.architecture == picked.architecture
@@ -497,7 +504,7 @@ def test_export_trial_picks_by_the_rule_or_by_the_limits(
         "pick": said,
         "proposed_by": picked.origin,
         "proxy_accuracy": picked.accuracy,
-        "proxy": dict(record.proxy),
+        "proxy": dict(record.settings.proxy),
         "data": "digits",
         "fingerprint": record.fingerprint,
         "seed": 0,
