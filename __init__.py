@@ -6,6 +6,10 @@ if TYPE_CHECKING:
     from .models import build as build
     from .models import count as count
     from .models import load as load
+    from .search.api import rehearse as rehearse
+    from .search.api import retrain as retrain
+    from .search.api import run as run
+    from .search.api import train as train
     from .space import PRESETS as PRESETS
     from .space import Architecture as Architecture
     from .space import SearchSpace as SearchSpace
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Public name -> layer it lives in; loaded when first used, so that importing stays free of torch.
+# Public name -> where it lives; loaded when first used, so that importing stays free of torch.
 _PUBLIC = {
     "Architecture": "space",
     "PRESETS": "space",
@@ -26,6 +30,10 @@ _PUBLIC = {
     "build": "models",
     "count": "models",
     "load": "models",
+    "rehearse": "search.api",
+    "retrain": "search.api",
+    "run": "search.api",
+    "train": "search.api",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -41,7 +41,7 @@ def load_run(path: Path) -> Run:
     path = Path(path)
     if not path.is_dir():
         raise UserError(
-            f"run: must be the folder of a run, got {str(path)!r}, which is no folder; "
+            f"RUN: must be the folder of a run, got {str(path)!r}, which is no folder; "
             "give the folder named by --out in `cheapsearch run`"
         )
     record = _read_record(path / RECORD_FILE)
@@ -53,7 +53,7 @@ def _read_text(path: Path) -> str:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         raise UserError(
-            f"run: must hold {RECORD_FILE} and {TRIALS_FILE}, but {str(path)!r} is missing; "
+            f"RUN: must hold {RECORD_FILE} and {TRIALS_FILE}, but {str(path)!r} is missing; "
             "give a folder that `cheapsearch run` wrote"
         ) from None
     except UnicodeDecodeError as error:

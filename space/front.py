@@ -16,11 +16,11 @@ def check_objectives(objectives: Sequence[str]) -> tuple[str, ...]:
         UserError: If one is unknown, or accuracy or every cost is missing.
     """
     for name in objectives:
-        check_name("objectives", name, OBJECTIVES)
+        check_name("--objectives", name, OBJECTIVES)
     ordered = tuple(name for name in OBJECTIVES if name in objectives)
     if "accuracy" not in ordered or len(ordered) < 2:
         raise UserError(
-            f"objectives: must be accuracy and at least one of params, flops, got {','.join(objectives)!r}"
+            f"--objectives: must be accuracy and at least one of params, flops, got {','.join(objectives)!r}"
         )
     return ordered
 
@@ -67,7 +67,7 @@ def pick(
     front = pareto_front(records, objectives)
     if not front:
         raise UserError(
-            "pick: needs a complete trial, but the run has none yet; go on with `cheapsearch run`"
+            "--pick: needs a complete trial, but the run has none yet; go on with `cheapsearch run`"
         )
     if rule == "accuracy":
         return max(front, key=lambda record: record.accuracy or 0.0)
@@ -76,13 +76,13 @@ def pick(
         return _knee(worthy or front, objectives)
     name, _, number = rule.partition("=")
     if name != "trial" or not number.isdecimal():
-        check_name("pick", rule, PICKS)
-        raise UserError(f"pick: must be one of {', '.join(PICKS)}, got {rule!r}")
+        check_name("--pick", rule, PICKS)
+        raise UserError(f"--pick: must be one of {', '.join(PICKS)}, got {rule!r}")
     complete = {record.number: record for record in averaged(records)}
     if int(number) in complete:
         return complete[int(number)]
     raise UserError(
-        f"pick: trial must be a complete one, got {number}; the run has {len(complete)}, "
+        f"--pick: trial must be a complete one, got {number}; the run has {len(complete)}, "
         f"from {min(complete)} to {max(complete)}"
     )
 

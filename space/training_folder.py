@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,16 @@ class TrainingFolder:
         with self.metrics_path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         return rows[-1] if rows else None
+
+
+def read_results(folders: Iterable[Path]) -> tuple[TrainingResult, ...]:
+    """The results of those trainings that have ended.
+
+    Raises:
+        UserError: If one is damaged.
+    """
+    found = (TrainingFolder(folder).read_result() for folder in folders)
+    return tuple(result for result in found if result is not None)
 
 
 def check_policy(record: TrainingRecord, policy: Mapping[str, Any], where: Path) -> None:

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = make_parser().parse_args(arguments)
         return COMMANDS[options.command].perform(options)
     except UserError as error:
-        return complain(str(error), EXIT_USER)
+        return complain(error.at_terminal, EXIT_USER)
     except BrokenPipeError:
         # Whoever read the output has seen enough; Python would complain of it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

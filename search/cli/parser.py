@@ -2,13 +2,13 @@
 
 import argparse
 from collections.abc import Callable, Iterable
-from dataclasses import Field, fields, replace
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ...space import Architecture, ArchitectureConfig, UserError, find_architecture, flag
 from ...space.settings import Kind
-from ..training.policy import CROPS, POLICIES, Policy, default_policy
+from ..training.policy import CROPS, POLICIES, Policy
 
 
 class Parser(argparse.ArgumentParser):
@@ -68,18 +68,15 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
-def given_policy(options: argparse.Namespace, *, dataset: str, input_size: int) -> Policy:
-    """The policy of the command line.
-
-    Raises:
-        UserError: If a value is out of range.
-    """
+def given_training(options: argparse.Namespace) -> dict[str, Any]:
+    """What `add_training` added and was typed, by the names of the arguments in Python."""
+    found = {name: getattr(options, name) for name in ("seeds", "device", "policy")}
     changes = {
         name.removeprefix("policy_"): value
         for name, value in vars(options).items()
         if name.startswith("policy_")
     }
-    return replace(POLICIES[options.policy or default_policy(dataset, input_size)], **changes)
+    return found | changes
 
 
 def names(known: Iterable[str]) -> str:

@@ -48,28 +48,19 @@ def add(commands: Any) -> None:
 def perform(options: argparse.Namespace) -> int:
     """Print the shares, and write a page of them where that is asked."""
     from ...reports import write_rehearsal
-    from ..rehearsal.compare import rehearse
-    from ..rehearsal.result_table import DIGITS_TABLE, load_table
+    from .. import api
     from .console import print_facts
 
-    path = options.table or DIGITS_TABLE
-    results = rehearse(
-        load_table(path, options.costs),
-        samplers=options.sampler,
-        budget=options.budget,
-        seeds=options.seeds,
-        reference_accuracy=options.reference_accuracy,
-        in_flight=options.in_flight,
-        stopping=options.stopping,
-    )
-    code = print_facts(results, print_rehearsal, as_json=options.json)
+    names = ("budget", "seeds", "sampler", "costs", "reference_accuracy", "in_flight", "stopping")
+    result = api.rehearse(options.table, **{name: getattr(options, name) for name in names})
+    code = print_facts(result.to_dict(), print_rehearsal, as_json=options.json)
     if options.output is not None:  # last, so that a page that cannot be written loses nothing
-        write_rehearsal(results, options.output, title=path.name)
+        write_rehearsal(result.samplers, options.output, title=result.table.name)
     return code
 
 
 def print_rehearsal(results: dict[str, Any]) -> None:
-    """Print what `rehearse` returns: a column for each sampler, a row for each number of evaluations."""
+    """Print what a rehearsal came to: a column for each sampler, a row for each number of evaluations."""
     from rich.table import Table
 
     from .console import make_console

@@ -4,17 +4,19 @@ import argparse
 import json
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...space import RETRAIN_FOLDER
-from ...space.run_folder import RunFolder
-from ...space.training_folder import TrainingFolder
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
-from .parser import add_training, given_policy
+from .parser import add_training, given_training
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from ..results import RetrainResult
+    from ..training.retrain import Retraining
 
 
 def add(commands: Any) -> None:
@@ -30,7 +32,7 @@ def add(commands: Any) -> None:
         "--trial", type=int, nargs="+", default=(), metavar="N", help="these trials in place of the front"
     )
     which.add_argument("--top", type=int, metavar="N", help="the N most accurate trials")
-    which.add_argument("--all", action="store_true", dest="everything", help="every complete trial")
+    which.add_argument("--all", action="store_true", help="every complete trial")
     retrain.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="where the data set lies (default: where it did)"
     )
@@ -41,70 +43,74 @@ def add(commands: Any) -> None:
 
 def perform(options: argparse.Namespace) -> int:
     """Say how long it will take, ask, train and print the results."""
-    from ...reports import load_run, write_report
-    from ..training.images import DataSource
-    from ..training.retrain import Retraining, choose_trials, retrain_jobs
-    from ..workers.devices import resolve_device, worker_devices
-    from ..workers.jobs import Failed
-    from ..workers.local import executor_for
-    from .console import make_console
+    names = ("trial", "top", "all", "data_dir", "workers")
+    arguments = {name: getattr(options, name) for name in names} | given_training(options)
+    code, result = retrain_and_show(options.run, ask=not options.yes, quiet=options.json, **arguments)
+    if options.json and result is not None:
+        print(json.dumps(result.to_dict(), indent=2))
+    return code
+
+
+def retrain_and_show(
+    run: Path, *, ask: bool, quiet: bool, **arguments: Any
+) -> tuple[int, "RetrainResult | None"]:
+    """Train networks of a run, showing how it goes and what they came to.
+
+    Args:
+        ask: Whether somebody has to agree first.
+        quiet: Leave stdout to JSON.
+        arguments: Of `cheapsearch.retrain`.
+
+    Returns:
+        The exit code, and the result where anything was trained.
+    """
+    from .. import api
+    from ..workers.pool import WorkersFailedError
+    from .console import make_console, print_line
     from .retrain_display import RetrainDisplay, results_table
     from .search_display import span
 
-    run = load_run(options.run)
-    record, trials = run.record, run.trials
-    console = make_console(stderr=options.json, markup=False)
+    console = make_console(stderr=quiet, markup=False)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    chosen = choose_trials(
-        record, trials, numbers=options.trial, top=options.top, everything=options.everything
-    )
-    policy = given_policy(options, dataset=record.settings.dataset, input_size=record.input_size)
-    jobs = retrain_jobs(options.run, chosen, policy, first_seed=record.settings.seed, seeds=options.seeds)
-    device = resolve_device(options.device)
-    data_dir = options.data_dir or record.settings.data_dir
-    source = DataSource(record.settings.dataset, data_dir, record.input_size, record.settings.seed)
-    failed = 0
-    with (
-        RunFolder(options.run / RETRAIN_FOLDER).locked(),
-        Retraining(
-            source,
-            policy,
-            jobs,
-            devices=worker_devices(device, options.workers, len(jobs)),
-            fingerprint=record.fingerprint,
-            make_executor=executor_for(options.workers),
-            say=lambda line: console.print(line, style="dim"),
-        ) as retraining,
-    ):
-        if retraining.open:
+    with ExitStack() as shown:
+        displays: list[RetrainDisplay] = []
+
+        def approve(retraining: "Retraining") -> bool:
+            epochs, device = retraining.policy.epochs, retraining.devices[0].partition(":")[0]
             console.print(
-                f"{len(retraining.open)} to train for {policy.epochs} epochs, {len(retraining.finished)} "
+                f"{len(retraining.open)} to train for {epochs} epochs, {len(retraining.finished)} "
                 f"done already; measuring how long they take on {len(retraining.devices)} x {device} ..."
             )
             console.print(f"about {span(retraining.estimate())} in all")
-            if not options.yes and not _agreed(console):
-                console.print("nothing was trained; --yes begins without asking")
-                return 0
+            if ask and not _agreed(console):
+                return False
+            display = RetrainDisplay(console, total=len(retraining.open), epochs=epochs)
+            displays.append(shown.enter_context(display))
+            return True
+
         try:
-            with RetrainDisplay(console, total=len(retraining.open), epochs=policy.epochs) as display:
-                for running, ended in retraining.train():
-                    display.update(running, ended)
-                    failed += sum(isinstance(outcome, Failed) for _, outcome in ended)
-                    if ended:
-                        write_report(options.run)
-        except KeyboardInterrupt:
-            return complain(
-                "interrupted; every epoch that ended is kept, the same command goes on", EXIT_INTERRUPTED
+            result = api.retrain(
+                run,
+                **arguments,
+                approve=approve,
+                on_progress=lambda running, ended: displays[0].update(running, ended),
+                say=lambda line: console.print(line, style="dim"),
             )
-    where = write_report(options.run)
-    results = [found for job in jobs if (found := TrainingFolder(job.folder).read_result()) is not None]
-    if options.json:
-        print(json.dumps([result.to_dict() for result in results], indent=2))
-    else:
-        console.print(results_table(results))
-        console.print(f"report   {where}", soft_wrap=True)
-        console.print(f"weights  {options.run / RETRAIN_FOLDER}/*/best.safetensors", soft_wrap=True)
-    return EXIT_FAILED if failed else 0
+        except KeyboardInterrupt:
+            shown.close()
+            message = "interrupted; every epoch that ended is kept, the same command goes on"
+            return complain(message, EXIT_INTERRUPTED), None
+        except WorkersFailedError as error:
+            shown.close()
+            return complain(str(error), EXIT_FAILED), None
+    if result.report is None:
+        console.print("nothing was trained; --yes begins without asking")
+        return 0, None
+    if not quiet:
+        console.print(results_table(result.results))
+        print_line(console, f"report   {result.report}")
+        print_line(console, f"weights  {run / RETRAIN_FOLDER}/*/best.safetensors")
+    return EXIT_FAILED if result.failures else 0, result
 
 
 def _agreed(console: "Console") -> bool:

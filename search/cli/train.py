@@ -2,17 +2,12 @@
 
 import argparse
 import json
-import os
 import signal
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...space import ArchitectureConfig, UserError, find_architecture
-from ...space.run_folder import RunFolder
-from ...space.training_folder import TrainingFolder
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
-from .parser import add_training, given_policy
+from .parser import add_training, given_training
 
 if TYPE_CHECKING:
     from ..training.loop import Epoch
@@ -41,67 +36,38 @@ def add(commands: Any) -> None:
 
 def perform(options: argparse.Namespace) -> int:
     """Train, printing every epoch, then the results."""
-    from ..data import open_images
-    from ..training.full import FullTrainer, TrainingJob
-    from ..training.images import DataSource
+    from .. import api
     from ..training.loop import DivergedError
-    from ..training.retrain import seeded_folder
-    from ..training.team import join_team
-    from ..workers.devices import available_cores, prepare_process, resolve_device
-    from .console import make_console
+    from ..training.team import speaks
+    from .console import make_console, print_line
     from .retrain_display import results_table
 
     console = make_console(stderr=options.json, markup=False)
+    # A polite `kill` ends a training as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if options.seeds < 1:
-        raise UserError(f"--seeds: must be 1 or more, got {options.seeds}")
-    found = find_architecture(options.arch)
-    architecture = found.architecture if isinstance(found, ArchitectureConfig) else found
-    name = f"{Path(options.arch).stem}-{Path(options.dataset).stem}"
-    out = options.out or Path("runs") / name
-    seeds = range(options.seed, options.seed + options.seeds)
-    jobs = [
-        TrainingJob(index, architecture, seed, seeded_folder(out, seed, options.seed))
-        for index, seed in enumerate(seeds)
-    ]
-    device = resolve_device(options.device)
-    with join_team() as team:
-
-        def say(line: str) -> None:
-            if team.leads:
-                console.print(line, soft_wrap=True)
-
-        begun = TrainingFolder(out).read_record()
-        threads = begun.threads if begun else max(1, available_cores() // team.size)
-        if device == "cuda":
-            device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-        prepare_process(device, threads=threads)
-        size = open_images(
-            options.dataset, data_dir=options.data_dir, seed=0, input_size=options.input_size, progress=say
-        ).input_size
-        policy = given_policy(options, dataset=options.dataset, input_size=size)
-        source = DataSource(options.dataset, options.data_dir, options.input_size, options.seed)
-        trainer = FullTrainer(source, policy, device, team=team, threads=threads, say=say)
-        try:
-            # Here and not before, so that a mistake leaves no folder.
-            with RunFolder(out).locked() if team.leads else nullcontext():
-                for job in jobs:
-                    for epoch in trainer.train(job):
-                        say(epoch_line(epoch, policy.epochs))
-        except KeyboardInterrupt:
-            return complain(
-                "interrupted; every epoch that ended is kept, the same command goes on", EXIT_INTERRUPTED
-            )
-        except DivergedError as error:
-            return complain(f"{error}; try a lower --learning-rate in another --out", EXIT_FAILED)
-        if team.leads:
-            results = [result for job in jobs if (result := TrainingFolder(job.folder).read_result())]
-            if options.json:
-                print(json.dumps([result.to_dict() for result in results], indent=2))
-            else:
-                console.print(results_table(results))
-                config, weights = out / "architecture.yaml", out / "best.safetensors"
-                say(f'load     cheapsearch.load("{config}", weights="{weights}")')
+    given = {name: getattr(options, name) for name in ("dataset", "data_dir", "input_size", "seed", "out")}
+    try:
+        result = api.train(
+            options.arch,
+            **given,
+            **given_training(options),
+            on_epoch=lambda epoch, policy: print_line(console, epoch_line(epoch, policy.epochs)),
+            say=lambda line: print_line(console, line),
+        )
+    except KeyboardInterrupt:
+        return complain(
+            "interrupted; every epoch that ended is kept, the same command goes on", EXIT_INTERRUPTED
+        )
+    except DivergedError as error:
+        return complain(f"{error}; try a lower --learning-rate in another --out", EXIT_FAILED)
+    if not speaks():
+        return 0
+    if options.json:
+        print(json.dumps(result.to_dict(), indent=2))
+    else:
+        console.print(results_table(result.results))
+        config, weights = result.folder / "architecture.yaml", result.folder / "best.safetensors"
+        print_line(console, f'load     cheapsearch.load("{config}", weights="{weights}")')
     return 0
 
 

@@ -68,7 +68,37 @@ def test_run_to_dict_is_plain_data_side_by_side() -> None:
 def test_run_s_keys_are_those_of_version_0_1() -> None:
     """Folders that were written before are read, and other programs read these."""
     assert sorted(RUN.to_dict()) == sorted(
-        ["version", "created", "backbone", "width", "per_stage", "dataset", "fingerprint", "num_classes", "input_size", "train_images", "val_images", "objectives", "max_params", "max_flops", "sampler", "seed", "in_flight", "budget", "workers", "device", "storage", "study", "data_dir", "repeats", "confirm", "stopping", "reference_accuracy", "proxy", "versions"]
+        [
+            "version",
+            "created",
+            "backbone",
+            "width",
+            "per_stage",
+            "dataset",
+            "fingerprint",
+            "num_classes",
+            "input_size",
+            "train_images",
+            "val_images",
+            "objectives",
+            "max_params",
+            "max_flops",
+            "sampler",
+            "seed",
+            "in_flight",
+            "budget",
+            "workers",
+            "device",
+            "storage",
+            "study",
+            "data_dir",
+            "repeats",
+            "confirm",
+            "stopping",
+            "reference_accuracy",
+            "proxy",
+            "versions",
+        ]
     )
 
 
