@@ -21,6 +21,7 @@ from .canonical import (
     shuffle_order,
 )
 from .config import ArchitectureConfig, find_architecture, read_config
+from .costs import COSTS, DEFAULT_OBJECTIVES, FLOPS_CONVENTION, Cost, CostKind, additive_costs
 from .errors import UserError, check_complete, check_keys, check_name
 from .files import write_bytes, write_text
 from .front import PICKS, check_objectives, pareto_front, pick
@@ -35,21 +36,22 @@ from .noise import (
     ties,
 )
 from .presets import PRESETS, get_preset
-from .records import COSTS, FLOPS_CONVENTION, OBJECTIVES, RunRecord, TrialRecord, join_choice
+from .records import RunRecord, TrialRecord, join_choice
 from .search_space import SearchSpace
 from .sites import SITE_NAMES, SITES, STAGED_SITES, Site
 from .training_records import METRICS, RETRAIN_FOLDER, TrainingRecord, TrainingResult
+from .trial import Trial
 
 __all__ = [
     "ASSUMED_DEVIATION",
     "BACKBONES",
     "COSTS",
+    "DEFAULT_OBJECTIVES",
     "FLOPS_CONVENTION",
     "MAX_WIDTH",
     "METRICS",
     "MIN_INPUT",
     "MIN_WIDTH",
-    "OBJECTIVES",
     "PICKS",
     "PRESETS",
     "SITES",
@@ -60,6 +62,8 @@ __all__ = [
     "Backbone",
     "Block",
     "Choice",
+    "Cost",
+    "CostKind",
     "Layout",
     "RETRAIN_FOLDER",
     "RunRecord",
@@ -68,11 +72,13 @@ __all__ = [
     "Site",
     "TrainingRecord",
     "TrainingResult",
+    "Trial",
     "TrialRecord",
     "UserError",
     "architecture_hash",
     "canonical",
     "accuracies",
+    "additive_costs",
     "averaged",
     "check_complete",
     "check_keys",

@@ -167,8 +167,9 @@ def open_run(
     table = cost_table(
         space.backbone, width=space.width, num_classes=data.num_classes, input_size=data.input_size
     )
-    limits = Limits(settings.max_params, settings.max_flops)
-    limits.check_reachable(space, table)
+    limits = Limits(_limits(settings))
+    if warning := limits.check_reachable(space, table):
+        say(warning)
 
     record = existing or _new_record(settings, data, proxy, device)
     record = replace(
@@ -237,8 +238,7 @@ def export_trial(
     Raises:
         UserError: If the rule is unknown or no trial is complete.
     """
-    limited = record.max_params is not None or record.max_flops is not None
-    rule = rule or ("accuracy" if limited else "knee")
+    rule = rule or ("accuracy" if record.limits else "knee")
     trial = pick(trials, rule, record.objectives, reference_accuracy=record.reference_accuracy)
     return describe(
         trial.architecture,
@@ -260,6 +260,11 @@ def export_trial(
     )
 
 
+def _limits(settings: RunSettings) -> dict[str, float]:
+    limits = {"params": settings.max_params, "flops": settings.max_flops}
+    return {name: limit for name, limit in limits.items() if limit is not None}
+
+
 def _new_record(settings: RunSettings, data: ImageData, proxy: Proxy, device: str) -> RunRecord:
     return RunRecord(
         version=__version__,
@@ -275,8 +280,7 @@ def _new_record(settings: RunSettings, data: ImageData, proxy: Proxy, device: st
         train_images=len(data.train_labels),
         val_images=len(data.val_labels),
         objectives=settings.objectives,
-        max_params=settings.max_params,
-        max_flops=settings.max_flops,
+        limits=_limits(settings),
         reference_accuracy=settings.reference_accuracy,
         sampler=settings.sampler,
         seed=settings.seed,

@@ -29,6 +29,7 @@ from cheapsearch.search.training.proxy import DIGITS
 from cheapsearch.space import (
     PRESETS,
     Architecture,
+    Cost,
     RunRecord,
     SearchSpace,
     TrialRecord,
@@ -175,7 +176,7 @@ def test_run_records_limits_and_refuses_within_them(tmp_path: Path) -> None:
         ("refused", "unmodified"),
         ("complete", "preset cheap_v2"),
     ]
-    assert read_record(tmp_path / "run").max_params == limit
+    assert read_record(tmp_path / "run").limits == {"params": limit}
     assert read_trials(tmp_path / "run") == trials
 
 
@@ -458,10 +459,33 @@ def test_run_record_keeps_no_password(
 
 # On the front the knee is trial 1, the most accurate is trial 2.
 TRIALS = [
-    TrialRecord(0, Architecture("mobilenet_v2", expand="reuse"), "complete", "tpe", 1_000, 1_000, 10.0),
-    TrialRecord(1, Architecture("mobilenet_v2", expand="ghost"), "complete", "tpe", 2_000, 2_000, 80.0),
-    TrialRecord(2, Architecture("mobilenet_v2"), "complete", "unmodified", 10**6, 10**6, 90.0),
-    TrialRecord(3, Architecture("mobilenet_v2", project="reduce"), "failed", "tpe", 1, 1, reason="nan"),
+    TrialRecord(
+        0,
+        Architecture("mobilenet_v2", expand="reuse"),
+        "complete",
+        "tpe",
+        Cost(params=1_000, flops=1_000),
+        10.0,
+    ),
+    TrialRecord(
+        1,
+        Architecture("mobilenet_v2", expand="ghost"),
+        "complete",
+        "tpe",
+        Cost(params=2_000, flops=2_000),
+        80.0,
+    ),
+    TrialRecord(
+        2, Architecture("mobilenet_v2"), "complete", "unmodified", Cost(params=10**6, flops=10**6), 90.0
+    ),
+    TrialRecord(
+        3,
+        Architecture("mobilenet_v2", project="reduce"),
+        "failed",
+        "tpe",
+        Cost(params=1, flops=1),
+        reason="nan",
+    ),
 ]
 
 

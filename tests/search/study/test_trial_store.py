@@ -70,9 +70,7 @@ def test_complete_records_accuracy_costs_and_seconds(make_store: MakeStore, tabl
     store = make_store()
     record = store.complete(propose(store, REUSE, "preset cheap"), DONE)
     cost = table.cost(REUSE)
-    assert record == TrialRecord(
-        0, REUSE, "complete", "preset cheap", cost.params, cost.flops, 62.5, 12.35, reason=""
-    )
+    assert record == TrialRecord(0, REUSE, "complete", "preset cheap", cost, 62.5, 12.35, reason="")
     assert store.records() == [record]
     (trial,) = store.study.trials
     assert trial.values == [62.5, cost.params, cost.flops]
@@ -84,7 +82,7 @@ def test_complete_records_accuracy_costs_and_seconds(make_store: MakeStore, tabl
 def test_complete_gives_the_study_the_objectives_asked_for(make_store: MakeStore, table: CostTable) -> None:
     store = make_store(objectives=("accuracy", "flops"))
     record = store.complete(propose(store, REUSE), DONE)
-    assert record.params == table.cost(REUSE).params
+    assert record.costs["params"] == table.cost(REUSE).params
     assert store.study.trials[0].values == [62.5, table.cost(REUSE).flops]
     assert [direction.name for direction in store.study.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert store.study.metric_names == ["accuracy", "flops"]
