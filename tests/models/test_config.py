@@ -67,7 +67,7 @@ def message_of(path: Path) -> str:
 def test_describe_counts_the_network_it_describes() -> None:
     config = described()
     cost = count(build(STAGED, num_classes=7, input_size=48))
-    assert (config.params, config.flops) == (cost.params, cost.flops)
+    assert config.costs == cost
     assert (config.num_classes, config.input_size, config.version) == (7, 48, "0.1.0")
     assert config.architecture == STAGED
     assert config.hash == architecture_hash(STAGED)
@@ -98,7 +98,7 @@ def test_load_builds_what_was_described(name: str, tmp_path: Path) -> None:
     assert network.architecture == config.architecture
     assert (network.num_classes, network.input_size) == (7, 48)
     cost = count(network)
-    assert (cost.params, cost.flops) == (config.params, config.flops)
+    assert cost == config.costs
     # the same network: it takes the weights of the described one and gives its outputs
     original = build(config.architecture, num_classes=7, input_size=48).eval()
     network.eval().load_state_dict(original.state_dict())
