@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cheapsearch.models import Network, build, count, count_params
-from cheapsearch.space import BACKBONES, PRESETS, Architecture, UserError, get_backbone
+from cheapsearch.models.network import InvertedResidual
+from cheapsearch.space import BACKBONES, PRESETS, Architecture, Block, UserError, get_backbone
 
 # Input sizes and widths; every operation meets another pair on every backbone.
 SIZES_AND_WIDTHS = ((32, 0.5), (33, 0.25), (45, 0.25), (65, 0.25), (96, 0.25), (17, 0.75))
@@ -153,6 +154,23 @@ def test_build_reaches_width_2(name: str) -> None:
     for mode in (True, False):
         assert network.train(mode)(images).shape == (2, 2)
     assert network.first_conv[-1][0].out_channels == 2 * BACKBONES[name].stem_channels
+
+
+@pytest.mark.parametrize("width", [0.27, 0.91, 1.37])
+@pytest.mark.parametrize("name", BACKBONES)
+def test_build_halves_the_hidden_channels_of_any_width(name: str, width: float) -> None:
+    network = build(Architecture(name, width, expand="ghost"), input_size=8).eval()
+    with torch.no_grad():
+        assert network(torch.randn(1, 3, 8, 8)).shape == (1, 10)
+
+
+@pytest.mark.parametrize("operation", BACKBONES["mobilenet_v2"].operations["expand"])
+def test_block_runs_with_an_odd_number_of_hidden_channels(operation: str) -> None:
+    # no width of the six backbones has one, a table with another ratio would
+    block = Block(1, 3, 8, 25, 8, False, "relu", 1, True)
+    operations = {"expand": operation, "project": "conv", "shortcut": "conv", "se": "none"}
+    module = InvertedResidual(BACKBONES["mobilenet_v2"], block, operations)
+    assert module(torch.randn(2, 8, 5, 5)).shape == (2, 8, 5, 5)
 
 
 @pytest.mark.parametrize("name", PRESETS)
