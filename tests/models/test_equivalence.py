@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from cheapsearch.models import Network, build
 from cheapsearch.models.layers import GroupSum, Shuffle, Tile
 from cheapsearch.models.network import InvertedResidual
-from cheapsearch.models.operations import NETWORK_OPERATIONS
+from cheapsearch.models.operations import build_operation
 from cheapsearch.space import (
     BACKBONES,
     SITES,
@@ -30,9 +30,10 @@ from cheapsearch.space import (
     canonical,
     conv_groups,
     get_backbone,
+    get_operation,
     shuffle_order,
 )
-from cheapsearch.space.canonical import last_stage_form, stage_form
+from cheapsearch.space.canonical import network_form, stage_form
 
 WIDTHS = (0.5, 1.0, 1.3)
 BLOCK_WIDTHS = (0.28, 1.0)  # 0.28 is where a tiled gate lets a shuffle pass (mobilenet_v3_small, stage 3)
@@ -449,10 +450,10 @@ def test_last_stage_collapses_exactly_where_no_conv_is_grouped(name: str, width:
     layout = backbone.layout(width)
     layers = {}
     for operation in backbone.operations["last_stage"]:
-        module = NETWORK_OPERATIONS["last_stage"][operation](backbone, layout)
+        module = build_operation(get_operation("last_stage", operation), backbone, layout)
         layers[operation] = [layer for _, layer in layers_with_state("", module)]
     for operation, own in layers.items():
-        form = last_stage_form(name, width, operation)
+        form = network_form(name, width, "last_stage", operation)
         assert str(own) == str(layers[form])
         grouped = any(isinstance(layer, nn.Conv2d) and layer.groups > 1 for layer in own)
         assert grouped == (operation == "group_conv" and form == "group_conv")
