@@ -7,23 +7,16 @@ from .backbones import (
     MIN_INPUT,
     MIN_WIDTH,
     Backbone,
-    Block,
-    Layout,
     check_width,
     get_backbone,
 )
-from .canonical import (
-    architecture_hash,
-    canonical,
-    conv_groups,
-    largest_divisor,
-    shortcut_effect,
-    shuffle_order,
-)
+from .canonical import architecture_hash, canonical
+from .channels import conv_groups, largest_divisor, shuffle_order
 from .config import ArchitectureConfig, find_architecture, read_config
 from .errors import UserError, check_complete, check_keys, check_name
 from .files import write_bytes, write_text
 from .front import PICKS, check_objectives, pareto_front, pick
+from .layout import Block, Layout
 from .noise import (
     ASSUMED_DEVIATION,
     SeedNoise,
@@ -34,6 +27,8 @@ from .noise import (
     seed_noise,
     ties,
 )
+from .operation import Operation
+from .operations import OPERATIONS, get_operation
 from .presets import PRESETS, get_preset
 from .records import COSTS, FLOPS_CONVENTION, OBJECTIVES, RunRecord, TrialRecord, join_choice
 from .search_space import SearchSpace
@@ -50,6 +45,7 @@ __all__ = [
     "MIN_INPUT",
     "MIN_WIDTH",
     "OBJECTIVES",
+    "OPERATIONS",
     "PICKS",
     "PRESETS",
     "SITES",
@@ -61,6 +57,7 @@ __all__ = [
     "Block",
     "Choice",
     "Layout",
+    "Operation",
     "RETRAIN_FOLDER",
     "RunRecord",
     "SearchSpace",
@@ -83,6 +80,7 @@ __all__ = [
     "find_architecture",
     "front_probabilities",
     "get_backbone",
+    "get_operation",
     "get_preset",
     "join_choice",
     "largest_divisor",
@@ -91,7 +89,6 @@ __all__ = [
     "parse_yaml",
     "pick",
     "read_config",
-    "shortcut_effect",
     "shuffle_order",
     "seed_noise",
     "ties",
