@@ -1,6 +1,7 @@
 """Networks from architectures, their cost, and exported configs."""
 
 from .config import describe, load
+from .contract import check_operation
 from .cost import COUNTERS, count, count_flops, count_params
 from .cost_table import CostTable, cost_table
 from .network import Network, build
@@ -10,6 +11,7 @@ __all__ = [
     "CostTable",
     "Network",
     "build",
+    "check_operation",
     "cost_table",
     "count",
     "count_flops",

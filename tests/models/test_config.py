@@ -86,7 +86,7 @@ def test_describe_refuses_numbers_out_of_range(settings: dict[str, int], message
         described(**settings)
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_small"])
 def test_load_builds_what_was_described(name: str, tmp_path: Path) -> None:
     last = {site: operations[-1] for site, operations in BACKBONES[name].operations.items()}
     config = described(Architecture(name, 0.25, **last))
