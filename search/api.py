@@ -5,7 +5,7 @@ caller gives; Ctrl-C is a KeyboardInterrupt, and the same call goes on where it 
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from inspect import signature
 from os import PathLike
@@ -80,7 +80,7 @@ def run(
         SearchFailedError: If training after training fails.
         WorkersFailedError: If no worker comes as far as taking jobs.
     """
-    _check_arguments(run, settings, RunSettings)
+    _check_arguments(run, settings, RunSettings.declared())
     if epochs is not None:
         settings["proxy"] = {**settings.get("proxy", {}), "epochs": epochs}
     folder = default_folder(settings) if out is None else Path(out)
@@ -143,7 +143,7 @@ def retrain(
         UserError: If an argument is unknown or invalid, or does not fit what the run holds.
         WorkersFailedError: If no worker comes as far as taking jobs.
     """
-    _check_arguments(_retrain, changes, Policy)
+    _check_arguments(_retrain, changes, _POLICY)
     numbers = (trial,) if isinstance(trial, int) else tuple(trial)
     if sum((bool(numbers), top is not None, all)) > 1:
         raise UserError("--trial, --top, --all: only one of them says what to train; leave out the others")
@@ -221,7 +221,7 @@ def train(
         UserError: If an argument is unknown or invalid, or the folder holds another training.
         DivergedError: If the loss is not finite.
     """
-    _check_arguments(train, changes, Policy)
+    _check_arguments(train, changes, _POLICY)
     if seeds < 1:
         raise UserError(f"--seeds: must be 1 or more, got {seeds}")
     architecture, name = _architecture(arch)
@@ -280,16 +280,14 @@ def rehearse(
     return RehearsalResult(path, samplers)
 
 
-def _check_arguments(
-    function: Callable[..., object], given: Mapping[str, object], of: type[Any] | None = None
-) -> None:
-    """Refuse a keyword that is neither an argument nor a field of the dataclass, naming the nearest."""
-    arguments = [
-        name for name, kind in signature(function).parameters.items() if kind.kind != kind.VAR_KEYWORD
-    ]
-    known = [] if of is None else [f.name for f in fields(of)]
+_POLICY = tuple(f.name for f in fields(Policy))
+
+
+def _check_arguments(function: Callable[..., object], given: Iterable[str], more: Iterable[str] = ()) -> None:
+    """Refuse a keyword that is neither an argument nor one of some more, naming the nearest."""
+    *arguments, _ = signature(function).parameters  # the last takes the keywords
     for name in given:
-        check_name("argument", name, [*known, *arguments])
+        check_name("argument", name, [*more, *arguments])
 
 
 def _architecture(arch: Architecture | str | PathLike[str]) -> tuple[Architecture, str]:

@@ -27,6 +27,11 @@ class UserError(ValueError):
         return _POSITIONAL.sub(lambda found: found[1].lower(), "`".join(parts))
 
 
+def flag(name: str) -> str:
+    """What an argument is called on the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
 def check_name(argument: str, value: object, allowed: Iterable[str]) -> str:
     """Return `value` if it is one of `allowed`.
 

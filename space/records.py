@@ -7,14 +7,12 @@ from typing import Any, Literal, get_args
 
 from .architecture import Architecture, Choice
 from .canonical import architecture_hash
+from .costs import COSTS, Cost, check_cost, in_every_file
 from .errors import UserError, check_keys, check_name
 from .sites import SITE_NAMES
 
 State = Literal["complete", "repeat", "pruned", "failed", "duplicate", "refused"]
 STATES: tuple[str, ...] = get_args(State)
-COSTS = ("params", "flops")
-OBJECTIVES = ("accuracy", *COSTS)
-FLOPS_CONVENTION = "multiply-adds of convolutions, linear layers and matrix products (fvcore), one each"
 
 _STAGE_SEPARATOR = "|"
 _WHY = ("predicted", "deviation", "gain")
@@ -33,8 +31,7 @@ class TrialRecord:
             architecture already known, not trained again), or refused (over a cost limit, not trained).
         origin: Who proposed it: `unmodified`, `preset NAME`, the sampler's name, `random untried`, or
             `repeat`.
-        params: Parameters of the full network.
-        flops: Multiply-adds of the full network for one image.
+        costs: Of the full network.
         accuracy: Validation accuracy of the proxy in percent; None where nothing was trained.
         seconds: Wall time of the proxy training.
         reason: Why a trial is not complete.
@@ -47,8 +44,7 @@ class TrialRecord:
     architecture: Architecture
     state: State
     origin: str
-    params: int
-    flops: int
+    costs: Cost
     accuracy: float | None = None
     seconds: float | None = None
     reason: str = ""
@@ -62,13 +58,7 @@ class TrialRecord:
             raise UserError(f"accuracy: a {self.state} trial needs one, trial {self.number} has none")
         if self.accuracy is not None and not 0 <= self.accuracy <= 100:
             raise UserError(f"accuracy: must be from 0 to 100 percent, got {self.accuracy}")
-        for name in COSTS:
-            if getattr(self, name) < 0:
-                raise UserError(f"{name}: must be 0 or more, got {getattr(self, name)}")
-
-    @property
-    def costs(self) -> dict[str, int]:
-        return {name: getattr(self, name) for name in COSTS}
+        check_cost(self.costs)
 
     @cached_property
     def hash(self) -> str:
@@ -76,26 +66,30 @@ class TrialRecord:
 
     def to_row(self) -> dict[str, Any]:
         """One row, with the keys of `columns`; numbers stay numbers, None where there is none."""
-        values = {name: getattr(self, name) for name in self.columns() if name not in SITE_NAMES}
         sites = {site: join_choice(getattr(self.architecture, site)) for site in SITE_NAMES}
-        return {name: (values | sites)[name] for name in self.columns()}
+        known = dict.fromkeys(COSTS) | dict(self.costs) | sites
+        return {name: known[name] if name in known else getattr(self, name) for name in self.columns()}
 
     @staticmethod
     def columns() -> list[str]:
         """The columns of trials.csv, in order."""
-        before = ["number", "hash", "state", "origin", "accuracy", "params", "flops"]
+        before = ["number", "hash", "state", "origin", "accuracy", *COSTS]
         return [*before, *SITE_NAMES, "seconds", *_WHY, "reason"]
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], *, backbone: str, width: float) -> "TrialRecord":
         """Inverse of `to_row`; values may be the strings of a CSV file, empty where there is none.
 
+        A file that is older than a cost's row in `COSTS` may lack its column, but for the first two.
+
         Raises:
             UserError: If a column is missing or unknown, or a value does not validate.
         """
         columns = cls.columns()
         check_keys("trials.csv", row, columns)
-        missing = [column for column in columns if row.get(column) is None and column not in _OPTIONAL]
+        later = [name for name in COSTS if name not in in_every_file()]
+        optional_columns = (*_OPTIONAL, *later)
+        missing = [name for name in columns if row.get(name) is None and name not in optional_columns]
         if missing:
             raise UserError(f"trials.csv: the column {missing[0]!r} is missing")
         for site in SITE_NAMES:
@@ -117,8 +111,13 @@ class TrialRecord:
             architecture=Architecture(backbone, width, **sites),
             state=row["state"],
             origin=str(row["origin"]),
-            params=number("params", int),
-            flops=number("flops", int),
+            costs=Cost(
+                {
+                    name: number(name, kind.type)
+                    for name, kind in COSTS.items()
+                    if not (name in later and row.get(name) in ("", None))
+                }
+            ),
             accuracy=optional("accuracy"),
             seconds=optional("seconds"),
             **{name: optional(name) for name in _WHY},

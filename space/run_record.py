@@ -1,14 +1,13 @@
 """What a run writes down of itself."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from .costs import COSTS, in_every_file
 from .errors import UserError, check_complete
 from .settings import RunSettings
 
-# What a setting is in runs that were begun before there was any such setting.
-_OLDER = {"repeats": 0, "confirm": 0, "stopping": False, "reference_accuracy": None}
 _DECIDED = ("input_size", "workers")  # whose default is none
 
 
@@ -66,10 +65,11 @@ class RunRecord:
         return data | {"versions": dict(self.versions)}
 
     def _settings_to_dict(self) -> dict[str, Any]:
-        found = asdict(self.settings)
+        found = self.settings.to_dict()
         found |= {name: list(value) for name, value in found.items() if isinstance(value, tuple)}
         storage, data_dir = self.settings.storage, self.settings.data_dir
-        return found | {"storage": storage or "", "data_dir": "" if data_dir is None else str(data_dir)}
+        found |= {"storage": storage or "", "data_dir": "" if data_dir is None else str(data_dir)}
+        return found | {"proxy": dict(self.settings.proxy)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "RunRecord":
@@ -80,11 +80,16 @@ class RunRecord:
         """
         if not isinstance(data, Mapping):
             raise UserError(f"run.yaml: must be a mapping, got {type(data).__name__}")
-        data = _OLDER | dict(data)
+        data = _before_it_was_there() | dict(data)
         facts = [f.name for f in fields(cls) if f.name != "settings"]
-        settings = [f.name for f in fields(RunSettings)]
-        check_complete("run.yaml", data, [*facts, *settings])
-        asked = {name: data[name] for name in settings}
+        check_complete("run.yaml", data, [*facts, *RunSettings.declared()])
+        asked = {name: data[name] for name in RunSettings.declared()}
         for name in ("data_dir", "storage"):
             asked[name] = None if asked[name] == "" else asked[name]
-        return cls(settings=RunSettings(**asked), **{name: data[name] for name in facts})
+        return cls(settings=RunSettings.from_dict(asked), **{name: data[name] for name in facts})
+
+
+def _before_it_was_there() -> dict[str, Any]:
+    """What a setting is in runs that were begun before there was any such setting."""
+    limits = {f"max_{name}": None for name in COSTS if name not in in_every_file()}
+    return {"repeats": 0, "confirm": 0, "stopping": False, "reference_accuracy": None, **limits}

@@ -1,88 +1,22 @@
 """The settings of a run, each declared once: the flags, run.yaml and the command that repeats it follow."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from .backbones import BACKBONES
-from .errors import UserError
+from .costs import COSTS, DEFAULT_OBJECTIVES
+from .errors import UserError, check_keys, flag
 from .front import check_objectives
-from .records import OBJECTIVES
 from .search_space import SearchSpace
+from .setting import Kind, Setting, setting
 from .sites import STAGED_SITES
 
-Kind = Literal["text", "whole", "number", "count", "switch", "words", "path", "pairs"]
-
-
-@dataclass(frozen=True)
-class SettingKind:
-    """What the values of a kind are.
-
-    Attributes:
-        rule: What a value must be, for a message.
-        fits: Whether a value is one.
-        as_text: A value as it is typed.
-    """
-
-    rule: str
-    fits: Callable[[Any], bool]
-    as_text: Callable[[Any], str] = str
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_words(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(isinstance(word, str) for word in value)
-
-
-KINDS: dict[Kind, SettingKind] = {
-    "text": SettingKind("text", lambda value: isinstance(value, str)),
-    "whole": SettingKind("a whole number", _is_whole),
-    "number": SettingKind("a number", lambda value: _is_whole(value) or isinstance(value, float)),
-    "count": SettingKind("a whole number", _is_whole),  # typed as 1.2M too
-    "switch": SettingKind("true or false", lambda value: isinstance(value, bool)),
-    "words": SettingKind("a list of names", _is_words, ",".join),
-    "path": SettingKind("a path", lambda value: isinstance(value, (str, PathLike))),
-    "pairs": SettingKind(
-        "a mapping",
-        lambda value: isinstance(value, Mapping),
-        lambda value: ",".join(f"{name}={number}" for name, number in value.items()),
-    ),
-}
-
-
-def setting(
-    default: Any,
-    help: str,
-    *,
-    kind: Kind,
-    metavar: str | None = None,
-    fixed: bool = False,
-    repeats: bool = True,
-) -> Any:
-    """A field of `RunSettings`.
-
-    Args:
-        default: None where there is none, or the run finds its own.
-        help: For the flag, with the default.
-        metavar: What the flag's value is called in its help, None for the field's name.
-        fixed: It decides what the trials of a run are, so it stays when the run goes on.
-        repeats: The command that repeats the run names it; not where it only says how fast or where.
-    """
-    metadata = {"help": help, "kind": kind, "metavar": metavar, "fixed": fixed, "repeats": repeats}
-    if kind == "pairs":
-        return field(default_factory=dict, metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-def flag(name: str) -> str:
-    """What a setting is called on the command line."""
-    return f"--{name.replace('_', '-')}"
+_MOST_REPEATS = 5
+_LIMIT = "max_"  # before the name of a cost
 
 
 def _names(known: Sequence[str] | Mapping[str, Any]) -> str:
@@ -96,6 +30,9 @@ class RunSettings:
     What only the search can know (samplers, data sets, the proxy's fields, storages) is checked where a run
     is begun. A `RunRecord` holds settings in which all is decided: the input size, the device, the number of
     workers and the whole proxy.
+
+    To a user `limits` are settings of their own, `max_NAME` for each cost; `from_dict`, `to_dict` and
+    `declared` speak so too.
 
     Raises:
         UserError: If a value is of another kind, unknown or out of range.
@@ -144,18 +81,13 @@ class RunSettings:
         fixed=True,
     )
     objectives: tuple[str, ...] = setting(
-        OBJECTIVES,
-        f"accuracy and costs (default {','.join(OBJECTIVES)})",
+        DEFAULT_OBJECTIVES,
+        f"accuracy and costs (default {','.join(DEFAULT_OBJECTIVES)})",
         kind="words",
         metavar="LIST",
         fixed=True,
     )
-    max_params: int | None = setting(
-        None, "refuse anything dearer, e.g. 1.2M", kind="count", metavar="N", fixed=True
-    )
-    max_flops: int | None = setting(
-        None, "refuse anything dearer, e.g. 1.2M", kind="count", metavar="N", fixed=True
-    )
+    limits: Mapping[str, float] = setting({}, "refuse anything dearer, e.g. 1.2M", kind="pairs", fixed=True)
     reference_accuracy: float | None = setting(
         None, "look above it, in percent", kind="number", metavar="A", fixed=True
     )
@@ -190,7 +122,7 @@ class RunSettings:
         repeats=False,
     )
     proxy: Mapping[str, Any] = setting(
-        None,
+        {},
         "change the proxy: epochs, width, input_size, images, batch_size, learning_rate",
         kind="pairs",
         metavar="K=V,...",
@@ -199,15 +131,13 @@ class RunSettings:
     def __post_init__(self) -> None:
         if isinstance(self.dataset, PathLike):
             object.__setattr__(self, "dataset", fspath(self.dataset))
-        for f in fields(self):
-            _check_kind(f, getattr(self, f.name))
-        for name, least in (
-            *(("budget", 1), ("in_flight", 1), ("max_params", 1), ("max_flops", 1)),
-            *(("confirm", 0), ("workers", 0)),
-        ):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise UserError(f"{flag(name)}: must be {least} or more, got {value}")
+        values = self.to_dict()
+        for name, declared in self.declared().items():
+            declared.check(name, values[name])
+        for name in ("budget", "in_flight", "confirm", "workers", *map(_limit, self.limits)):
+            least = 0 if name in ("confirm", "workers") else 1
+            if values[name] is not None and values[name] < least:
+                raise UserError(f"{flag(name)}: must be {least} or more, got {values[name]}")
         if self.reference_accuracy is not None and not 0 <= self.reference_accuracy < 100:
             raise UserError(
                 f"--reference-accuracy: must be from 0 to below 100 percent, got {self.reference_accuracy:g}"
@@ -228,36 +158,52 @@ class RunSettings:
         return SearchSpace(self.backbone, self.width, tuple(self.per_stage))
 
     @property
-    def limits(self) -> dict[str, int]:
-        """The limit of each cost that has one."""
-        found = {"params": self.max_params, "flops": self.max_flops}
-        return {cost: limit for cost, limit in found.items() if limit is not None}
-
-    @property
     def command(self) -> str:
         """The command that asks for the same in another folder."""
-        words = ["cheapsearch run"]
+        values = self.to_dict()
+        words = [
+            word
+            for name, declared in self.declared().items()
+            if declared.repeats
+            for word in declared.typed(name, values[name])
+        ]
+        return shlex.join(["cheapsearch", "run", *words])
+
+    @staticmethod
+    def declared() -> dict[str, Setting]:
+        """What is declared of each setting, by its name to a user."""
+        found: dict[str, Setting] = {}
+        for f in fields(RunSettings):
+            own: Setting = f.metadata["setting"]
+            if f.name != "limits":
+                found[f.name] = own
+                continue
+            for name, cost in COSTS.items():
+                kind: Kind = "count" if cost.type is int else "number"
+                found[_limit(name)] = replace(own, kind=kind, metavar="N", default=None)
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """The value of each setting, by its name to a user."""
+        found: dict[str, Any] = {}
         for f in fields(self):
             value = getattr(self, f.name)
-            if f.metadata["kind"] == "switch":
-                if value != f.default:
-                    words.append(flag(f.name if value else f"no_{f.name}"))
-            elif f.metadata["repeats"] and value not in (None, "", (), {}):
-                words.append(f"{flag(f.name)} {shlex.quote(KINDS[f.metadata['kind']].as_text(value))}")
-        return " ".join(words)
+            limits = {_limit(name): self.limits.get(name) for name in COSTS} if f.name == "limits" else {}
+            found |= limits or {f.name: value}
+        return found
 
     @classmethod
-    def fixed(cls) -> tuple[str, ...]:
-        """The settings that stay when a run goes on."""
-        return tuple(f.name for f in fields(cls) if f.metadata["fixed"])
+    def from_dict(cls, given: Mapping[str, Any]) -> "RunSettings":
+        """Inverse of `to_dict`; what is left out has its default.
+
+        Raises:
+            UserError: If a name is unknown, or a value does not validate.
+        """
+        check_keys("settings", given, cls.declared())
+        costs = {_limit(name): name for name in COSTS}
+        limits = {costs[name]: value for name, value in given.items() if name in costs and value is not None}
+        return cls(**{name: value for name, value in given.items() if name not in costs}, limits=limits)
 
 
-_MOST_REPEATS = 5
-
-
-def _check_kind(f: Field[Any], value: Any) -> None:
-    kind = KINDS[f.metadata["kind"]]
-    if value is None and f.default is None:
-        return
-    if not kind.fits(value):
-        raise UserError(f"{flag(f.name)}: must be {kind.rule}, got {value!r}")
+def _limit(cost: str) -> str:
+    return _LIMIT + cost

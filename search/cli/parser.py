@@ -2,12 +2,12 @@
 
 import argparse
 from collections.abc import Callable, Iterable
-from dataclasses import Field, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ...space import Architecture, ArchitectureConfig, UserError, find_architecture, flag
-from ...space.settings import Kind
+from ...space.setting import Kind, Setting
 from ..training.policy import CROPS, POLICIES, Policy
 
 
@@ -122,11 +122,10 @@ _READ: dict[Kind, Callable[[str], Any]] = {
 }
 
 
-def add_setting(parser: argparse.ArgumentParser, field: Field[Any]) -> None:
-    """The flag of a field of `RunSettings`."""
-    declared = field.metadata
-    if declared["kind"] == "switch":
-        parser.add_argument(flag(field.name), action=argparse.BooleanOptionalAction, help=declared["help"])
+def add_setting(parser: argparse.ArgumentParser, name: str, declared: Setting) -> None:
+    """The flag of a setting."""
+    if declared.kind == "switch":
+        parser.add_argument(flag(name), action=argparse.BooleanOptionalAction, help=declared.help)
     else:
-        read = _READ[declared["kind"]]
-        parser.add_argument(flag(field.name), type=read, metavar=declared["metavar"], help=declared["help"])
+        read = _READ[declared.kind]
+        parser.add_argument(flag(name), type=read, metavar=declared.metavar, help=declared.help)

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from ...space import FLOPS_CONVENTION, PRESETS, SITE_NAMES, architecture_hash, join_choice
+from ...space import COSTS, FLOPS_CONVENTION, PRESETS, SITE_NAMES, architecture_hash, join_choice
 from .parser import add_json, add_network
 
 
@@ -38,8 +38,7 @@ def preset_facts(*, num_classes: int, input_size: int) -> dict[str, Any]:
         presets[name] = {
             **architecture.to_dict(),
             "hash": architecture_hash(architecture),
-            "params": cost.params,
-            "flops": cost.flops,
+            **cost,
         }
     return {
         "num_classes": num_classes,
@@ -59,11 +58,11 @@ def print_presets(facts: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("preset", "backbone", *SITE_NAMES):
         table.add_column(column)
-    for column in ("params", "flops"):
+    for column in COSTS:
         table.add_column(column, justify="right", no_wrap=True)
     for name, preset in facts["presets"].items():
         sites = (join_choice(preset[site]) for site in SITE_NAMES)
-        table.add_row(name, preset["backbone"], *sites, f"{preset['params']:,}", f"{preset['flops']:,}")
+        table.add_row(name, preset["backbone"], *sites, *(f"{preset[cost]:,}" for cost in COSTS))
     console.print(table)
     console.print(
         f"{facts['num_classes']} classes, {facts['input_size']} px; flops: {facts['flops_convention']}",

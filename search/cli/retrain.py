@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...space import RETRAIN_FOLDER
+from ...space import RETRAIN_FOLDER, text
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
 from .parser import add_training, given_training
 
@@ -68,7 +68,6 @@ def retrain_and_show(
     from ..workers.pool import WorkersFailedError
     from .console import make_console, print_line
     from .retrain_display import RetrainDisplay, results_table
-    from .search_display import span
 
     console = make_console(stderr=quiet, markup=False)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -81,7 +80,7 @@ def retrain_and_show(
                 f"{len(retraining.open)} to train for {epochs} epochs, {len(retraining.finished)} "
                 f"done already; measuring how long they take on {len(retraining.devices)} x {device} ..."
             )
-            console.print(f"about {span(retraining.estimate())} in all")
+            console.print(f"about {text.duration(retraining.estimate())} in all")
             if ask and not _agreed(console):
                 return False
             display = RetrainDisplay(console, total=len(retraining.open), epochs=epochs)

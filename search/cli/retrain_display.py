@@ -7,7 +7,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from ...space import TrainingResult
+from ...space import COSTS, TrainingResult, text
 from ..training.full import TrainingJob
 from ..workers.jobs import Failed, Outcome, Progress, Trained
 from .console import LiveDisplay
@@ -44,7 +44,7 @@ class RetrainDisplay(LiveDisplay):
         self._console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     def _line(self, job: TrainingJob, progress: Progress) -> str:
-        score = "" if progress.accuracy is None else f"  validation {progress.accuracy:.2f} %"
+        score = "" if progress.accuracy is None else f"  validation {text.percent(progress.accuracy)} %"
         return f"{name_of(job)}  epoch {progress.epoch} of {self._epochs}{score}"
 
     def _render(self) -> Group:
@@ -62,27 +62,18 @@ def name_of(job: TrainingJob) -> str:
 def results_table(results: Sequence[TrainingResult]) -> Table:
     """Trained networks, one row each."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in (
-        "trial",
-        "seed",
-        "validation %",
-        "test %",
-        "test top-5 %",
-        "params",
-        "flops",
-        "best epoch",
-    ):
+    scores = ("validation %", "test %", "test top-5 %")
+    for column in ("trial", "seed", *scores, *COSTS, "best epoch"):
         table.add_column(column, justify="right", no_wrap=True)
     for result in results:
         settings = result.settings
         table.add_row(
-            "-" if settings.trial is None else str(settings.trial),
+            text.MISSING if settings.trial is None else str(settings.trial),
             str(settings.seed),
-            f"{result.val_top1:.2f}",
-            "-" if result.test_top1 is None else f"{result.test_top1:.2f}",
-            "-" if result.test_top5 is None else f"{result.test_top5:.2f}",
-            f"{settings.params:,}",
-            f"{settings.flops:,}",
+            text.percent(result.val_top1),
+            text.MISSING if result.test_top1 is None else text.percent(result.test_top1),
+            text.MISSING if result.test_top5 is None else text.percent(result.test_top5),
+            *(f"{settings.costs[name]:,}" if name in settings.costs else text.MISSING for name in COSTS),
             f"{result.best_epoch} of {result.epochs}",
         )
     return table
@@ -92,4 +83,4 @@ def _came_to(outcome: Outcome) -> str:
     if isinstance(outcome, Failed):
         return f"failed: {outcome.reason}"
     assert isinstance(outcome, Trained)
-    return f"validation {outcome.accuracy:.2f} %  {outcome.seconds:.0f} s"
+    return f"validation {text.percent(outcome.accuracy)} %  {text.duration(outcome.seconds)}"

@@ -5,7 +5,7 @@ import json
 import shlex
 import signal
 from contextlib import ExitStack
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +30,8 @@ def add(commands: Any) -> None:
         description="Search. With the --out of an earlier run it goes on where that one stopped.",
         argument_default=argparse.SUPPRESS,
     )
-    for field in fields(RunSettings):
-        add_setting(run, field)
+    for name, declared in RunSettings.declared().items():
+        add_setting(run, name, declared)
     run.add_argument("--epochs", type=int, metavar="N", help="of the proxy, as --proxy epochs=N")
     run.add_argument("--out", type=Path, metavar="DIR", help="run folder (default runs/BACKBONE-DATASET)")
     run.add_argument(

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...space import (
+    COSTS,
     SITE_NAMES,
     Architecture,
     TrialRecord,
@@ -18,6 +19,7 @@ from ...space import (
     get_backbone,
     join_choice,
     pareto_front,
+    text,
     ties,
 )
 from ..study.run import Run
@@ -80,7 +82,7 @@ class SearchDisplay(LiveDisplay):
         best = max(front, key=lambda trial: trial.accuracy or 0.0)
         newest = front if len(front) <= _FRONT_ROWS else front[:: -(-len(front) // _FRONT_ROWS)]
         more = f", {len(newest)} of {len(front)} shown" if len(newest) < len(front) else ""
-        title = Text(f"best {best.accuracy:.1f} %   front so far{more}", style="dim")
+        title = Text(f"best {text.percent(best.accuracy or 0.0)} %   front so far{more}", style="dim")
         return Group(title, front_table(newest, self._trials, self._unmodified, self._objectives))
 
     def _count(self, state: str) -> int:
@@ -96,7 +98,7 @@ def front_table(
     """The front against the unmodified network: accuracy in points, costs in percent."""
     base = next((t for t in averaged(trials) if t.hash == architecture_hash(unmodified)), None)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("trial", "accuracy", "sure", "params", "flops"):
+    for column in ("trial", "accuracy", "sure", *COSTS):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("operations other than the unmodified network's")
     probabilities = front_probabilities(trials, objectives)
@@ -105,10 +107,9 @@ def front_table(
         tie = f" ~ {tied[trial.number]}" if trial.number in tied else ""
         table.add_row(
             str(trial.number),
-            f"{trial.accuracy:.1f} %" + points(trial, base),
+            f"{text.percent(trial.accuracy or 0.0)} %" + points(trial, base),
             f"{100 * probabilities[trial.number]:.0f} %{tie}",
-            amount(trial.params) + percent(trial.params, base.params if base else None),
-            amount(trial.flops) + percent(trial.flops, base.flops if base else None),
+            *(amount(name, trial, base) for name in COSTS),
             operations(trial.architecture, unmodified),
         )
     return table
@@ -116,12 +117,12 @@ def front_table(
 
 def trial_line(trial: TrialRecord, unmodified: Architecture) -> str:
     """One trial on one line."""
-    accuracy = f"{trial.accuracy:5.1f} %" if trial.accuracy is not None else "      -"
-    cost = f"{amount(trial.params)} params  {amount(trial.flops)} flops"
-    seconds = f"  {trial.seconds:.0f} s" if trial.seconds is not None else ""
+    accuracy = text.MISSING if trial.accuracy is None else f"{text.percent(trial.accuracy)} %"
+    cost = "  ".join(f"{COSTS[name].format(value)} {name}" for name, value in trial.costs.items())
+    seconds = f"  {text.duration(trial.seconds)}" if trial.seconds is not None else ""
     state = "" if trial.accuracy is not None and not trial.reason else f"  {trial.state}: {trial.reason}"
     what = operations(trial.architecture, unmodified)
-    return f"trial {trial.number}  {accuracy}  {cost}  {what} ({trial.origin}){seconds}{state}"
+    return f"trial {trial.number}  {accuracy:>7}  {cost}  {what} ({trial.origin}){seconds}{state}"
 
 
 def operations(architecture: Architecture, unmodified: Architecture) -> str:
@@ -135,32 +136,24 @@ def operations(architecture: Architecture, unmodified: Architecture) -> str:
     return ", ".join(changed) or "unmodified"
 
 
-def amount(count: int) -> str:
-    """A number of parameters or multiply-adds, in millions."""
-    return f"{count / 1e6:.2f} M"
-
-
-def percent(value: int, base: int | None) -> str:
-    """A cost's difference to the unmodified network's, in percent."""
-    return f" ({100 * (value / base - 1):+.0f} %)" if base and value != base else ""
-
-
 def points(trial: TrialRecord, base: TrialRecord | None) -> str:
     """An accuracy's difference to the unmodified network's, in points."""
     if base is None or base.accuracy is None or trial.accuracy is None or trial.hash == base.hash:
         return ""
-    return f" ({trial.accuracy - base.accuracy:+.1f})"
+    return f" ({text.signed(trial.accuracy - base.accuracy)})"
+
+
+def amount(name: str, trial: TrialRecord, base: TrialRecord | None) -> str:
+    """A cost and its difference to the unmodified network's, in percent."""
+    value = trial.costs.get(name)
+    if value is None:
+        return text.MISSING
+    unmodified = None if base is None else base.costs.get(name)
+    if not unmodified or value == unmodified:
+        return COSTS[name].format(value)
+    return f"{COSTS[name].format(value)} ({text.signed(100 * (value / unmodified - 1), 0)} %)"
 
 
 def time_left(seconds: float | None) -> str:
     """How long is left, as `  ~ 12 min left`; empty where it is not known or over."""
-    return "" if seconds is None or seconds <= 0 else f"   ~ {span(seconds)} left"
-
-
-def span(seconds: float) -> str:
-    """A time in its largest sensible unit, as `12 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    return "" if seconds is None or seconds <= 0 else f"   ~ {text.duration(seconds)} left"

@@ -4,10 +4,13 @@ import argparse
 from typing import Any
 
 from ...space import (
+    COSTS,
     FLOPS_CONVENTION,
     PRESETS,
     SITE_NAMES,
     Architecture,
+    Cost,
+    additive_costs,
     architecture_hash,
     canonical,
     join_choice,
@@ -36,14 +39,14 @@ def architecture_facts(architecture: Architecture, *, num_classes: int, input_si
     """What an architecture is and costs, in all and site by site.
 
     Returns:
-        `params`, `flops`, `hash`, `sites` (by site: operation, canonical operation, params, flops and
+        Every cost by name, `hash`, `sites` (by site: operation, canonical operation, additive costs and
         their shares of the whole), `rest` (the depthwise convolutions, which no site replaces),
         `same_as` (presets that are the same network) and what they were counted for.
 
     Raises:
         UserError: If a number is out of range.
     """
-    from ...models import Cost, cost_table
+    from ...models import cost_table
 
     table = cost_table(
         architecture.backbone, width=architecture.width, num_classes=num_classes, input_size=input_size
@@ -54,12 +57,10 @@ def architecture_facts(architecture: Architecture, *, num_classes: int, input_si
     name = architecture_hash(architecture)
 
     def shares(cost: Cost) -> dict[str, Any]:
-        return {
-            "params": cost.params,
-            "params_share": cost.params / total.params,
-            "flops": cost.flops,
-            "flops_share": cost.flops / total.flops,
-        }
+        found: dict[str, Any] = {}
+        for name, value in cost.items():
+            found |= {name: value, f"{name}_share": value / total[name]}
+        return found
 
     return {
         "backbone": architecture.backbone,
@@ -68,8 +69,7 @@ def architecture_facts(architecture: Architecture, *, num_classes: int, input_si
         "input_size": input_size,
         "hash": name,
         "same_as": [preset for preset, other in PRESETS.items() if architecture_hash(other) == name],
-        "params": total.params,
-        "flops": total.flops,
+        **total,
         "flops_convention": FLOPS_CONVENTION,
         "sites": {
             site: {
@@ -96,22 +96,24 @@ def print_architecture(facts: dict[str, Any]) -> None:
     )
     if facts["same_as"]:
         console.print(f"published as {', '.join(facts['same_as'])}")
-    console.print(f"params [bold]{facts['params']:,}[/]   flops [bold]{facts['flops']:,}[/]")
+    console.print("   ".join(f"{name} [bold]{facts[name]:,}[/]" for name in COSTS))
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("site")
     table.add_column("operation")
-    for column in ("params", "%", "flops", "%"):
-        table.add_column(column, justify="right")
+    for name in additive_costs():
+        table.add_column(name, justify="right")
+        table.add_column("%", justify="right")
     rows = [(site, join_choice(part["operation"]), part) for site, part in facts["sites"].items()]
     rows += [("(depthwise convs)", "", facts["rest"]["depthwise"])]
     for site, operation, part in rows:
         table.add_row(
             site,
             operation,
-            f"{part['params']:,}",
-            f"{100 * part['params_share']:.1f}",
-            f"{part['flops']:,}",
-            f"{100 * part['flops_share']:.1f}",
+            *(
+                shown
+                for name in additive_costs()
+                for shown in (f"{part[name]:,}", f"{100 * part[f'{name}_share']:.1f}")
+            ),
         )
     console.print(table)
     for site, part in facts["sites"].items():

@@ -13,7 +13,9 @@ from ...space import (
     SITES,
     STAGED_SITES,
     Architecture,
+    Cost,
     SearchSpace,
+    additive_costs,
     get_backbone,
 )
 from .parser import add_json, add_network, names, words
@@ -68,20 +70,20 @@ def space_facts(
     table = _table(space.unmodified, num_classes, input_size)
     unmodified = table.cost(space.unmodified)
     ranges = {}
-    for name in ("params", "flops"):
+    for name in additive_costs():
         low = cheapest_architecture(space, table, {name: 1.0})
         high = cheapest_architecture(space, table, {name: -1.0})
         ranges[name] = {
-            "least": getattr(table.cost(low), name),
-            "unmodified": getattr(unmodified, name),
-            "most": getattr(table.cost(high), name),
+            "least": table.cost(low)[name],
+            "unmodified": unmodified[name],
+            "most": table.cost(high)[name],
         }
     sites = {}
     for site in SITE_NAMES:
         operations = {}
         for operation in get_backbone(backbone).operations[site]:
             cost = table.by_site(Architecture(backbone, width, **{site: operation}))[site]
-            operations[operation] = {"params": cost.params, "flops": cost.flops}
+            operations[operation] = dict(cost)
         sites[site] = {
             "where": SITES[site].where,
             "per_stage": site in space.per_stage,
@@ -102,8 +104,8 @@ def space_facts(
 
 def space_costs(
     backbone: str, *, width: float, per_stage: Sequence[str], num_classes: int, input_size: int
-) -> list[tuple[int, int]]:
-    """Parameters and multiply-adds of every distinct network, of random ones where these are too many."""
+) -> list[Cost]:
+    """Costs of every distinct network, of random ones where these are too many."""
     from ..samplers.limits import LISTABLE
 
     space = SearchSpace(backbone, width, tuple(per_stage))
@@ -118,8 +120,7 @@ def space_costs(
             space.architecture({name: rng.choice(operations) for name, operations in options})
             for _ in range(_DRAWN)
         ]
-    costs = map(table.cost, networks)
-    return [(cost.params, cost.flops) for cost in costs]
+    return list(map(table.cost, networks))
 
 
 def print_space(facts: dict[str, Any]) -> None:
@@ -140,13 +141,13 @@ def print_space(facts: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("site", "operation", "what it is"):
         table.add_column(column)
-    for column in ("params", "flops"):
+    for column in additive_costs():
         table.add_column(column, justify="right", no_wrap=True)
     for site, part in facts["sites"].items():
         label = f"{site} (per stage)" if part["per_stage"] else site
         for operation, cost in part["operations"].items():
             what = SITES[site].operations[operation]
-            table.add_row(label, operation, what, f"{cost['params']:,}", f"{cost['flops']:,}")
+            table.add_row(label, operation, what, *(f"{value:,}" for value in cost.values()))
             label = ""
         table.add_section()
     console.print(table)

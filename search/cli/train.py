@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...space import text
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
 from .parser import add_training, given_training
 
@@ -75,5 +76,6 @@ def epoch_line(epoch: "Epoch", epochs: int) -> str:
     """One epoch on one line."""
     return (
         f"epoch {epoch.epoch} of {epochs}  loss {epoch.train_loss:.4f}  "
-        f"validation {epoch.val.top1:.2f} % (top-5 {epoch.val.top5:.2f} %)  lr {epoch.learning_rate:.4g}"
+        f"validation {text.percent(epoch.val.top1)} % (top-5 {text.percent(epoch.val.top5)} %)  "
+        f"lr {epoch.learning_rate:.4g}"
     )

@@ -168,8 +168,9 @@ def open_run(
     table = cost_table(
         space.backbone, width=space.width, num_classes=data.num_classes, input_size=data.input_size
     )
-    limits = Limits(settings.max_params, settings.max_flops)
-    limits.check_reachable(space, table)
+    limits = Limits(settings.limits)
+    if warning := limits.check_reachable(space, table):
+        say(warning)
 
     settings = replace(
         settings,

@@ -25,15 +25,15 @@ def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -
     Raises:
         UserError: If a setting is unknown or out of range, or contradicts the record.
     """
-    check_keys("settings", given, [f.name for f in fields(RunSettings)])
     if record is None:
-        return _checked(RunSettings(**given))
+        return _checked(RunSettings.from_dict(given))
     before = record.settings
-    asked = _checked(RunSettings(**{"backbone": before.backbone, **given}))
-    fixed = RunSettings.fixed()
+    asked = _checked(RunSettings.from_dict({"backbone": before.backbone, **given}))
+    recorded, wanted = before.to_dict(), asked.to_dict()
+    fixed = [name for name, declared in RunSettings.declared().items() if declared.fixed]
     for name in given:
         if name in fixed:
-            _check_same(flag(name), getattr(before, name), getattr(asked, name), where)
+            _check_same(flag(name), recorded[name], wanted[name], where)
     proxy = Proxy.from_dict(before.proxy).to_dict()
     for name, value in asked.proxy.items():
         _check_same(f"--proxy {name}", proxy[name], value, where)

@@ -11,8 +11,10 @@ import yaml
 
 from cheapsearch.reports import load_run
 from cheapsearch.space import (
+    COSTS,
     METRICS,
     Architecture,
+    Cost,
     RunRecord,
     TrainingRecord,
     TrainingResult,
@@ -32,8 +34,7 @@ RECORD: dict[str, Any] = {
     "train_images": 45000,
     "val_images": 5000,
     "objectives": ("accuracy", "params", "flops"),
-    "max_params": None,
-    "max_flops": None,
+    "limits": {},
     "sampler": "tpe",
     "seed": 7,
     "in_flight": 4,
@@ -65,8 +66,7 @@ def trial(number: int, accuracy: float | None, params: int, flops: int, **rest: 
         number=number,
         architecture=Architecture(**settings),
         accuracy=accuracy,
-        params=params,
-        flops=flops,
+        costs=Cost(params=params, flops=flops),
         **record,
     )
 
@@ -92,7 +92,9 @@ def make_run(tmp_path: Path) -> MakeRun:
     def make(trials: Sequence[TrialRecord] = SEARCH, **changes: Any) -> Path:
         folder = tmp_path / "run"
         folder.mkdir()
-        record = RunRecord.from_dict(RECORD | changes)
+        data = RECORD | changes
+        limits = data.pop("limits")
+        record = RunRecord.from_dict(data | {f"max_{name}": limits.get(name) for name in COSTS})
         (folder / "run.yaml").write_text(yaml.safe_dump(record.to_dict()), encoding="utf-8")
         with (folder / "trials.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, TrialRecord.columns())
@@ -118,8 +120,7 @@ def _write_training(
         created="2026-03-15T10:22:31+00:00",
         architecture=trial.architecture,
         trial=number,
-        params=trial.params,
-        flops=trial.flops,
+        costs=trial.costs,
         num_classes=10,
         input_size=32,
         dataset="cifar10",

@@ -20,7 +20,14 @@ from cheapsearch.search.study.driver import Plan
 from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.search.training.proxy import Proxy
 from cheapsearch.search.workers.jobs import Failed, Job, Message, Stopped, Trained, is_stopped
-from cheapsearch.space import COSTS, OBJECTIVES, Architecture, SearchSpace, TrialRecord, architecture_hash
+from cheapsearch.space import (
+    COSTS,
+    DEFAULT_OBJECTIVES,
+    Architecture,
+    SearchSpace,
+    TrialRecord,
+    architecture_hash,
+)
 
 V2 = "mobilenet_v2"
 Store = TrialStore[Architecture, TrialRecord]
@@ -152,7 +159,7 @@ def table() -> CostTable:
 @pytest.fixture
 def candidates(table: CostTable) -> Candidates:
     """Every network of the narrowest MobileNetV2."""
-    return make_candidates(SearchSpace(V2, 0.25), table, Limits(), COSTS, seed=0)
+    return make_candidates(SearchSpace(V2, 0.25), table, Limits(), list(COSTS), seed=0)
 
 
 @pytest.fixture
@@ -174,7 +181,7 @@ def make_store(table: CostTable) -> Callable[..., Store]:
         *,
         space: SearchSpace | None = None,
         limits: Limits | None = None,
-        objectives: tuple[str, ...] = OBJECTIVES,
+        objectives: tuple[str, ...] = DEFAULT_OBJECTIVES,
     ) -> Store:
         where = f"sqlite:///{storage}" if isinstance(storage, Path) else storage
         domain = ArchitectureDomain(

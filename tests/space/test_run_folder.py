@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cheapsearch.space import Architecture, RunRecord, RunSettings, TrialRecord, UserError
+from cheapsearch.space import Architecture, Cost, RunRecord, RunSettings, TrialRecord, UserError
 from cheapsearch.space.run_folder import RunFolder
 
 RECORD = RunRecord(
@@ -23,10 +23,11 @@ RECORD = RunRecord(
     val_images=288,
 )
 MIXED = Architecture("mobilenet_v2", expand=("conv", "reuse", "ghost", "conv", "reuse", "reuse", "conv"))
+COST = Cost(params=10, flops=20)
 TRIALS = [
-    TrialRecord(0, MIXED, "complete", "unmodified", 10, 20, 61.25, 12.5),
-    TrialRecord(1, MIXED, "failed", "tpe", 10, 20, None, 0.25, 'loss is NaN, "again",\nstep 3'),
-    TrialRecord(3, MIXED, "duplicate", "tpe", 10, 20, 61.25, None, "the same network as trial 0"),
+    TrialRecord(0, MIXED, "complete", "unmodified", COST, 61.25, 12.5),
+    TrialRecord(1, MIXED, "failed", "tpe", COST, None, 0.25, 'loss is NaN, "again",\nstep 3'),
+    TrialRecord(3, MIXED, "duplicate", "tpe", COST, 61.25, None, "the same network as trial 0"),
 ]
 
 
@@ -73,7 +74,7 @@ def test_read_record_misses_it_beside_a_study(folder: RunFolder) -> None:
     with pytest.raises(UserError) as caught:
         folder.read_record()
     assert str(caught.value) == (
-        f"--out: must be a whole run folder, but {folder.path} has study.db and no run.yaml; "
+        f"out: must be a whole run folder, but {folder.path} has study.db and no run.yaml; "
         "choose another folder"
     )
 
@@ -104,7 +105,7 @@ def test_read_record_refuses_a_damaged_one_in_one_line(
 @pytest.mark.parametrize(("key", "value"), [("per_stage", "expand"), ("objectives", 3)])
 def test_read_record_refuses_a_value_of_another_type(folder: RunFolder, key: str, value: object) -> None:
     folder.record_path.write_text(yaml.safe_dump(RECORD.to_dict() | {key: value}))
-    with pytest.raises(UserError, match=f"run.yaml: {key} must be a list, got "):
+    with pytest.raises(UserError, match=f"run.yaml: {key}: must be a list of names, got "):
         folder.read_record()
 
 
@@ -142,7 +143,7 @@ def test_locked_refuses_a_folder_that_another_process_works_in(folder: RunFolder
         with pytest.raises(UserError) as caught, folder.locked():
             raise AssertionError("two runs in one folder")
         assert str(caught.value) == (
-            f"--out: must not be in use, but another cheapsearch works in {folder.path}; "
+            f"out: must not be in use, but another cheapsearch works in {folder.path}; "
             "wait for it or choose another folder"
         )
         other.kill()  # the lock goes with the process, however it ends
@@ -157,14 +158,14 @@ def test_locked_refuses_a_folder_below_a_file(tmp_path: Path, below: str) -> Non
     path = tmp_path / "file" / below
     with pytest.raises(UserError) as caught, RunFolder(path).locked():
         raise AssertionError(os.fspath(path))
-    assert str(caught.value).startswith(f"--out: must be a folder that can be written, {path} is not (")
+    assert str(caught.value).startswith(f"out: must be a folder that can be written, {path} is not (")
 
 
 def test_locked_refuses_a_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
     with (
-        pytest.raises(UserError, match=r"^--out: must be a folder that can be written, "),
+        pytest.raises(UserError, match=r"^out: must be a folder that can be written, "),
         RunFolder(path).locked(),
     ):
         raise AssertionError(os.fspath(path))

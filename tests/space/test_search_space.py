@@ -144,7 +144,7 @@ def test_size_is_the_product_of_the_parameters_stage_by_stage(
     assert space.size == prod(single) * prod(len(operations[site]) ** n for site, n in count.items())
 
 
-@pytest.mark.parametrize(("name", "width"), [*((name, 1.0) for name in BACKBONES), (V2, 0.25), (SMALL, 0.25)])
+@pytest.mark.parametrize(("name", "width"), [(V2, 1.0), (LARGE, 1.0), (D6, 1.0), (V2, 0.25), (SMALL, 0.25)])
 def test_distinct_size_is_the_number_of_canonical_forms(name: str, width: float) -> None:
     tried = every_architecture(name, width, ())
     space = SearchSpace(name, width)
@@ -234,7 +234,7 @@ def test_iteration_stage_by_stage_begins_at_once_and_stays_in_the_space() -> Non
     assert all(point in space for point in points)
 
 
-@pytest.mark.parametrize("backbone", [V2, D6])
+@pytest.mark.parametrize("backbone", [V2])
 def test_distinct_lists_each_canonical_form_once_in_order_of_appearance(backbone: str) -> None:
     space = SearchSpace(backbone)
     forms = list(space.distinct())
@@ -324,7 +324,7 @@ def test_space_takes_the_sites_with_a_choice_stage_by_stage(backbone: str, sites
         if site in sites:
             assert SearchSpace(backbone, per_stage=(site,)).per_stage == (site,)
         else:
-            with pytest.raises(UserError, match=f"^--per-stage: must be one of {', '.join(sites)}, got"):
+            with pytest.raises(UserError, match=f"^per_stage: must be one of {', '.join(sites)}, got"):
                 SearchSpace(backbone, per_stage=(site,))
 
 
@@ -392,14 +392,14 @@ def test_space_unmodified_has_its_width() -> None:
         (("mobilenet_v1",), r"^backbone: must be one of .*did you mean 'mobilenet_v2'\?"),
         ((V2, 3.0), r"^width: must be a number from 0.25 to 2.0, got 3.0"),
         ((V2, True), "^width: must be a number"),
-        ((V2, 1.0, ("exapnd",)), r"^--per-stage: must be one of expand, .*did you mean 'expand'\?"),
+        ((V2, 1.0, ("exapnd",)), r"^per_stage: must be one of expand, .*did you mean 'expand'\?"),
         (
             (LARGE, 1.0, ("first_conv",)),
-            "^--per-stage: must be one of expand, project, shortcut, se, got 'first_c",
+            "^per_stage: must be one of expand, project, shortcut, se, got 'first_c",
         ),
         # MobileNetV2 has no `se` site, so there is nothing to choose stage by stage.
-        ((V2, 1.0, ("se",)), "^--per-stage: must be one of expand, project, shortcut, got 'se'$"),
-        ((V2, 1.0, ("expand", "se")), "^--per-stage: must be one of expand, project, shortcut, got 'se'$"),
+        ((V2, 1.0, ("se",)), "^per_stage: must be one of expand, project, shortcut, got 'se'$"),
+        ((V2, 1.0, ("expand", "se")), "^per_stage: must be one of expand, project, shortcut, got 'se'$"),
     ],
 )
 def test_space_refuses_wrong_arguments(arguments: tuple[object, ...], message: str) -> None:

@@ -1,14 +1,14 @@
 """The settings of a run: validated when made, and asked for again by a command."""
 
 import shlex
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cheapsearch.space import OBJECTIVES, RunSettings, UserError, flag
-from cheapsearch.space.settings import KINDS
+from cheapsearch.space import COSTS, DEFAULT_OBJECTIVES, RunSettings, UserError
+from cheapsearch.space.setting import KINDS
 
 OTHER = RunSettings(
     budget=20,
@@ -19,7 +19,7 @@ OTHER = RunSettings(
     data_dir=Path("/my images"),
     input_size=16,
     objectives=("accuracy", "params"),
-    max_flops=50_000_000,
+    limits={"flops": 50_000_000},
     reference_accuracy=62.5,
     sampler="tpe",
     seed=3,
@@ -33,7 +33,7 @@ OTHER = RunSettings(
 
 def refusal(**given: Any) -> str:
     with pytest.raises(UserError) as caught:
-        RunSettings(**given)
+        RunSettings.from_dict(given)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -42,20 +42,22 @@ def test_settings_default_to_those_of_the_design() -> None:
     # design.md, "The command line": `--budget 100 --backbone mobilenet_v2 --dataset cifar10`
     settings = RunSettings()
     assert (settings.budget, settings.backbone, settings.dataset) == (100, "mobilenet_v2", "cifar10")
-    assert settings.objectives == OBJECTIVES
+    assert settings.objectives == DEFAULT_OBJECTIVES
 
 
 def test_every_setting_is_declared_with_help_and_a_kind() -> None:
-    for f in fields(RunSettings):
-        assert f.metadata["help"]
-        assert f.metadata["kind"] in KINDS
+    declared = RunSettings.declared()
+    assert list(declared) == list(RunSettings().to_dict())
+    for setting in declared.values():
+        assert setting.help
+        assert setting.kind in KINDS
 
 
 def test_help_says_the_default() -> None:
-    for f in fields(RunSettings):
-        if "(default " in f.metadata["help"] and f.default not in (None, True):
-            said = f.metadata["help"].rpartition("(default ")[2].removesuffix(")")
-            default = KINDS[f.metadata["kind"]].as_text(f.default)
+    for setting in RunSettings.declared().values():
+        if "(default " in setting.help and setting.default not in (None, True):
+            said = setting.help.rpartition("(default ")[2].removesuffix(")")
+            default = KINDS[setting.kind].as_text(setting.default)
             assert said in (default, default.removesuffix(".0"))
 
 
@@ -72,13 +74,12 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("field", fields(RunSettings), ids=lambda field: field.name)
-def test_settings_refuse_a_value_of_another_kind(field: Any) -> None:
-    kind = field.metadata["kind"]
-    message = f"{flag(field.name)}: must be {KINDS[kind].rule}, got {WRONG[kind]!r}"
-    assert refusal(**{field.name: WRONG[kind]}) == message
+@pytest.mark.parametrize("name", RunSettings.declared())
+def test_settings_refuse_a_value_of_another_kind(name: str) -> None:
+    kind = RunSettings.declared()[name].kind
+    assert refusal(**{name: WRONG[kind]}) == f"{name}: must be {KINDS[kind].rule}, got {WRONG[kind]!r}"
     if kind in ("whole", "number", "count"):
-        assert "got True" in refusal(**{field.name: True})
+        assert "got True" in refusal(**{name: True})
 
 
 @pytest.mark.parametrize(
@@ -89,19 +90,19 @@ def test_settings_refuse_a_value_of_another_kind(field: Any) -> None:
     ],
 )
 def test_settings_refuse_too_few(name: str, least: int) -> None:
-    assert getattr(RunSettings(**{name: least}), name) == least
-    assert refusal(**{name: least - 1}) == f"{flag(name)}: must be {least} or more, got {least - 1}"
+    assert RunSettings.from_dict({name: least}).to_dict()[name] == least
+    assert refusal(**{name: least - 1}) == f"{name}: must be {least} or more, got {least - 1}"
 
 
 @pytest.mark.parametrize("accuracy", [-0.5, 100.0, float("nan")])
 def test_settings_refuse_a_reference_that_is_no_percentage(accuracy: float) -> None:
-    message = f"--reference-accuracy: must be from 0 to below 100 percent, got {accuracy:g}"
+    message = f"reference_accuracy: must be from 0 to below 100 percent, got {accuracy:g}"
     assert refusal(reference_accuracy=accuracy) == message
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31])
 def test_settings_refuse_a_seed_out_of_range(seed: int) -> None:
-    assert refusal(seed=seed) == f"--seed: must be from 0 to {2**31 - 1}, got {seed}"
+    assert refusal(seed=seed) == f"seed: must be from 0 to {2**31 - 1}, got {seed}"
 
 
 @pytest.mark.parametrize("seed", [0, 2**31 - 1])
@@ -116,7 +117,7 @@ def test_a_tenth_of_the_budget_are_repeats(budget: int, repeats: int) -> None:
 
 @pytest.mark.parametrize(("repeats", "budget"), [(20, 20), (-1, 20)])
 def test_settings_refuse_a_wrong_number_of_repeats(repeats: int, budget: int) -> None:
-    message = f"--repeats: must be from 0 to below --budget {budget}, got {repeats}"
+    message = f"repeats: must be from 0 to below budget {budget}, got {repeats}"
     assert refusal(repeats=repeats, budget=budget) == message
 
 
@@ -132,14 +133,16 @@ def test_settings_take_paths_as_text_and_text_as_paths(tmp_path: Path) -> None:
     assert settings.data_dir == Path("here").resolve()
 
 
-def test_limits_are_those_that_are_set() -> None:
-    assert RunSettings().limits == {}
-    assert RunSettings(max_params=3).limits == {"params": 3}
-    assert RunSettings(max_params=3, max_flops=4).limits == {"params": 3, "flops": 4}
+def test_limits_are_settings_of_their_own_to_a_user() -> None:
+    settings = RunSettings.from_dict({"max_params": 3, "max_flops": None})
+    assert settings == RunSettings(limits={"params": 3})
+    assert {name: settings.to_dict()[f"max_{name}"] for name in COSTS} == dict.fromkeys(COSTS) | {"params": 3}
+    assert RunSettings.from_dict(OTHER.to_dict()) == OTHER
 
 
-def test_flag_is_what_is_typed() -> None:
-    assert flag("max_params") == "--max-params"
+def test_from_dict_refuses_an_unknown_name() -> None:
+    assert refusal(bugdet=3).startswith("settings: key: must be one of budget, ")
+    assert "did you mean 'max_params'?" in refusal(max_param=3)
 
 
 # --- the command ------------------------------------------------------------------------------------

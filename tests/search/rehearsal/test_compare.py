@@ -211,7 +211,7 @@ def test_load_table_refuses_a_curve_beyond_percent(curved, value):
 
 
 def test_rehearse_with_stopping_needs_curves(path):
-    with pytest.raises(UserError, match=r"^--stopping: needs columns curve_\*"):
+    with pytest.raises(UserError, match=r"^stopping: needs columns curve_\*"):
         rehearse(load_table(path), samplers=["random"], budget=5, seeds=1, stopping=True)
 
 

@@ -35,7 +35,7 @@ def test_make_sampler_refuses_an_unknown_name_and_names_the_nearest(candidates: 
     with pytest.raises(UserError) as caught:
         make_sampler("nsga", candidates, seed=0)
     names = ", ".join(SAMPLERS)
-    assert str(caught.value) == f"--sampler: must be one of {names}, got 'nsga'; did you mean 'nsga2'?"
+    assert str(caught.value) == f"sampler: must be one of {names}, got 'nsga'; did you mean 'nsga2'?"
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

@@ -9,7 +9,7 @@ import pytest
 from cheapsearch.search.samplers.registry import SAMPLERS
 from cheapsearch.search.study.settings import settle
 from cheapsearch.search.training.proxy import DIGITS
-from cheapsearch.space import RunRecord, RunSettings, UserError, flag
+from cheapsearch.space import RunRecord, RunSettings, UserError
 
 OUT = Path("runs/first")
 RECORD = RunRecord(
@@ -22,7 +22,7 @@ RECORD = RunRecord(
         dataset="digits",
         input_size=32,
         objectives=("accuracy", "params"),
-        max_params=1_000_000,
+        limits={"params": 1_000_000},
         sampler="random",
         seed=3,
         in_flight=2,
@@ -63,13 +63,13 @@ def test_settings_default_to_the_first_sampler() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"sampler": "tpee"}, "--sampler: must be one of "),
+        ({"sampler": "tpee"}, "sampler: must be one of "),
         ({"backbone": "mobilenet_v1"}, "backbone: must be one of "),
         ({"width": 3.0}, "width: must be a number from 0.25 to 2.0, got 3.0"),
-        ({"per_stage": ("se",)}, "--per-stage: must be one of expand, project, shortcut, got 'se'"),
+        ({"per_stage": ("se",)}, "per_stage: must be one of expand, project, shortcut, got 'se'"),
         ({"objectives": ("accuracy",)}, "objectives: must be accuracy and at least one of params, flops"),
         ({"objectives": ("accuracy", "latency")}, "objectives: must be one of accuracy, params, flops"),
-        ({"proxy": {"epoch": 3}}, "--proxy: key: must be one of epochs, "),
+        ({"proxy": {"epoch": 3}}, "proxy: key: must be one of epochs, "),
         ({"bugdet": 3}, "settings: key: must be one of budget, "),
     ],
 )
@@ -100,7 +100,7 @@ CONTRADICTIONS: dict[str, tuple[Any, str, str]] = {
 def test_settle_takes_up_what_was_recorded() -> None:
     settings = settle({}, RECORD, where=OUT)
     for name in CONTRADICTIONS:
-        assert getattr(settings, name) == getattr(RECORD.settings, name)
+        assert settings.to_dict()[name] == RECORD.settings.to_dict()[name]
     assert (settings.budget, settings.device) == (20, "cpu")
     assert settings.data_dir == Path("/data")
     assert settings.proxy == RECORD.settings.proxy
@@ -109,7 +109,7 @@ def test_settle_takes_up_what_was_recorded() -> None:
 
 
 def test_settle_takes_what_is_given_again_unchanged() -> None:
-    given = {name: getattr(RECORD.settings, name) for name in CONTRADICTIONS} | {
+    given = {name: RECORD.settings.to_dict()[name] for name in CONTRADICTIONS} | {
         "proxy": {"epochs": DIGITS.epochs}
     }
     assert settle(given, RECORD, where=OUT) == settle({}, RECORD, where=OUT)
@@ -119,25 +119,25 @@ def test_settle_takes_what_is_given_again_unchanged() -> None:
 def test_settle_names_what_contradicts_the_record(name: str) -> None:
     value, recorded, asked = CONTRADICTIONS[name]
     assert refusal({name: value}, RECORD) == (
-        f"{flag(name)}: must stay {recorded}, as the run in {OUT} began, got {asked}; "
-        "leave it out or choose another --out"
+        f"{name}: must stay {recorded}, as the run in {OUT} began, got {asked}; "
+        "leave it out or choose another out"
     )
 
 
 def test_settle_says_none_where_no_site_went_stage_by_stage() -> None:
     message = refusal({"per_stage": ("expand",)}, recorded(per_stage=()))
-    assert message.startswith(f"--per-stage: must stay none, as the run in {OUT} began, got expand;")
+    assert message.startswith(f"per_stage: must stay none, as the run in {OUT} began, got expand;")
 
 
 def test_settle_knows_a_default_that_is_given_from_one_that_is_left_out() -> None:
     assert settle({"budget": 20}, RECORD, where=OUT).seed == 3
-    assert refusal({"seed": 0}, RECORD).startswith("--seed: must stay 3")
+    assert refusal({"seed": 0}, RECORD).startswith("seed: must stay 3")
 
 
 def test_settle_refuses_another_proxy() -> None:
     assert refusal({"proxy": {"width": DIGITS.width, "epochs": DIGITS.epochs + 1}}, RECORD) == (
-        f"--proxy epochs: must stay {DIGITS.epochs}, as the run in {OUT} began, got {DIGITS.epochs + 1}; "
-        "leave it out or choose another --out"
+        f"proxy epochs: must stay {DIGITS.epochs}, as the run in {OUT} began, got {DIGITS.epochs + 1}; "
+        "leave it out or choose another out"
     )
 
 
@@ -167,14 +167,14 @@ STORED = recorded(storage="postgresql://me:***@host/studies")
 def test_settle_needs_the_storage_again_because_its_password_is_not_kept() -> None:
     assert settle({"storage": URL}, STORED, where=OUT).storage == URL
     assert refusal({}, STORED) == (
-        f"--storage: must stay what the run in {OUT} began with, {STORED.settings.storage}, got None; "
-        "give it again or choose another --out"
+        f"storage: must stay what the run in {OUT} began with, {STORED.settings.storage}, got None; "
+        "give it again or choose another out"
     )
 
 
 def test_settle_refuses_a_storage_for_a_run_with_its_own() -> None:
     message = refusal({"storage": "sqlite:///other.db"}, RECORD)
-    assert message.startswith(f"--storage: must stay what the run in {OUT} began with, study.db, got sqlite:")
+    assert message.startswith(f"storage: must stay what the run in {OUT} began with, study.db, got sqlite:")
 
 
 def test_settle_keeps_repeats_until_the_budget_changes() -> None:

@@ -70,9 +70,7 @@ def test_complete_records_accuracy_costs_and_seconds(make_store: MakeStore, tabl
     store = make_store()
     record = store.complete(propose(store, REUSE, "preset cheap"), DONE)
     cost = table.cost(REUSE)
-    assert record == TrialRecord(
-        0, REUSE, "complete", "preset cheap", cost.params, cost.flops, 62.5, 12.35, reason=""
-    )
+    assert record == TrialRecord(0, REUSE, "complete", "preset cheap", cost, 62.5, 12.35, reason="")
     assert store.records() == [record]
     (trial,) = store.study.trials
     assert trial.values == [62.5, cost.params, cost.flops]
@@ -84,7 +82,7 @@ def test_complete_records_accuracy_costs_and_seconds(make_store: MakeStore, tabl
 def test_complete_gives_the_study_the_objectives_asked_for(make_store: MakeStore, table: CostTable) -> None:
     store = make_store(objectives=("accuracy", "flops"))
     record = store.complete(propose(store, REUSE), DONE)
-    assert record.params == table.cost(REUSE).params
+    assert record.costs["params"] == table.cost(REUSE).params
     assert store.study.trials[0].values == [62.5, table.cost(REUSE).flops]
     assert [direction.name for direction in store.study.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert store.study.metric_names == ["accuracy", "flops"]
@@ -194,8 +192,8 @@ def test_store_refuses_a_damaged_file_in_one_line(
     path = tmp_path / "study.db"
     path.write_bytes(content)
     message = refusal(make_store, path)
-    assert message.startswith(f"--storage: must be a readable Optuna study, sqlite:///{path} is not (")
-    assert message.endswith("mend or remove it, or choose another --out")
+    assert message.startswith(f"storage: must be a readable Optuna study, sqlite:///{path} is not (")
+    assert message.endswith("mend or remove it, or choose another out")
     assert path.read_bytes() == content
 
 
@@ -211,7 +209,7 @@ def test_store_refuses_a_storage_it_cannot_open(
             table=table,
             objectives=("accuracy", "params"),
         )
-    assert str(caught.value).startswith(f"--storage: must be a readable Optuna study, {url} is not (")
+    assert str(caught.value).startswith(f"storage: must be a readable Optuna study, {url} is not (")
     assert "\n" not in str(caught.value)
 
 
@@ -219,7 +217,7 @@ def test_store_refuses_a_study_of_other_objectives(make_store: MakeStore) -> Non
     storage = optuna.storages.InMemoryStorage()
     make_store(storage)
     message = refusal(make_store, storage, objectives=("accuracy", "params"))
-    assert message.startswith("--objectives: must be those of the study in ")
+    assert message.startswith("objectives: must be those of the study in ")
     assert "got accuracy,params" in message
 
 

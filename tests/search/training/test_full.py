@@ -295,8 +295,8 @@ def test_train_record_says_what_was_trained(undisturbed: Undisturbed) -> None:
     assert record is not None
     assert record.architecture == Architecture("mobilenet_v3_small", 0.25)
     network = build(record.architecture, num_classes=10, input_size=8)
-    assert record.params == config["params"] == sum(p.numel() for p in network.parameters())
-    assert record.flops == config["flops"]
+    assert record.costs["params"] == config["params"] == sum(p.numel() for p in network.parameters())
+    assert record.costs["flops"] == config["flops"]
     assert (record.dataset, record.data_dir, record.data_seed, record.seed) == ("digits", "", 0, 0)
     # scikit-learn's 1,797 digits: a fifth for the test, a fifth of the rest for validation.
     assert (record.train_images, record.val_images) == (1150, 288)
@@ -319,9 +319,9 @@ def test_trained_architecture_multiplies_the_widths() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"policy": replace(POLICY, learning_rate=0.2)}, "--learning-rate: must stay 0.1"),
-        ({"policy": replace(POLICY, epochs=5)}, "--epochs: must stay 4"),
-        ({"policy": replace(POLICY, ema_decay=0.5)}, "--ema-decay: must stay 0.0"),
+        ({"policy": replace(POLICY, learning_rate=0.2)}, "learning_rate: must stay 0.1"),
+        ({"policy": replace(POLICY, epochs=5)}, "epochs: must stay 4"),
+        ({"policy": replace(POLICY, ema_decay=0.5)}, "ema_decay: must stay 0.0"),
         ({"policy": replace(POLICY, width=0.5)}, "architecture: must stay"),
         ({"source": replace(DIGITS, seed=1)}, "data_seed: must stay 0"),
         ({"source": replace(DIGITS, input_size=16)}, "must stay"),

@@ -10,7 +10,7 @@ from cheapsearch.search.training.full import FullTrainer, TrainingJob
 from cheapsearch.search.training.images import DataSource
 from cheapsearch.search.training.policy import Policy
 from cheapsearch.search.training.retrain import Retraining, choose_trials, retrain_jobs
-from cheapsearch.space import Architecture, RunRecord, TrialRecord, UserError, architecture_hash
+from cheapsearch.space import Architecture, Cost, RunRecord, TrialRecord, UserError, architecture_hash
 from cheapsearch.space.run_folder import RunFolder
 from cheapsearch.space.training_folder import TrainingFolder
 
@@ -28,7 +28,12 @@ def record(digits_run: Path) -> RunRecord:
 def trial(number: int, accuracy: float | None, params: int, **sites: str) -> TrialRecord:
     state = "failed" if accuracy is None else "complete"
     return TrialRecord(
-        number, Architecture("mobilenet_v2", **sites), state, "random", params, params, accuracy=accuracy
+        number,
+        Architecture("mobilenet_v2", **sites),
+        state,
+        "random",
+        Cost(params=params, flops=params),
+        accuracy=accuracy,
     )
 
 
@@ -53,8 +58,8 @@ def test_choose_trials_takes_the_front_unless_told_otherwise(record: RunRecord) 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"numbers": [3]}, "--trial: must be a complete trial, got 3"),
-        ({"top": 0}, "--top: must be 1 or more, got 0"),
+        ({"numbers": [3]}, "trial: must be a complete trial, got 3"),
+        ({"top": 0}, "top: must be 1 or more, got 0"),
     ],
 )
 def test_choose_trials_refuses(record: RunRecord, asked: dict[str, object], message: str) -> None:
@@ -72,7 +77,7 @@ def test_retrain_jobs_are_one_for_each_trial_and_seed(tmp_path: Path) -> None:
     assert jobs[1].folder == tmp_path / "retrain" / name
     assert jobs[3].folder == tmp_path / "retrain" / f"{name}-seed8"
     assert len({job.folder for job in jobs}) == 4
-    with pytest.raises(UserError, match="--seeds: must be 1 or more, got 0"):
+    with pytest.raises(UserError, match="seeds: must be 1 or more, got 0"):
         retrain_jobs(tmp_path, TRIALS, policy, first_seed=0, seeds=0)
 
 
@@ -102,7 +107,7 @@ def test_retraining_trains_what_is_open_and_goes_on(
     results = [TrainingFolder(job.folder).read_result() for job in jobs]
     assert [result.settings.trial for result in results if result is not None] == [0, 1]
 
-    with pytest.raises(UserError, match=r"^--epochs: must stay 2, as the training in .* began, got 3"):
+    with pytest.raises(UserError, match=r"^epochs: must stay 2, as the training in .* began, got 3"):
         begin(replace(SMALL, epochs=3))
     with pytest.raises(UserError, match="fingerprint"):
         begin(fingerprint="0" * 16)

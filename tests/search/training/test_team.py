@@ -116,7 +116,7 @@ def test_train_of_a_team_gives_every_process_the_same_figures(pair: Path) -> Non
 def test_full_trainer_refuses_a_batch_that_a_team_cannot_share(pair: Path) -> None:
     refused = [(pair / f"refused{rank}").read_text() for rank in (0, 1)]
 
-    assert refused == 2 * ["--batch-size: must be a multiple of the 2 processes, got 3"]
+    assert refused == 2 * ["batch_size: must be a multiple of the 2 processes, got 3"]
 
 
 def test_full_trainer_refuses_the_batch_before_it_reads_images() -> None:

@@ -36,7 +36,7 @@ def test_resolve_device_without_a_gpu_takes_the_cpu() -> None:
 def test_resolve_device_without_a_gpu_refuses_another(wanted: str) -> None:
     with pytest.raises(UserError) as caught:
         resolve_device(wanted)
-    assert str(caught.value) == (f"--device: must be auto or one that this machine has, cpu, got {wanted!r}")
+    assert str(caught.value) == (f"device: must be auto or one that this machine has, cpu, got {wanted!r}")
 
 
 @pytest.mark.usefixtures("gpus")
@@ -81,7 +81,7 @@ def test_worker_devices_are_one_for_each_worker_that_can_have_work(
 def test_worker_devices_refuse_fewer_than_one(workers: int) -> None:
     with pytest.raises(UserError) as caught:
         worker_devices("cpu", workers, 4)
-    assert str(caught.value) == f"--workers: must be 1 or more, got {workers}"
+    assert str(caught.value) == f"workers: must be 1 or more, got {workers}"
 
 
 def test_available_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
