@@ -224,12 +224,12 @@ def operations(architecture: Architecture, unmodified: Architecture) -> str:
     return ", ".join(changed) or "unmodified"
 
 
-def amount(count: int) -> str:
+def amount(count: float) -> str:
     """A number of parameters or multiply-adds, in millions."""
     return f"{count / 1e6:.2f} M"
 
 
-def percent(value: int, base: int | None) -> str:
+def percent(value: float, base: float | None) -> str:
     """A cost's difference to the unmodified network's, in percent."""
     return f" ({100 * (value / base - 1):+.0f} %)" if base and value != base else ""
 

@@ -167,7 +167,7 @@ def open_run(
     table = cost_table(
         space.backbone, width=space.width, num_classes=data.num_classes, input_size=data.input_size
     )
-    limits = Limits(_limits(settings))
+    limits = Limits(settings.limits)
     if warning := limits.check_reachable(space, table):
         say(warning)
 
@@ -260,11 +260,6 @@ def export_trial(
     )
 
 
-def _limits(settings: RunSettings) -> dict[str, float]:
-    limits = {"params": settings.max_params, "flops": settings.max_flops}
-    return {name: limit for name, limit in limits.items() if limit is not None}
-
-
 def _new_record(settings: RunSettings, data: ImageData, proxy: Proxy, device: str) -> RunRecord:
     return RunRecord(
         version=__version__,
@@ -280,7 +275,7 @@ def _new_record(settings: RunSettings, data: ImageData, proxy: Proxy, device: st
         train_images=len(data.train_labels),
         val_images=len(data.val_labels),
         objectives=settings.objectives,
-        limits=_limits(settings),
+        limits=settings.limits,
         reference_accuracy=settings.reference_accuracy,
         sampler=settings.sampler,
         seed=settings.seed,

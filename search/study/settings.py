@@ -101,6 +101,12 @@ class RunSettings:
     def space(self) -> SearchSpace:
         return SearchSpace(self.backbone, self.width, self.per_stage)
 
+    @property
+    def limits(self) -> dict[str, float]:
+        """The most an architecture may cost, by name of the cost."""
+        limits = {"params": self.max_params, "flops": self.max_flops}
+        return {name: limit for name, limit in limits.items() if limit is not None}
+
 
 _MOST_REPEATS = 5
 

@@ -490,28 +490,33 @@ TRIALS = [
 
 
 @pytest.mark.parametrize(
-    ("limits", "rule", "number", "said"),
+    ("changes", "rule", "number", "said"),
     [
         ({}, None, 1, "knee"),
-        ({"max_params": 10**7}, None, 2, "accuracy"),  # within a limit on cost the rest is for accuracy
-        ({"max_flops": 10**9}, None, 2, "accuracy"),
-        ({"max_flops": 10**9}, "knee", 1, "knee"),
+        (
+            {"limits": {"params": 10**7}},
+            None,
+            2,
+            "accuracy",
+        ),  # within a limit on cost the rest is for accuracy
+        ({"limits": {"flops": 10**9}}, None, 2, "accuracy"),
+        ({"limits": {"flops": 10**9}}, "knee", 1, "knee"),
         ({"reference_accuracy": 85.0}, None, 2, "knee"),
         ({}, "accuracy", 2, "accuracy"),
         ({}, "trial=0", 0, "trial=0"),
     ],
 )
 def test_export_trial_picks_by_the_rule_or_by_the_limits(
-    begun: Path, limits: dict[str, float], rule: str | None, number: int, said: str
+    begun: Path, changes: dict[str, object], rule: str | None, number: int, said: str
 ) -> None:
-    record = replace(read_record(begun), **limits)
+    record = replace(read_record(begun), **changes)
     config = export_trial(record, TRIALS, rule, run_name="first")
     picked = TRIALS[number]
     assert config.architecture == picked.architecture
     assert config.hash == architecture_hash(picked.architecture)
     assert (config.num_classes, config.input_size) == (10, 32)
     cost = count(build(picked.architecture, num_classes=10, input_size=32))
-    assert (config.params, config.flops) == (cost.params, cost.flops)
+    assert config.costs == cost
     origin = dict(config.origin)
     assert origin.pop("exported")
     assert origin == {
