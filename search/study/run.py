@@ -188,12 +188,7 @@ def open_run(
         # First of all, since the study could not be taken up again without it.
         folder.write_record(record)
         domain = ArchitectureDomain(
-            space,
-            table,
-            limits,
-            record.objectives,
-            seed=record.seed,
-            reference=record.reference_accuracy,
+            space, table, limits, record.objectives, seed=record.seed, reference=record.reference_accuracy
         )
         store = TrialStore(
             settings.storage or f"sqlite:///{folder.study_path}", study_name=record.study, domain=domain
