@@ -27,8 +27,8 @@ def test_a_row_says_how_its_numbers_are_written() -> None:
 def test_cost_is_a_mapping_whose_values_are_attributes() -> None:
     assert (COST["params"], COST.flops) == (1_173_732, 43_887_616)
     assert dict(COST) == {"params": 1_173_732, "flops": 43_887_616}
-    assert Cost({"params": 1_173_732}, flops=43_887_616) == COST
-    assert dict(COST) == COST
+    mixed = Cost({"params": 1_173_732}, flops=43_887_616)
+    assert mixed == COST
     assert hash(Cost(flops=43_887_616, params=1_173_732)) == hash(COST)
     assert Cost(params=1_173_732, flops=1) != COST
     assert repr(COST) == "Cost(params=1173732, flops=43887616)"
