@@ -9,6 +9,7 @@ import numpy as np
 import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from ..samplers.candidates import Candidates, ListedCandidates
@@ -67,7 +68,7 @@ def _propose(
     study = optuna.create_study(
         storage=optuna.storages.InMemoryStorage(),
         sampler=sampler,
-        directions=["maximize", *["minimize"] * costs],
+        directions=[StudyDirection.MAXIMIZE, *[StudyDirection.MINIMIZE] * costs],
     )
     study.add_trials(told)
     with _global_seed(globally):
