@@ -301,7 +301,7 @@ def test_train_record_says_what_was_trained(undisturbed: Undisturbed) -> None:
     assert record.params == config["params"] == sum(p.numel() for p in network.parameters())
     assert record.flops == config["flops"]
     assert (record.dataset, record.data_dir, record.data_seed, record.seed) == ("few.npz", "", 0, 0)
-    assert (record.train_images, record.val_images) == (80, 20)
+    assert (record.train_images, record.val_images) == (80, 60)
     assert (record.num_classes, record.input_size) == (10, 8)
     assert (record.device, record.processes, record.threads, record.trial) == ("cpu", 1, 1, None)
     assert Policy.from_dict(record.policy) == POLICY

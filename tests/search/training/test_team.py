@@ -19,7 +19,7 @@ from cheapsearch.search.training.team import ALONE, Team, join_team, synchronise
 from cheapsearch.space import Architecture, UserError
 
 DIGITS = DataSource("few.npz", None, 8, 0)
-POLICY = Policy(epochs=2, batch_size=16, warmup_epochs=1, learning_rate=0.05)
+POLICY = Policy(epochs=2, batch_size=40, warmup_epochs=1, learning_rate=0.05)
 V2 = Architecture("mobilenet_v2", 0.25)
 
 SCRIPT = """
@@ -49,7 +49,7 @@ with join_team() as team:
         FullTrainer(source, Policy(batch_size=3), "cpu", team=team)
     except UserError as error:
         (out / f"refused{team.rank}").write_text(str(error))
-    policy = Policy(epochs=2, batch_size=16, warmup_epochs=1, learning_rate=0.05)
+    policy = Policy(epochs=2, batch_size=40, warmup_epochs=1, learning_rate=0.05)
 
     def train(folder, policy, stop):
         # With a stop after the first epoch the second goes on from the checkpoint that rank 0 wrote.
@@ -109,7 +109,8 @@ def test_train_of_a_team_gives_the_figures_of_one_process(
 
     for mine, theirs in zip(rows_of(alone), rows_of(pair / "training"), strict=True):
         assert theirs["learning_rate"] == mine["learning_rate"]
-        assert theirs["train_loss"] == pytest.approx(mine["train_loss"], rel=1e-9)
+        # Of the losses the sum alone is in float32.
+        assert theirs["train_loss"] == pytest.approx(mine["train_loss"], rel=1e-6)
         assert theirs["val_loss"] == pytest.approx(mine["val_loss"], rel=1e-9)
 
 
