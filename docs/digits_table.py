@@ -24,7 +24,7 @@ from cheapsearch.search.training.short import ProxyTrainer
 from cheapsearch.search.workers.executor import perform_all
 from cheapsearch.search.workers.jobs import Job, Trained
 from cheapsearch.search.workers.pool import WorkerPool
-from cheapsearch.space import COSTS, SearchSpace, architecture_hash
+from cheapsearch.space import Architecture, SearchSpace, architecture_hash
 
 PROXY = Proxy(epochs=10, width=0.25, input_size=8, images=600, batch_size=32, learning_rate=0.05)
 SPACE = SearchSpace("mobilenet_v2")
@@ -36,7 +36,8 @@ def train(kept: Path, workers: int) -> None:
     data = load_images("digits", limit=PROXY.images, seed=0, input_size=PROXY.input_size)
     done = read_results(kept)
     jobs = [Job(i, a, i) for i, a in enumerate(NETWORKS) if architecture_hash(a) not in done]
-    with closing(WorkerPool(partial(ProxyTrainer, data, PROXY), ["cpu"] * workers)) as pool:
+    pool: WorkerPool[Job[Architecture]] = WorkerPool(partial(ProxyTrainer, data, PROXY), ["cpu"] * workers)
+    with closing(pool):
         for job, outcome in perform_all(pool, jobs):
             if not isinstance(outcome, Trained):
                 raise SystemExit(f"{job.subject}: {outcome}")
@@ -64,7 +65,7 @@ def table(kept: Path) -> pd.DataFrame:
         row["first"] = first.get(architecture_hash(network), "")
         row |= {f"curve_{epoch}": accuracy for epoch, accuracy in enumerate(curve, 1)}
         row["accuracy_1"] = curve[-1]
-        rows.append(row | {f"cost_{name}": getattr(costs.cost(network), name) for name in COSTS})
+        rows.append(row | {f"cost_{name}": value for name, value in costs.cost(network).items()})
     return pd.DataFrame(rows)
 
 

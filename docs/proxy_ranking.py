@@ -71,7 +71,10 @@ def measure(dataset: str, workers: int) -> None:
         if not waiting:
             continue
         data = load_images(dataset, limit=proxy.images, seed=0, input_size=proxy.input_size)
-        with closing(WorkerPool(partial(ProxyTrainer, data, proxy), ["cpu"] * workers)) as pool:
+        pool: WorkerPool[Job[Architecture]] = WorkerPool(
+            partial(ProxyTrainer, data, proxy), ["cpu"] * workers
+        )
+        with closing(pool):
             for number, (job, outcome) in enumerate(perform_all(pool, waiting), 1):
                 if not isinstance(outcome, Trained):
                     raise SystemExit(f"{name}, {job.subject}: {outcome}")

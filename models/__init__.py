@@ -1,15 +1,17 @@
 """Networks from architectures, their cost, and exported configs."""
 
 from .config import describe, load
-from .cost import Cost, count, count_flops, count_params
+from .contract import check_operation
+from .cost import COUNTERS, count, count_flops, count_params
 from .cost_table import CostTable, cost_table
 from .network import Network, build
 
 __all__ = [
-    "Cost",
+    "COUNTERS",
     "CostTable",
     "Network",
     "build",
+    "check_operation",
     "cost_table",
     "count",
     "count_flops",

@@ -7,8 +7,8 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ..space import COSTS, Architecture, ArchitectureConfig, UserError, read_config
-from .cost import count
+from ..space import Architecture, ArchitectureConfig, UserError, additive_costs, read_config
+from .cost import COUNTERS, count
 from .network import Network, build
 
 
@@ -25,13 +25,12 @@ def describe(
     Raises:
         UserError: If a number is out of range.
     """
-    cost = count(build(architecture, num_classes=num_classes, input_size=input_size))
+    network = build(architecture, num_classes=num_classes, input_size=input_size)
     return ArchitectureConfig(
         architecture=architecture,
         num_classes=num_classes,
         input_size=input_size,
-        params=cost.params,
-        flops=cost.flops,
+        costs=count(network),
         version=version,
         origin=origin,
     )
@@ -50,9 +49,9 @@ def load(path: str | Path, *, weights: str | Path | None = None) -> Network:
     """
     config = read_config(path)
     network = build(config.architecture, num_classes=config.num_classes, input_size=config.input_size)
-    cost = count(network)
-    for name in COSTS:
-        actual, said = getattr(cost, name), getattr(config, name)
+    for name in additive_costs():  # these are exact
+        actual = COUNTERS[name](network)[""]
+        said = config.costs.get(name, actual)
         if actual != said:
             raise UserError(
                 f"{path}: {name} must be those of the network, {actual:,}, got {said:,}; "

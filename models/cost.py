@@ -1,20 +1,20 @@
-"""Parameters and multiply-adds of a network, counted by fvcore.
+"""What a network costs: a function for each row of `space.COSTS`.
 
-`flops` are the multiply-adds of convolutions, linear layers and matrix products, one each, in eval
-mode for one image. Every other operator has an explicit handle of zero in `HANDLES`; an operator
-without a handle is an error, so that nothing is skipped silently. Batch norm, activations, pooling,
-additions and copies are not counted.
+`flops`, counted by fvcore, are the multiply-adds of convolutions, linear layers and matrix products, one
+each, in eval mode for one image. Every other operator has an explicit handle of zero in `HANDLES`; an
+operator without a handle is an error, so that nothing is skipped silently. Batch norm, activations,
+pooling, additions and copies are not counted.
 """
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import nn
 
+from ..space import COSTS, Cost
 from .memory import enough_memory
 from .network import Network
 
@@ -31,6 +31,7 @@ with warnings.catch_warnings():
     )
 
 Handle = Callable[[list[Any], list[Any]], Any]
+Counter = Callable[[Network], Mapping[str, float]]
 
 
 def _zero(inputs: list[Any], outputs: list[Any]) -> int:
@@ -66,17 +67,6 @@ HANDLES: MappingProxyType[str, Handle] = MappingProxyType(
         "aten::unflatten": _zero,
     }
 )
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Parameters, and multiply-adds for one image."""
-
-    params: int
-    flops: int
-
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(self.params + other.params, self.flops + other.flops)
 
 
 def count_flops(model: nn.Module, input_shape: tuple[int, ...]) -> Mapping[str, int]:
@@ -129,7 +119,20 @@ def count_params(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def count(network: Network) -> Cost:
-    """Parameters and multiply-adds of a network at its own input size."""
+def _params(network: Network) -> dict[str, int]:
+    return {name: count_params(module) for name, module in network.named_modules()}
+
+
+def _flops(network: Network) -> Mapping[str, int]:
     size = network.input_size
-    return Cost(count_params(network), count_flops(network, (1, 3, size, size))[""])
+    return count_flops(network, (1, 3, size, size))
+
+
+# By cost what counts it, at the network's own input size: for the whole network under "" and, where the cost
+# is additive, for each of its submodules by name.
+COUNTERS: dict[str, Counter] = {"params": _params, "flops": _flops}
+
+
+def count(network: Network) -> Cost:
+    """Every cost of a network."""
+    return Cost({name: COUNTERS[name](network)[""] for name in COSTS})

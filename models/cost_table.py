@@ -2,15 +2,26 @@
 
 An operation costs the same whatever stands at the other sites, so a handful of counted networks, which
 together hold every operation of every site, give the cost of every architecture, per-stage choices
-included.
+included. A cost that does not add up is measured on the whole network instead, once for all architectures
+that are the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ..space import SITE_NAMES, STAGED_SITES, Architecture, UserError, get_backbone
-from .cost import Cost, count_flops, count_params
+from ..space import (
+    COSTS,
+    SITE_NAMES,
+    STAGED_SITES,
+    Architecture,
+    Cost,
+    UserError,
+    additive_costs,
+    architecture_hash,
+    get_backbone,
+)
+from .cost import COUNTERS, Counter
 from .network import Network, build
 
 Part = tuple[str, int]  # site and stage, 0 where the site does not occur per stage
@@ -23,8 +34,9 @@ class CostTable:
     The classifier counts to the last stage, whose operation decides how many features it reads.
 
     Attributes:
-        fixed: What every architecture has: the depthwise convolutions.
-        parts: Cost by (site, stage) and operation.
+        fixed: The additive costs of what every architecture has: the depthwise convolutions.
+        parts: Those of each operation, by (site, stage) and operation.
+        measured: The other costs, by name and hash of an architecture, as far as they were asked for.
     """
 
     backbone: str
@@ -33,13 +45,25 @@ class CostTable:
     input_size: int
     fixed: Cost
     parts: Mapping[Part, Mapping[str, Cost]] = field(repr=False)
+    measured: dict[tuple[str, str], float] = field(default_factory=dict, repr=False, compare=False)
 
-    def cost(self, architecture: Architecture) -> Cost:
-        """Parameters and multiply-adds of an architecture of this backbone and width."""
-        return sum(self.by_part(architecture).values(), self.fixed)
+    def cost(self, architecture: Architecture, names: Collection[str] | None = None) -> Cost:
+        """What an architecture of this backbone and width costs.
+
+        Args:
+            names: The costs that are wanted, None for all; whole networks are measured for no others.
+        """
+        added = Cost.total([self.fixed, *self.by_part(architecture).values()])
+        names = COSTS if names is None else names
+        values = {
+            name: added[name] if name in added else self._whole(name, architecture)
+            for name in COSTS
+            if name in names
+        }
+        return Cost(values)
 
     def by_part(self, architecture: Architecture) -> dict[Part, Cost]:
-        """Cost of the chosen operation at every site and stage.
+        """Additive costs of the chosen operation at every site and stage.
 
         Raises:
             UserError: If the architecture has another backbone or width.
@@ -52,14 +76,24 @@ class CostTable:
         return {part: costs[architecture.operation(*part)] for part, costs in self.parts.items()}
 
     def by_site(self, architecture: Architecture) -> dict[str, Cost]:
-        """Cost of every site, and of the depthwise convolutions, which no site replaces."""
-        found = dict.fromkeys(SITE_NAMES, Cost(0, 0)) | {"depthwise": self.fixed}
+        """Additive costs of every site, and of the depthwise convolutions, which no site replaces."""
+        found = dict.fromkeys(SITE_NAMES, self._nothing) | {"depthwise": self.fixed}
         for (site, _), cost in self.by_part(architecture).items():
             found[site] = found[site] + cost
         return found
 
+    @property
+    def _nothing(self) -> Cost:
+        return Cost(dict.fromkeys(self.fixed, 0))
 
-@lru_cache(maxsize=16)
+    def _whole(self, name: str, architecture: Architecture) -> float:
+        key = (name, architecture_hash(architecture))
+        if key not in self.measured:
+            network = build(architecture, num_classes=self.num_classes, input_size=self.input_size)
+            self.measured[key] = COUNTERS[name](network)[""]
+        return self.measured[key]
+
+
 def cost_table(
     backbone: str, *, width: float = 1.0, num_classes: int = 10, input_size: int = 32
 ) -> CostTable:
@@ -68,6 +102,18 @@ def cost_table(
     Raises:
         UserError: If a name is unknown or a number is out of range.
     """
+    counters = tuple((name, COUNTERS[name]) for name in additive_costs())
+    return _counted(backbone, width, num_classes, input_size, counters)
+
+
+@lru_cache(maxsize=16)
+def _counted(
+    backbone: str,
+    width: float,
+    num_classes: int,
+    input_size: int,
+    counters: tuple[tuple[str, Counter], ...],
+) -> CostTable:
     operations = get_backbone(backbone).operations
     parts: dict[Part, dict[str, Cost]] = {}
     for index in range(max(map(len, operations.values()))):
@@ -75,31 +121,32 @@ def cost_table(
         network = build(
             Architecture(backbone, width, **chosen), num_classes=num_classes, input_size=input_size
         )
-        counted = _count_parts(network)
+        counted = _count_parts(network, dict(counters))
         fixed = counted.pop(("depthwise", 0))
         for (site, stage), cost in counted.items():
             parts.setdefault((site, stage), {})[chosen[site]] = cost
     return CostTable(backbone, width, num_classes, input_size, fixed, parts)
 
 
-def _count_parts(network: Network) -> dict[Part, Cost]:
-    size = network.input_size
-    flops = count_flops(network, (1, 3, size, size))
+def _count_parts(network: Network, counters: Mapping[str, Counter]) -> dict[Part, Cost]:
+    counted = {name: counter(network) for name, counter in counters.items()}
+    nothing = Cost(dict.fromkeys(counters, 0))
 
-    def cost(name: str) -> Cost:
-        return Cost(count_params(network.get_submodule(name)), flops[name])
+    def cost(module: str) -> Cost:
+        return Cost({name: by_module[module] for name, by_module in counted.items()})
 
     found = {
         ("first_conv", 0): cost("first_conv"),
         ("last_stage", 0): cost("last_stage") + cost("classifier"),
-        ("depthwise", 0): Cost(0, 0),
+        ("depthwise", 0): nothing,
     }
+    size = network.input_size
     blocks = get_backbone(network.architecture.backbone).layout(network.architecture.width, size).blocks
     for index, block in enumerate(blocks):
         for site in STAGED_SITES:
             built = getattr(network.blocks[index], site) is not None
             part = (site, block.stage)
-            there = cost(f"blocks.{index}.{site}") if built else Cost(0, 0)
-            found[part] = found.get(part, Cost(0, 0)) + there
+            there = cost(f"blocks.{index}.{site}") if built else nothing
+            found[part] = found.get(part, nothing) + there
         found["depthwise", 0] = found["depthwise", 0] + cost(f"blocks.{index}.depthwise")
     return found

@@ -168,18 +168,22 @@ class ResidualGroupConv(nn.Module):
 class Ghost(nn.Module):
     """GhostNet's module (arXiv 1911.11907, figure 2): half the channels made from the other half.
 
-    Shapes: (N, C, H, W) to (N, `out_channels`, H, W), `out_channels` even.
+    Where `out_channels` is odd the half by the 1x1 conv is the larger one, as in GhostNet's code; a filter
+    whose output GhostNet cuts off is not made.
+
+    Shapes: (N, C, H, W) to (N, `out_channels`, H, W), `out_channels` 2 or more.
     """
 
     def __init__(self, in_channels: int, out_channels: int, act: str) -> None:
         super().__init__()
-        half = out_channels // 2
-        self.primary = conv_bn(in_channels, half, act=act)
-        self.cheap = conv_bn(half, half, kernel_size=3, groups=half, act=act)
+        self.made = out_channels // 2  # from as many of the others
+        self.primary = conv_bn(in_channels, out_channels - self.made, act=act)
+        self.cheap = conv_bn(self.made, self.made, kernel_size=3, groups=self.made, act=act)
 
     def forward(self, x: Tensor) -> Tensor:
         primary = self.primary(x)
-        return torch.cat([primary, self.cheap(primary)], dim=1)
+        read = primary if primary.shape[1] == self.made else primary[:, : self.made]
+        return torch.cat([primary, self.cheap(read)], dim=1)
 
 
 class Gate(nn.Module):

@@ -2,10 +2,19 @@
 
 from torch import Tensor, nn
 
-from ..space import Architecture, Backbone, Block, UserError, get_backbone, get_preset
+from ..space import (
+    STAGED_SITES,
+    Architecture,
+    Backbone,
+    Block,
+    UserError,
+    get_backbone,
+    get_operation,
+    get_preset,
+)
 from .layers import activation, conv_bn
 from .memory import enough_memory
-from .operations import BLOCK_OPERATIONS, NETWORK_OPERATIONS
+from .operations import build_operation
 
 
 class InvertedResidual(nn.Module):
@@ -18,9 +27,9 @@ class InvertedResidual(nn.Module):
         super().__init__()
 
         def make(site: str) -> nn.Module | None:
-            return BLOCK_OPERATIONS[site][operations[site]](backbone, block)
+            return build_operation(get_operation(site, operations[site]), backbone, block)
 
-        self.expand = make("expand") if block.expands else None
+        self.expand = make("expand")
         self.depthwise = conv_bn(
             block.hidden,
             block.hidden,
@@ -58,27 +67,27 @@ class Network(nn.Module):
         self.num_classes = num_classes
         self.input_size = input_size
 
-        self.first_conv = NETWORK_OPERATIONS["first_conv"][str(architecture.first_conv)](backbone, layout)
+        first_conv = get_operation("first_conv", str(architecture.first_conv))
+        last_stage = get_operation("last_stage", str(architecture.last_stage))
+        self.first_conv = build_operation(first_conv, backbone, layout)
         self.blocks = nn.Sequential(
             *(
                 InvertedResidual(
                     backbone,
                     block,
-                    {site: architecture.operation(site, block.stage) for site in BLOCK_OPERATIONS},
+                    {site: architecture.operation(site, block.stage) for site in STAGED_SITES},
                 )
                 for block in layout.blocks
             )
         )
-        self.last_stage = NETWORK_OPERATIONS["last_stage"][str(architecture.last_stage)](backbone, layout)
+        self.last_stage = build_operation(last_stage, backbone, layout)
         self.dropout = nn.Dropout(dropout)
-        features = layout.last_channels
-        if architecture.last_stage == "reuse":
-            features = layout.blocks[-1].out_channels * backbone.last_tiles[0] * backbone.last_tiles[1]
-        self.classifier = nn.Linear(features, num_classes)
+        assert last_stage.features is not None
+        self.classifier = nn.Linear(last_stage.features(layout), num_classes)
         _initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.last_stage(self.blocks(self.first_conv(x)))
+        x = self.last_stage(self.blocks(self.first_conv(x)))  # type: ignore[misc]
         return self.classifier(self.dropout(x.flatten(1)))  # type: ignore[no-any-return]
 
 

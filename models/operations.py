@@ -1,20 +1,48 @@
-"""The operations of every site: one function each, one row each in the two registries at the end.
+"""The layers of every operation: the functions that the rows of `space.operations` name as builders.
 
-A function gets what its site knows and returns the module, or None where nothing is built. H, C and
-O are as in `space.sites`.
+A builder gets the backbone and its block, or the layout where its site occurs once in a network, and returns
+the module. It is not asked where the operation is absent or the identity. H, C and O are as in
+`space.operations`.
 """
 
 from collections.abc import Callable
-from types import MappingProxyType
 
 from torch import nn
 
-from ..space import Backbone, Block, Layout, conv_groups, largest_divisor, shortcut_effect
-from ..space.canonical import SHUFFLE_GROUPS
+from ..space import Backbone, Block, Layout, Operation, UserError, conv_groups, largest_divisor
+from ..space.effects import ABSENT, IDENTITY, SHUFFLE_GROUPS
 from .layers import ChannelConv, Gate, Ghost, GroupSum, ResidualGroupConv, Shuffle, Tile, activation, conv_bn
 
 STEM_TILE = 48  # channels that the tiled stems hand to their 1x1 conv
 PRE_TILE = 12  # channels that pre_reuse hands to its 3x3 conv
+
+
+Builder = Callable[..., nn.Module]
+
+
+def build_operation(
+    operation: Operation, backbone: Backbone, place: Block | Layout, builder: Builder | None = None
+) -> nn.Module | None:
+    """Build an operation at a block, or at a layout where its site occurs once; None where it is absent.
+
+    Args:
+        builder: The function that builds it, if it is not the one of this module that the row names.
+
+    Raises:
+        UserError: If this module has no function of that name.
+    """
+    effect = operation.effect(place)
+    if effect == ABSENT:
+        return None
+    if effect == IDENTITY:
+        return nn.Identity()
+    builder = builder or globals().get(str(operation.builder))
+    if builder is None:
+        raise UserError(
+            f"{operation.site} {operation.name}: builder must name a function of models/operations.py, "
+            f"got {operation.builder!r}; write it there"
+        )
+    return builder(backbone, place, **operation.settings)
 
 
 def first_conv(backbone: Backbone, layout: Layout) -> nn.Module:
@@ -90,36 +118,20 @@ def project_reduce(backbone: Backbone, block: Block) -> nn.Module:
     )
 
 
-def shortcut(operation: str, block: Block) -> nn.Module | None:
-    """The shortcut of a block, None where it has none."""
-    effect = shortcut_effect(operation, block)
-    if effect == "none":
-        return None
-    if effect == "identity":
-        return nn.Identity()
-    if effect == "conv":
-        return conv_bn(block.in_channels, block.out_channels)
-    if effect == "tile":
-        return Tile(block.in_channels, block.out_channels)
+def shortcut_conv(backbone: Backbone, block: Block) -> nn.Module:
+    return conv_bn(block.in_channels, block.out_channels)
+
+
+def shortcut_reuse(backbone: Backbone, block: Block) -> nn.Module:
+    return Tile(block.in_channels, block.out_channels)
+
+
+def shortcut_pool_reuse(backbone: Backbone, block: Block) -> nn.Module:
+    tile = shortcut_reuse(backbone, block)
+    if block.stride == 1:
+        return tile
     # An odd side keeps its last row and column, as the strided conv beside it does.
-    pool = nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)
-    return nn.Sequential(pool, Tile(block.in_channels, block.out_channels))
-
-
-def shortcut_identity(backbone: Backbone, block: Block) -> nn.Module | None:
-    return shortcut("identity", block)
-
-
-def shortcut_conv(backbone: Backbone, block: Block) -> nn.Module | None:
-    return shortcut("conv", block)
-
-
-def shortcut_reuse(backbone: Backbone, block: Block) -> nn.Module | None:
-    return shortcut("reuse", block)
-
-
-def shortcut_pool_reuse(backbone: Backbone, block: Block) -> nn.Module | None:
-    return shortcut("pool_reuse", block)
+    return nn.Sequential(nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False), tile)
 
 
 def last_conv(backbone: Backbone, layout: Layout) -> nn.Module:
@@ -173,84 +185,24 @@ def _last(backbone: Backbone, layout: Layout, *, grouped: bool) -> nn.Module:
     )
 
 
-def se(backbone: Backbone, block: Block) -> nn.Module | None:
-    squeezed = block.hidden // 4
+def se(backbone: Backbone, block: Block, *, reduction: int) -> nn.Module:
+    squeezed = block.hidden // reduction
     return _gate(
-        block,
         nn.Conv2d(block.hidden, squeezed, 1, bias=False),
         nn.ReLU(inplace=True),
         nn.Conv2d(squeezed, block.hidden, 1, bias=False),
     )
 
 
-def se_reuse_r4(backbone: Backbone, block: Block) -> nn.Module | None:
-    return _tiled_gate(block, 4)
-
-
-def se_reuse_r8(backbone: Backbone, block: Block) -> nn.Module | None:
-    return _tiled_gate(block, 8)
-
-
-def se_eca(backbone: Backbone, block: Block) -> nn.Module | None:
-    return _gate(block, ChannelConv(block.hidden))
-
-
-def se_none(backbone: Backbone, block: Block) -> nn.Module | None:
-    return None
-
-
-def _tiled_gate(block: Block, reduction: int) -> nn.Module | None:
+def se_reuse(backbone: Backbone, block: Block, *, reduction: int) -> nn.Module:
     squeezed = block.hidden // reduction
     squeeze = nn.Conv2d(block.hidden, squeezed, 1, bias=False)
-    return _gate(block, squeeze, nn.ReLU(inplace=True), Tile(squeezed, block.hidden))
+    return _gate(squeeze, nn.ReLU(inplace=True), Tile(squeezed, block.hidden))
 
 
-def _gate(block: Block, *layers: nn.Module) -> nn.Module | None:
-    return Gate(nn.Sequential(*layers, nn.Hardsigmoid())) if block.squeeze_excitation else None
+def se_eca(backbone: Backbone, block: Block) -> nn.Module:
+    return _gate(ChannelConv(block.hidden))
 
 
-NetworkOperation = Callable[[Backbone, Layout], nn.Module]
-BlockOperation = Callable[[Backbone, Block], nn.Module | None]
-
-NETWORK_OPERATIONS: MappingProxyType[str, dict[str, NetworkOperation]] = MappingProxyType(
-    {
-        "first_conv": {"conv": first_conv, "reuse": first_reuse, "pre_reuse": first_pre_reuse},
-        "last_stage": {
-            "conv": last_conv,
-            "reuse": last_reuse,
-            "pool_first": last_pool_first,
-            "group_conv": last_group_conv,
-        },
-    }
-)
-BLOCK_OPERATIONS: MappingProxyType[str, dict[str, BlockOperation]] = MappingProxyType(
-    {
-        "expand": {
-            "conv": expand_conv,
-            "reuse": expand_reuse,
-            "shuffle_reuse": expand_shuffle_reuse,
-            "reuse_group": expand_reuse_group,
-            "group_conv": expand_group_conv,
-            "ghost": expand_ghost,
-        },
-        "project": {
-            "conv": project_conv,
-            "conv_shuffle": project_conv_shuffle,
-            "group_conv": project_group_conv,
-            "reduce": project_reduce,
-        },
-        "shortcut": {
-            "identity": shortcut_identity,
-            "conv": shortcut_conv,
-            "reuse": shortcut_reuse,
-            "pool_reuse": shortcut_pool_reuse,
-        },
-        "se": {
-            "se": se,
-            "reuse_r4": se_reuse_r4,
-            "reuse_r8": se_reuse_r8,
-            "eca": se_eca,
-            "none": se_none,
-        },
-    }
-)
+def _gate(*layers: nn.Module) -> nn.Module:
+    return Gate(nn.Sequential(*layers, nn.Hardsigmoid()))

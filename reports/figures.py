@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from ..space import COSTS, SITE_NAMES, check_name
-from . import text
+from ..space import COSTS, SITE_NAMES, check_name, text
 from .theme import (
     BAND,
     BLUE,
@@ -24,10 +23,6 @@ from .theme import (
 )
 
 ACCURACY_TITLE = "validation accuracy of the proxy (%)"
-COST_TITLES = {
-    "params": "parameters of the full network",
-    "flops": "FLOPs (multiply-adds) of the full network",
-}
 _NOT_TRAINED = {
     "pruned": "triangle-down-open",
     "duplicate": "circle-open",
@@ -65,11 +60,11 @@ def accuracy_against_cost(frame: pd.DataFrame, cost: str, *, gap: float) -> go.F
 
     Args:
         frame: What `trials_frame` returns.
-        cost: `params` or `flops`.
+        cost: Its name.
         gap: Points between two trainings below which they are not told apart.
 
     Raises:
-        UserError: If the cost is neither.
+        UserError: If there is no such cost.
     """
     check_name("cost", cost, COSTS)
     figure = new_figure(height=520)
@@ -113,7 +108,7 @@ def accuracy_against_cost(frame: pd.DataFrame, cost: str, *, gap: float) -> go.F
             hoverinfo="text",
             name=name,
         )
-    figure.update_xaxes(title_text=COST_TITLES[cost], tickformat="~s")
+    figure.update_xaxes(title_text=cost_title(cost), tickformat="~s")
     if complete[cost].nunique() == 1:  # else the ticks would differ in their seventh digit
         figure.update_xaxes(range=[0.9 * middle, 1.1 * middle])
     figure.update_yaxes(title_text=ACCURACY_TITLE)
@@ -179,6 +174,11 @@ def progress(frame: pd.DataFrame) -> go.Figure:
     return figure
 
 
+def cost_title(cost: str) -> str:
+    """Of an axis."""
+    return f"{COSTS[cost].heading} of the full network"
+
+
 def hover_texts(frame: pd.DataFrame, *, sites: bool = False) -> list[str]:
     """What a point says of its trial: who it is, its results, with `sites` also its operations."""
     return [_hover_text(row, SITE_NAMES if sites else ()) for row in frame.to_dict("records")]
@@ -192,7 +192,7 @@ def _hover_text(row: Mapping[Hashable, Any], sites: Sequence[str]) -> str:
         f"<b>trial {row['number']}</b> {row['hash']}",
         escape(", ".join([row["origin"], *marks])),
         f"accuracy {text.percent(row['accuracy'])} %",
-        f"{text.count(row['params'])} parameters, {text.count(row['flops'])} FLOPs",
+        ", ".join(f"{kind.format(row[name])} {kind.title}" for name, kind in COSTS.items()),
         *(f"{site}: {text.choice(row[site])}" for site in sites),
         *(escape(line) for line in wrap(row["reason"], 60)),
     ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from . import text
+from ..space import text
 
 
 @dataclass(frozen=True)

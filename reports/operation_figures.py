@@ -4,7 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from . import text
+from ..space import COSTS
 from .figures import ACCURACY_TITLE
 from .operations import operation_means
 from .theme import BLUE, GREY, INK, PALE, SKY, TEMPLATE, VERMILLION, new_figure, say_empty
@@ -28,9 +28,9 @@ def operations_by_site(operations: pd.DataFrame) -> go.Figure:
     heights = [len(rows) for _, rows in sites]
     figure = make_subplots(
         rows=len(sites),
-        cols=3,
+        cols=1 + len(COSTS),
         row_heights=heights,
-        column_widths=[0.5, 0.25, 0.25],
+        column_widths=[0.5, *[0.5 / len(COSTS)] * len(COSTS)],
         shared_xaxes=True,
         shared_yaxes=True,
         horizontal_spacing=0.03,
@@ -45,9 +45,9 @@ def operations_by_site(operations: pd.DataFrame) -> go.Figure:
         bargap=0.45,
         showlegend=False,
     )
-    for column, title in enumerate((ACCURACY_TITLE, "mean parameters", "mean FLOPs"), 1):
+    for column, title in enumerate((ACCURACY_TITLE, *(f"mean {kind.heading}" for kind in COSTS.values())), 1):
         figure.update_xaxes(title_text=title, row=len(sites), col=column)
-    for column in (2, 3):
+    for column in range(2, 2 + len(COSTS)):
         figure.update_xaxes(rangemode="tozero", tickformat="~s", nticks=4, col=column)
     return figure
 
@@ -125,13 +125,13 @@ def _draw_site(figure: go.Figure, row: int, site: str, means: pd.DataFrame, tria
         row=row,
         col=1,
     )
-    for column, cost in ((2, "params"), (3, "flops")):
+    for column, (cost, kind) in enumerate(COSTS.items(), 2):
         figure.add_bar(
             x=means[cost],
             y=list(place.values()),
             orientation="h",
             marker={"color": [VERMILLION if unmodified else SKY for unmodified in means["unmodified"]]},
-            text=[text.count(value) for value in means[cost]],
+            text=[kind.format(value) for value in means[cost]],
             hovertemplate="mean %{text}<extra></extra>",
             row=row,
             col=column,

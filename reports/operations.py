@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from ..space import STAGED_SITES, Architecture, averaged, canonical, join_choice
+from ..space import COSTS, STAGED_SITES, Architecture, averaged, canonical, join_choice, text
 from ..space.canonical import stage_forms
-from . import text
 from .run import Run
 
 
@@ -18,7 +17,7 @@ def operation_frame(run: Run) -> pd.DataFrame:
 
     Returns:
         Columns `choice` (`expand`, or `expand.1` where a site goes stage by stage), `site`, `stage` (0
-        for the whole network), `operation`, `number`, `accuracy`, `params`, `flops`, `unmodified`
+        for the whole network), `operation`, `number`, `accuracy`, the costs, `unmodified`
         (whether the unmodified network uses the operation there) and `matched`: the difference in
         accuracy to the trial that differs in nothing but having the unmodified network's operation
         there, not a number where there is none.
@@ -31,9 +30,9 @@ def operation_frame(run: Run) -> pd.DataFrame:
         dtype=object,
     )
     results = pd.DataFrame(
-        [(trial.number, trial.accuracy, trial.params, trial.flops) for trial in complete],
-        columns=["number", "accuracy", "params", "flops"],
-    ).astype({"accuracy": "float64"})
+        [(trial.number, trial.accuracy, *(trial.costs.get(name) for name in COSTS)) for trial in complete],
+        columns=["number", "accuracy", *COSTS],
+    ).astype({"accuracy": "float64"} | dict.fromkeys(COSTS, "float64"))
     parts = []
     for name, operations in searched.items():
         site, _, stage = name.partition(".")
@@ -49,15 +48,14 @@ def operation_means(operations: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns `choice`, `site`, `stage`, `operation`, `unmodified`, `trials`, mean `accuracy`,
-        `params` and `flops`, and `pairs` and mean `matched` over the matched pairs. A choice of which
+        costs, and `pairs` and mean `matched` over the matched pairs. A choice of which
         only one operation occurs is left out: there is nothing to compare.
     """
     kept = operations[operations.groupby("choice")["operation"].transform("nunique") > 1]
     means = kept.groupby(["choice", "site", "stage", "operation", "unmodified"], sort=False).agg(
         trials=("number", "size"),
         accuracy=("accuracy", "mean"),
-        params=("params", "mean"),
-        flops=("flops", "mean"),
+        **{name: (name, "mean") for name in COSTS},
         pairs=("matched", "count"),
         matched=("matched", "mean"),
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..space import COSTS, FLOPS_CONVENTION, seed_noise, write_text
+from ..space import COSTS, seed_noise, write_text
 from . import run_tables, sections
 from .figures import accuracy_against_cost, progress
 from .operation_figures import operations_by_site, operations_by_stage
@@ -115,7 +115,7 @@ def _retrained(run: Run, frame: pd.DataFrame, trainings: list[Training]) -> list
             sections.figure(
                 retrained_front(retrained, cost, dataset=run.record.dataset, backbone=run.record.backbone),
                 ident=f"retrained-{cost}",
-                label=f"Retrained accuracy against {sections.COST_NAMES[cost]}",
+                label=f"Retrained accuracy against {COSTS[cost].title}",
                 caption="Means over the seeds; bars are one standard deviation." + published,
             )
             for cost in COSTS
@@ -139,12 +139,13 @@ def _retrained(run: Run, frame: pd.DataFrame, trainings: list[Training]) -> list
 
 
 def _cost_figure(frame: pd.DataFrame, cost: str, objective: bool, gap: float) -> str:
-    aside = f" FLOPs are {FLOPS_CONVENTION}." if cost == "flops" else ""
+    kind = COSTS[cost]
+    aside = f" {kind.title}: {kind.convention}." if kind.convention else ""
     aside += "" if objective else " This cost was not an objective of the run."
     return sections.figure(
         accuracy_against_cost(frame, cost, gap=gap),
         ident=f"accuracy-{cost}",
-        label=f"Accuracy against {sections.COST_NAMES[cost]}",
+        label=f"Accuracy against {COSTS[cost].title}",
         caption=f"The line is the best accuracy reachable at each cost; trials in the shaded band are less "
         f"than {gap:.1f} points below it.{aside}",
     )

@@ -76,8 +76,8 @@ def retraining_frame(frame: pd.DataFrame, trainings: Sequence[Training]) -> pd.D
         trainings: What `load_trainings` returns.
 
     Returns:
-        `number`, `preset`, `unmodified`, `accuracy` (the proxy's) of the trial; `hash`, `params` and
-        `flops` of the network as trained; `seeds`, how many; `val`, `test`, means over the seeds, and
+        `number`, `preset`, `unmodified`, `accuracy` (the proxy's) of the trial; `hash` and the
+        costs of the network as trained; `seeds`, how many; `val`, `test`, means over the seeds, and
         `val_std`, `test_std` (not a number for one seed, or where there is no test split).
     """
     rows = []
@@ -90,10 +90,10 @@ def retraining_frame(frame: pd.DataFrame, trainings: Sequence[Training]) -> pd.D
         settings = group[0].result.settings
         rows.append(
             {
-                **trial.iloc[0][["number", "preset", "unmodified", "accuracy"]].to_dict(),
+                "number": number,
+                **{name: trial[name].iloc[0] for name in ("preset", "unmodified", "accuracy")},
                 "hash": key,
-                "params": settings.params,
-                "flops": settings.flops,
+                **settings.costs,
                 "seeds": len(group),
                 "val": val.mean(),
                 "val_std": val.std(ddof=1) if len(val) > 1 else np.nan,
@@ -101,7 +101,7 @@ def retraining_frame(frame: pd.DataFrame, trainings: Sequence[Training]) -> pd.D
                 "test_std": test.std(ddof=1) if len(test) > 1 else np.nan,
             }
         )
-    columns = ["number", "hash", "preset", "unmodified", "accuracy", "params", "flops", "seeds"]
+    columns = ["number", "hash", "preset", "unmodified", "accuracy", *COSTS, "seeds"]
     return pd.DataFrame(rows, columns=[*columns, "val", "val_std", "test", "test_std"])
 
 
@@ -154,7 +154,7 @@ def _by_network(trainings: Sequence[Training]) -> dict[tuple[int, str], list[Tra
 
 def _check_numbers(result: TrainingResult) -> None:
     settings = result.settings
-    values = {"val_top1": result.val_top1, "seed": settings.seed} | {c: getattr(settings, c) for c in COSTS}
+    values = {"val_top1": result.val_top1, "seed": settings.seed, **settings.costs}
     optional = {"test_top1": result.test_top1, "trial": settings.trial}
     values |= {name: value for name, value in optional.items() if value is not None}
     for name, value in values.items():

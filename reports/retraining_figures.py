@@ -3,9 +3,8 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from ..space import COSTS, check_name
-from . import text
-from .figures import COST_TITLES
+from ..space import COSTS, check_name, text
+from .figures import cost_title
 from .theme import BLUE, FRONT_MARKER, GREY, UNMODIFIED_MARKER, new_figure
 
 # Published CIFAR-100 top-1 error in percent, by family of backbones.
@@ -51,10 +50,10 @@ def retrained_front(frame: pd.DataFrame, cost: str, *, dataset: str, backbone: s
 
     Args:
         frame: What `retraining_frame` returns.
-        cost: `params` or `flops`.
+        cost: Its name.
 
     Raises:
-        UserError: If the cost is neither.
+        UserError: If there is no such cost.
     """
     check_name("cost", cost, COSTS)
     figure = new_figure(height=480)
@@ -85,7 +84,7 @@ def retrained_front(frame: pd.DataFrame, cost: str, *, dataset: str, backbone: s
             figure.add_hline(
                 y=100 - error, line={"dash": "dot", "color": GREY}, annotation_text=f"{name}, published"
             )
-    figure.update_xaxes(title_text=COST_TITLES[cost], tickformat="~s")
+    figure.update_xaxes(title_text=cost_title(cost), tickformat="~s")
     if frame[cost].nunique() == 1:  # else the ticks would differ in their seventh digit
         figure.update_xaxes(range=[0.9 * frame[cost].iloc[0], 1.1 * frame[cost].iloc[0]])
     figure.update_yaxes(title_text=f"{'test' if split == 'test' else 'validation'} accuracy, retrained (%)")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..space import RunRecord, SearchSpace, TrialRecord, UserError, check_objectives, parse_yaml
+from ..space import COSTS, RunRecord, SearchSpace, TrialRecord, UserError, check_objectives, parse_yaml
+from ..space.costs import in_every_file
 
 RECORD_FILE, TRIALS_FILE = "run.yaml", "trials.csv"
 
@@ -101,8 +102,10 @@ def _read_trial(row: Mapping[str | Any, Any], record: RunRecord) -> TrialRecord:
     trial = TrialRecord.from_row(row, backbone=record.backbone, width=record.width)
     if trial.accuracy is not None and not 0 <= trial.accuracy <= 100:
         raise UserError(f"accuracy: must be from 0 to 100 percent, got {trial.accuracy}")
-    if trial.state == "complete" and min(trial.params, trial.flops) <= 0:
-        raise UserError(
-            f"params, flops: must be above 0 in a complete trial, got {trial.params}, {trial.flops}"
-        )
+    for name in record.objectives:
+        if name in COSTS and name not in trial.costs:
+            raise UserError(f"{name}: must be there, as an objective of the run, got none")
+    for name in in_every_file():
+        if trial.state == "complete" and trial.costs[name] <= 0:
+            raise UserError(f"{name}: must be above 0 in a complete trial, got {trial.costs[name]}")
     return trial

@@ -4,8 +4,7 @@ from math import isnan
 
 import pandas as pd
 
-from ..space import COSTS, SITE_NAMES
-from . import text
+from ..space import COSTS, SITE_NAMES, text
 from .html_table import Column, sortable_table
 from .run import Run
 from .table import front_of
@@ -16,9 +15,11 @@ def front_table(run: Run, frame: pd.DataFrame) -> str:
     frame = frame.assign(
         name=[name_of(*marks) for marks in zip(frame["preset"], frame["unmodified"], strict=True)],
         accuracy_note=[text.difference(value) for value in frame["accuracy_difference"]],
-        params_note=[text.difference(value, " %") for value in frame["params_difference"]],
-        flops_note=[text.difference(value, " %") for value in frame["flops_difference"]],
         tie_note=["" if tie < 0 else f"~ {tie}" for tie in frame["tie"]],
+        **{
+            f"{cost}_note": [text.difference(value, " %") for value in frame[f"{cost}_difference"]]
+            for cost in COSTS
+        },
     )
     unmodified = frame[frame["unmodified"] & (frame["state"] == "complete") & ~frame["front"]]
     columns = [
@@ -27,7 +28,7 @@ def front_table(run: Run, frame: pd.DataFrame) -> str:
         Column("accuracy", "accuracy %, ±", text.percent, numeric=True, note="accuracy_note"),
         Column("probability", "sure %, tie", lambda p: f"{100 * p:.0f}", numeric=True, note="tie_note"),
         *([Column("seeds", "seeds", numeric=True)] if frame["seeds"].max() > 1 else []),
-        *(Column(cost, f"{cost}, ± %", text.count, numeric=True, note=f"{cost}_note") for cost in COSTS),
+        *_cost_columns("{}, ± %", noted=True),
         *_site_columns(run),
         Column("hash", "hash", code=True),
     ]
@@ -43,7 +44,8 @@ def front_table(run: Run, frame: pd.DataFrame) -> str:
 
 def retrained_table(retrained: pd.DataFrame) -> str:
     """Networks trained in full, the proxy's accuracy beside the retrained one."""
-    retrained = retrained.sort_values(["params", "number"])
+    cheapest = next(iter(COSTS))
+    retrained = retrained.sort_values([cheapest, "number"])
     frame = retrained.assign(
         name=[name_of(*marks) for marks in zip(retrained["preset"], retrained["unmodified"], strict=True)],
         **{
@@ -58,7 +60,7 @@ def retrained_table(retrained: pd.DataFrame) -> str:
         Column("val", "validation %, ±", text.percent, numeric=True, note="val_note"),
         Column("test", "test %, ±", text.percent, numeric=True, note="test_note"),
         Column("seeds", "seeds", numeric=True),
-        *(Column(cost, cost, text.count, numeric=True) for cost in COSTS),
+        *_cost_columns("{}"),
         Column("hash", "hash", code=True),
     ]
     return sortable_table(
@@ -66,7 +68,7 @@ def retrained_table(retrained: pd.DataFrame) -> str:
         columns,
         ident="retrained",
         caption="Trained in full, with standard deviations over seeds",
-        sorted_by="params",
+        sorted_by=cheapest,
     )
 
 
@@ -77,8 +79,7 @@ def operations_table(means: pd.DataFrame) -> str:
         Column("operation", "operation"),
         Column("trials", "trials", numeric=True),
         Column("accuracy", "mean accuracy %", text.percent, numeric=True),
-        Column("params", "mean params", text.count, numeric=True),
-        Column("flops", "mean flops", text.count, numeric=True),
+        *_cost_columns("mean {}"),
         Column("pairs", "matched pairs", lambda value: f"{value:.0f}", numeric=True),
         Column("matched", "mean difference in pairs", lambda value: text.signed(value, 2), numeric=True),
     ]
@@ -106,8 +107,7 @@ def trials_table(run: Run, frame: pd.DataFrame) -> str:
         Column("origin", "origin"),
         Column("accuracy", "accuracy %", text.percent, numeric=True),
         *(why if ordered["predicted"].notna().any() else ()),
-        Column("params", "params", text.count, numeric=True),
-        Column("flops", "flops", text.count, numeric=True),
+        *_cost_columns("{}"),
         *_site_columns(run),
         Column("seconds", "seconds", lambda value: f"{value:.1f}", numeric=True),
         Column("hash", "hash", code=True),
@@ -138,6 +138,13 @@ def searched_sites(run: Run) -> list[str]:
 def name_of(preset: str, unmodified: bool) -> str:
     """What a network is known as; empty if it is nothing but a trial."""
     return ", ".join([*(["unmodified"] if unmodified else []), *([preset] if preset else [])])
+
+
+def _cost_columns(title: str, *, noted: bool = False) -> list[Column]:
+    return [
+        Column(name, title.format(name), kind.format, numeric=True, note=f"{name}_note" if noted else None)
+        for name, kind in COSTS.items()
+    ]
 
 
 def _site_columns(run: Run) -> list[Column]:

@@ -7,8 +7,7 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
-from ..space import ASSUMED_DEVIATION, COSTS, FLOPS_CONVENTION, pick, seed_noise
-from . import text
+from ..space import ASSUMED_DEVIATION, COSTS, pick, seed_noise, text
 from .retraining import rank_agreement
 from .run import Run
 from .run_tables import name_of, searched_sites
@@ -16,7 +15,6 @@ from .table import front_of
 
 _FEW_IMAGES = 1000  # so few that single images show in an accuracy
 _FEW_NETWORKS = 10
-COST_NAMES = {"params": "parameters", "flops": "FLOPs"}
 
 
 def header(run: Run, frame: pd.DataFrame) -> str:
@@ -46,7 +44,7 @@ def highlights(run: Run, frame: pd.DataFrame) -> str:
     gap = seed_noise(run.trials).gap
     as_good = front[front["accuracy_difference"] >= -gap]
     if not as_good.empty:
-        title = f"Fewest {COST_NAMES[cost]} within {gap:.1f} points of unmodified"
+        title = f"Lowest in {COSTS[cost].title} within {gap:.1f} points of unmodified"
         titles.setdefault(int(as_good["number"].iloc[0]), []).append(title)
     rows = {row["number"]: row for _, row in front.iterrows()}
     cards = "".join(_card("; ".join(found), rows[number]) for number, found in titles.items())
@@ -82,30 +80,32 @@ def facts(run: Run, frame: pd.DataFrame) -> str:
     stopped = int((frame["state"] == "pruned").sum())
     staged = f"; stage by stage: {', '.join(space.per_stage)}" if space.per_stage else ""
     limits = [
-        f"at most {text.count(limit)} {COST_NAMES[cost]}"
-        for cost, limit in (("params", record.max_params), ("flops", record.max_flops))
-        if limit is not None
+        f"at most {COSTS[cost].format(limit)} {COSTS[cost].title}" for cost, limit in record.limits.items()
     ]
     if record.reference_accuracy is not None:
         limits.append(f"an accuracy below {record.reference_accuracy:g} % is worth nothing")
-    costs = [COST_NAMES[name] for name in record.objectives if name != "accuracy"]
+    full = (
+        f"of the full network as it is trained, at width {record.width:g}, for {record.num_classes} classes "
+        f"and images of {record.input_size} x {record.input_size} pixels; folding can make it cheaper"
+    )
+    costs = [COSTS[name].title for name in record.objectives if name != "accuracy"]
     items = {
         "Trained": f"{trained:,} of a budget of {_many(record.budget + record.confirm, 'training')}, "
         + (f"{stopped} of them stopped early, " if stopped else "")
         + f"{text.duration(float(frame['seconds'].sum()))} of training",
         "Space": f"{space.size:,} combinations, {space.distinct_size:,} of them different networks; "
         f"sites: {', '.join(searched_sites(run))}{staged}",
-        "Objectives": f"high accuracy, few {' and '.join(costs)}" + "".join(f"; {limit}" for limit in limits),
+        "Objectives": f"high accuracy, low in {' and '.join(costs)}"
+        + "".join(f"; {limit}" for limit in limits),
         "Data": f"{record.dataset}, {record.num_classes} classes, {record.train_images:,} training and "
         f"{record.val_images:,} validation images",
         "Accuracy": "validation accuracy, in percent, after one short proxy training of a reduced network "
         f"({_settings(record.proxy) or 'settings not recorded'}). It ranks architectures; it is not what "
         "full training reaches. Test images are never used in a search.",
-        "Parameters": f"of the full network as it is trained: width {record.width:g}, {record.num_classes} "
-        "classes. Folding for deployment can make them fewer.",
-        "FLOPs": f"of the full network for one image of {record.input_size} x {record.input_size} pixels: "
-        f"{FLOPS_CONVENTION}.",
     }
+    for kind in COSTS.values():
+        counted = f": {kind.convention}" if kind.convention else ""
+        items[kind.title[:1].upper() + kind.title[1:]] = f"{full}{counted}."
     return _definitions(items)
 
 
@@ -170,9 +170,9 @@ def repeat(run: Run) -> str:
 
 def _card(title: str, row: pd.Series) -> str:
     costs = "<br>".join(
-        f"{text.count(row[cost])} {COST_NAMES[cost]} "
+        f"{kind.format(row[cost])} {kind.title} "
         f'<span class="muted">{text.difference(row[f"{cost}_difference"], " %")}</span>'
-        for cost in COSTS
+        for cost, kind in COSTS.items()
     )
     known = name_of(row["preset"], row["unmodified"])
     return (

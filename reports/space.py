@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +12,39 @@ from plotly.subplots import make_subplots
 from ..space import COSTS, write_text
 from . import sections
 from .template import page
-from .theme import BLUE, ORANGE, TEMPLATE, TRIAL_MARKER, UNMODIFIED_MARKER, new_figure
+from .theme import BLUE, ORANGE, SKY, TEMPLATE, TRIAL_MARKER, UNMODIFIED_MARKER
 
 
-def range_of_costs(facts: Mapping[str, Any], costs: Sequence[tuple[int, int]]) -> go.Figure:
-    """Parameters against FLOPs, a point for each network, the unmodified one marked.
+def range_of_costs(facts: Mapping[str, Any], costs: Sequence[Mapping[str, float]]) -> go.Figure:
+    """The first cost against each of the others, a point for each network, the unmodified one marked.
 
     Args:
         facts: `ranges`, by cost the least, unmodified and most.
-        costs: Parameters and multiply-adds of the networks to draw.
+        costs: Costs by name of the networks to draw.
     """
-    figure = new_figure(480)
-    figure.add_scatter(
-        x=[flops for _, flops in costs],
-        y=[params for params, _ in costs],
-        mode="markers",
-        marker=TRIAL_MARKER,
-        name="networks of the space",
-        hovertemplate="%{y:,} parameters, %{x:,} multiply-adds<extra></extra>",
-    )
-    figure.add_scatter(
-        x=[facts["ranges"]["flops"]["unmodified"]],
-        y=[facts["ranges"]["params"]["unmodified"]],
-        mode="markers",
-        marker=UNMODIFIED_MARKER,
-        name="unmodified",
-        hovertemplate="unmodified: %{y:,} parameters, %{x:,} multiply-adds<extra></extra>",
-    )
-    figure.update_layout(xaxis_title="FLOPs (multiply-adds)", yaxis_title="parameters")
+    first, *others = facts["ranges"]
+    figure = make_subplots(cols=len(others), shared_yaxes=True, horizontal_spacing=0.04)
+    unmodified = {name: span["unmodified"] for name, span in facts["ranges"].items()}
+    for column, other in enumerate(others, 1):
+        values = f"%{{y:,}} {COSTS[first].title}, %{{x:,}} {COSTS[other].title}<extra></extra>"
+        for name, drawn, marker, said in (
+            ("networks of the space", costs, TRIAL_MARKER, values),
+            ("unmodified", [unmodified], UNMODIFIED_MARKER, f"unmodified: {values}"),
+        ):
+            figure.add_scatter(
+                x=[cost[other] for cost in drawn],
+                y=[cost[first] for cost in drawn],
+                mode="markers",
+                marker=marker,
+                name=name,
+                hovertemplate=said,
+                showlegend=column == 1,
+                row=1,
+                col=column,
+            )
+        figure.update_xaxes(title_text=COSTS[other].heading, col=column)
+    figure.update_layout(template=TEMPLATE, height=480)
+    figure.update_yaxes(title_text=COSTS[first].heading, col=1)
     return figure.update_xaxes(rangemode="tozero").update_yaxes(rangemode="tozero")
 
 
@@ -50,9 +56,12 @@ def cost_by_operation(facts: Mapping[str, Any]) -> go.Figure:
         for operation, cost in part["operations"].items()
         if len(part["operations"]) > 1
     ]
-    figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=("parameters", "FLOPs"))
-    for column, (name, colour) in enumerate(zip(COSTS, (BLUE, ORANGE), strict=True), 1):
-        whole = facts["ranges"][name]["unmodified"]
+    names = list(facts["ranges"])
+    figure = make_subplots(
+        cols=len(names), shared_yaxes=True, subplot_titles=[COSTS[name].title for name in names]
+    )
+    for column, (name, colour) in enumerate(zip(names, cycle((BLUE, ORANGE, SKY)), strict=False), 1):
+        whole = facts["ranges"][name]["unmodified"] or 1
         figure.add_bar(
             x=[100 * cost[name] / whole for _, cost in rows],
             y=[label for label, _ in rows],
@@ -67,13 +76,15 @@ def cost_by_operation(facts: Mapping[str, Any]) -> go.Figure:
     return figure.update_yaxes(autorange="reversed").update_xaxes(ticksuffix=" %")
 
 
-def write_space(facts: Mapping[str, Any], costs: Sequence[tuple[int, int]], path: Path) -> Path:
+def write_space(facts: Mapping[str, Any], costs: Sequence[Mapping[str, float]], path: Path) -> Path:
     """Write a search space as one self-contained HTML page.
 
     Args:
         facts: What `cheapsearch space --json` prints.
         costs: As for `range_of_costs`.
     """
+    kinds = [COSTS[name] for name in facts["ranges"]]
+    conventions = "".join(f" {kind.title}: {kind.convention}." for kind in kinds if kind.convention)
     title = f"{facts['backbone']} at width {facts['width']:g}"
     drawn = "all of them" if len(costs) == facts["distinct"] else f"{len(costs):,} random ones"
     body = (
@@ -84,8 +95,8 @@ def write_space(facts: Mapping[str, Any], costs: Sequence[tuple[int, int]], path
     body += sections.figure(
         range_of_costs(facts, costs),
         ident="costs",
-        label="Parameters against multiply-adds of the networks of the space",
-        caption=f"A point is a distinct network, {drawn}. FLOPs: {facts['flops_convention']}.",
+        label="Costs of the networks of the space",
+        caption=f"A point is a distinct network, {drawn}.{conventions}",
     )
     body += sections.figure(
         cost_by_operation(facts),

@@ -1,6 +1,8 @@
 """The trials of a run as tables: all of them, and the front against the unmodified network."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -20,8 +22,6 @@ from .run import Run
 _TYPES = {
     "number": "int64",
     "accuracy": "float64",
-    "params": "int64",
-    "flops": "int64",
     "seconds": "float64",
     "predicted": "float64",
     "deviation": "float64",
@@ -32,16 +32,7 @@ _TYPES = {
     "probability": "float64",
     "tie": "int64",
     "accuracy_difference": "float64",
-    "params_difference": "float64",
-    "flops_difference": "float64",
 }
-_COLUMNS = (
-    *("number", "hash", "state", "origin", "preset", "unmodified", "front", "seeds", "probability", "tie"),
-    *("accuracy", "params", "flops"),
-    *("accuracy_difference", "params_difference", "flops_difference"),
-    *SITE_NAMES,
-    *("seconds", "predicted", "deviation", "gain", "reason"),
-)
 
 
 def trials_frame(run: Run) -> pd.DataFrame:
@@ -52,7 +43,7 @@ def trials_frame(run: Run) -> pd.DataFrame:
         its architecture, and `seeds`, how many those are; `front`, whether it is on the front of the run's
         objectives; `probability`, of really being there; `tie`, the cheaper member it does not surely
         beat, -1 for none; `preset` (names of the published networks a trial is, at the run's width; empty
-        if none); `unmodified`; `accuracy_difference` (points) and `params_difference`, `flops_difference`
+        if none); `unmodified`; `accuracy_difference` (points) and of each cost its `_difference`
         (percent) to the unmodified network, not a number where the run does not know that network.
     """
     presets = _preset_names(run)
@@ -74,17 +65,45 @@ def trials_frame(run: Run) -> pd.DataFrame:
         row["probability"] = probabilities.get(trial.number)
         row["tie"] = tied.get(trial.number, -1)
         rows.append(row)
-    frame = pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_TYPES)
+    frame = _frame(rows)
 
     # Costs are known of a network that was refused or failed too; its accuracy is not.
-    known = frame[frame["unmodified"] & (frame["params"] > 0)]
+    known = frame[frame["unmodified"] & (frame[next(iter(COSTS))] > 0)]
     trained = known[known["state"] == "complete"]
     if not trained.empty:
         frame["accuracy_difference"] = frame["accuracy"] - trained["accuracy"].iloc[0]
     if not known.empty:
         for cost in COSTS:
-            frame[f"{cost}_difference"] = 100 * (frame[cost] / known[cost].iloc[0] - 1)
+            whole = known[cost].iloc[0]
+            if whole > 0:
+                frame[f"{cost}_difference"] = 100 * (frame[cost] / whole - 1)
     return frame
+
+
+def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    columns = [
+        *(
+            "number",
+            "hash",
+            "state",
+            "origin",
+            "preset",
+            "unmodified",
+            "front",
+            "seeds",
+            "probability",
+            "tie",
+        ),
+        *("accuracy", *COSTS),
+        *(f"{name}_difference" for name in ("accuracy", *COSTS)),
+        *SITE_NAMES,
+        *("seconds", "predicted", "deviation", "gain", "reason"),
+    ]
+    frame = pd.DataFrame(rows, columns=columns)
+    # An older file lacks a cost that got its row later.
+    whole = {name: kind.type is int and bool(frame[name].notna().all()) for name, kind in COSTS.items()}
+    costs = {name: "int64" if whole[name] else "float64" for name in COSTS}
+    return frame.astype(_TYPES | costs | {f"{name}_difference": "float64" for name in COSTS})
 
 
 def front_frame(run: Run) -> pd.DataFrame:

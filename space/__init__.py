@@ -7,23 +7,17 @@ from .backbones import (
     MIN_INPUT,
     MIN_WIDTH,
     Backbone,
-    Block,
-    Layout,
     check_width,
     get_backbone,
 )
-from .canonical import (
-    architecture_hash,
-    canonical,
-    conv_groups,
-    largest_divisor,
-    shortcut_effect,
-    shuffle_order,
-)
+from .canonical import architecture_hash, canonical
+from .channels import conv_groups, largest_divisor, shuffle_order
 from .config import ArchitectureConfig, find_architecture, read_config
+from .costs import COSTS, DEFAULT_OBJECTIVES, FLOPS_CONVENTION, Cost, CostKind, additive_costs
 from .errors import UserError, check_complete, check_keys, check_name
 from .files import write_bytes, write_text
 from .front import PICKS, check_objectives, pareto_front, pick
+from .layout import Block, Layout
 from .noise import (
     ASSUMED_DEVIATION,
     SeedNoise,
@@ -34,22 +28,26 @@ from .noise import (
     seed_noise,
     ties,
 )
+from .operation import Operation
+from .operations import OPERATIONS, get_operation
 from .presets import PRESETS, get_preset
-from .records import COSTS, FLOPS_CONVENTION, OBJECTIVES, RunRecord, TrialRecord, join_choice
+from .records import RunRecord, TrialRecord, join_choice
 from .search_space import SearchSpace
 from .sites import SITE_NAMES, SITES, STAGED_SITES, Site
 from .training_records import METRICS, RETRAIN_FOLDER, TrainingRecord, TrainingResult
+from .trial import Trial
 
 __all__ = [
     "ASSUMED_DEVIATION",
     "BACKBONES",
     "COSTS",
+    "DEFAULT_OBJECTIVES",
     "FLOPS_CONVENTION",
     "MAX_WIDTH",
     "METRICS",
     "MIN_INPUT",
     "MIN_WIDTH",
-    "OBJECTIVES",
+    "OPERATIONS",
     "PICKS",
     "PRESETS",
     "SITES",
@@ -60,7 +58,10 @@ __all__ = [
     "Backbone",
     "Block",
     "Choice",
+    "Cost",
+    "CostKind",
     "Layout",
+    "Operation",
     "RETRAIN_FOLDER",
     "RunRecord",
     "SearchSpace",
@@ -68,11 +69,13 @@ __all__ = [
     "Site",
     "TrainingRecord",
     "TrainingResult",
+    "Trial",
     "TrialRecord",
     "UserError",
     "architecture_hash",
     "canonical",
     "accuracies",
+    "additive_costs",
     "averaged",
     "check_complete",
     "check_keys",
@@ -83,6 +86,7 @@ __all__ = [
     "find_architecture",
     "front_probabilities",
     "get_backbone",
+    "get_operation",
     "get_preset",
     "join_choice",
     "largest_divisor",
@@ -91,7 +95,6 @@ __all__ = [
     "parse_yaml",
     "pick",
     "read_config",
-    "shortcut_effect",
     "shuffle_order",
     "seed_noise",
     "ties",

@@ -6,8 +6,10 @@ from types import MappingProxyType
 from typing import Literal
 
 from .errors import UserError, check_name
+from .layout import Activation, Block, Layout
+from .operation import Family
+from .operations import offered
 
-Activation = Literal["relu", "hardswish"]
 Stride = Literal[1, 2, "s"]
 
 MIN_WIDTH, MAX_WIDTH = 0.25, 2.0
@@ -29,41 +31,11 @@ class BlockRow:
 
 
 @dataclass(frozen=True)
-class Block:
-    """One block as it is built: C = `in_channels`, H = `hidden`, O = `out_channels`."""
-
-    stage: int
-    kernel_size: int
-    in_channels: int
-    hidden: int
-    out_channels: int
-    squeeze_excitation: bool
-    activation: Activation
-    stride: int
-    expands: bool
-
-    @property
-    def copies(self) -> int:
-        """K, how many times the input fits into the hidden channels, rounded."""
-        return max(1, round(self.hidden / self.in_channels))
-
-
-@dataclass(frozen=True)
-class Layout:
-    """A backbone at one width and input size: everything its network needs to be built."""
-
-    stem_channels: int
-    stem_stride: int
-    blocks: tuple[Block, ...]
-    last_hidden: int | None
-    last_channels: int
-
-
-@dataclass(frozen=True)
 class Backbone:
     """A published network as data.
 
     Attributes:
+        family: Whose operations it offers.
         rows: The blocks, in order.
         stem_channels: Output channels of the first convolution.
         activation: Activation of the stem and of the last stage.
@@ -79,6 +51,7 @@ class Backbone:
     """
 
     name: str
+    family: Family
     source: str
     rows: tuple[BlockRow, ...]
     stem_channels: int
@@ -170,6 +143,7 @@ def _layout(name: str, width: float, large_input: bool) -> Layout:
         last_channels=scale(backbone.last_channels)
         if backbone.last_shrinks or width > 1
         else backbone.last_channels,
+        last_tiles=backbone.last_tiles,
     )
 
 
@@ -187,27 +161,6 @@ def _v2_rows(*table: tuple[int, int, int, Stride]) -> tuple[BlockRow, ...]:
     return tuple(rows)
 
 
-_V2_OPERATIONS = MappingProxyType(
-    {
-        "first_conv": ("conv", "reuse", "pre_reuse"),
-        "expand": ("conv", "reuse", "shuffle_reuse", "reuse_group", "group_conv", "ghost"),
-        "project": ("conv", "conv_shuffle", "group_conv", "reduce"),
-        "shortcut": ("conv", "identity", "reuse", "pool_reuse"),
-        "last_stage": ("conv", "reuse", "pool_first", "group_conv"),
-        "se": ("none",),
-    }
-)
-_V3_OPERATIONS = MappingProxyType(
-    {
-        "first_conv": ("conv", "reuse", "pre_reuse"),
-        "expand": ("conv", "reuse", "shuffle_reuse", "reuse_group", "group_conv", "ghost"),
-        "project": ("conv", "conv_shuffle", "group_conv", "reduce"),
-        "shortcut": ("identity", "reuse"),
-        "last_stage": ("conv", "reuse", "group_conv"),
-        "se": ("se", "reuse_r4", "reuse_r8", "eca", "none"),
-    }
-)
-
 RE: Activation = "relu"
 HS: Activation = "hardswish"
 
@@ -222,6 +175,7 @@ def _v3(
 ) -> Backbone:
     return Backbone(
         name=name,
+        family="v3",
         source=source,
         rows=rows,
         stem_channels=stem_channels,
@@ -233,13 +187,14 @@ def _v3(
         expands_equal=False,
         activation_after_reuse=True,
         last_tiles=(6, 2),
-        operations=_V3_OPERATIONS,
+        operations=offered("v3"),
     )
 
 
 _BACKBONES = (
     Backbone(
         name="mobilenet_v2",
+        family="v2",
         source="MobileNetV2 (arXiv 1801.04381), table 2; a 1x1 conv also in the first block",
         rows=_v2_rows(
             (1, 16, 1, 1),
@@ -259,7 +214,7 @@ _BACKBONES = (
         expands_equal=True,
         activation_after_reuse=False,
         last_tiles=(4, 1),
-        operations=_V2_OPERATIONS,
+        operations=offered("v2"),
     ),
     _v3(
         "mobilenet_v3_large",

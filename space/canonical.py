@@ -1,56 +1,31 @@
 """Which architectures are the same function class, and the hash that names one.
 
-Four kinds of sameness collapse, each proved in `tests/models/test_equivalence.py` by mapping the
-weights of one network onto the other and comparing the outputs:
+What an operation amounts to at a block is its row's `effect` (`space.operations`); operations with the same
+effects in every block of a stage are one there. Four kinds of sameness collapse, each proved in
+`tests/models/test_equivalence.py` by mapping the weights of one network onto the other and comparing the
+outputs:
 
 - an operation has nothing to act on (no expand conv, no squeeze-and-excitation in the stage);
 - two operations build the same layers there (a shortcut where shapes agree, one group, one copy);
-- `conv_shuffle` is `conv` with its rows, and those of its batch norm, permuted;
-- `shuffle_reuse` is `reuse` with the hidden channels permuted, as long as everything up to the
-  projection can be permuted along.
+- two operations differ by the order of their weights' rows only;
+- two operations make the same hidden channels in another order, and all that reads them follows that order.
 
 Nothing collapses that differs at another input size, so one hash serves every input size.
 """
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable
 from functools import cache
-from itertools import pairwise
-from math import gcd
 
 from .architecture import Architecture, Choice
-from .backbones import Block, get_backbone
-from .sites import STAGED_SITES
+from .backbones import get_backbone
+from .layout import Block
+from .operation import READERS, Operation
+from .operations import get_operation
+from .sites import SITE_NAMES, STAGED_SITES
 
-SHUFFLE_GROUPS = 6  # of shuffle_reuse
 _INPUT_SIZES = (32, 224)  # one on each side of the input size where the strides change
-
-
-def largest_divisor(number: int, limit: int) -> int:
-    """The largest divisor of `number` that is not above `limit`."""
-    return next(divisor for divisor in range(min(number, max(1, limit)), 0, -1) if number % divisor == 0)
-
-
-def conv_groups(in_channels: int, out_channels: int) -> int:
-    """Groups of a grouped 1x1 conv: the ratio of its two widths, or the nearest divisor below it."""
-    ratio = round(max(in_channels, out_channels) / min(in_channels, out_channels))
-    return largest_divisor(gcd(in_channels, out_channels), ratio)
-
-
-def shuffle_order(channels: int, groups: int) -> list[int]:
-    """The input channel that a channel shuffle puts at each output channel (ShuffleNet, figure 1)."""
-    groups = largest_divisor(channels, groups)
-    return [(i % groups) * (channels // groups) + i // groups for i in range(channels)]
-
-
-def shortcut_effect(operation: str, block: Block) -> str:
-    """What a shortcut operation amounts to at a block: none, identity, conv, tile, or pool_tile."""
-    same_channels = block.in_channels == block.out_channels
-    if block.stride == 1 and same_channels:
-        return "identity"
-    if block.stride == 1:
-        return {"identity": "none", "conv": "conv", "reuse": "tile", "pool_reuse": "tile"}[operation]
-    return "pool_tile" if operation == "pool_reuse" else "none"
 
 
 def canonical(architecture: Architecture) -> Architecture:
@@ -74,13 +49,12 @@ def canonical(architecture: Architecture) -> Architecture:
             if tuple(given) == wanted:
                 choices[site] = operation
                 break
-    return Architecture(
-        backbone=backbone.name,
-        width=architecture.width,
-        first_conv=architecture.first_conv,
-        last_stage=last_stage_form(backbone.name, architecture.width, str(architecture.last_stage)),
-        **choices,
-    )
+    for site in SITE_NAMES:
+        if site not in STAGED_SITES:
+            choices[site] = network_form(
+                backbone.name, architecture.width, site, str(getattr(architecture, site))
+            )
+    return Architecture(backbone=backbone.name, width=architecture.width, **choices)
 
 
 def architecture_hash(architecture: Architecture) -> str:
@@ -105,95 +79,52 @@ def stage_forms(architecture: Architecture) -> list[tuple[str, ...]]:
 @cache
 def stage_form(
     name: str, width: float, stage: int, expand: str, project: str, shortcut: str, se: str
-) -> tuple[str, str, str, str]:
+) -> tuple[str, ...]:
     """The canonical operations of one stage, whatever the other stages hold."""
     backbone = get_backbone(name)
-    layouts = [backbone.layout(width, size).blocks for size in _INPUT_SIZES]
-    blocks = [block for block in layouts[0] if block.stage == stage]
-    either_stride = [block for blocks in layouts for block in blocks if block.stage == stage]
+    blocks = dict.fromkeys(
+        block
+        for size in _INPUT_SIZES
+        for block in backbone.layout(width, size).blocks
+        if block.stage == stage
+    )
+    chosen = dict(zip(STAGED_SITES, (expand, project, shortcut, se), strict=True))
+    readers = [get_operation(site, chosen[site]) for site in READERS]
 
-    def first_alike(site: str, wanted: str) -> str:
-        effects = [shortcut_effect(wanted, block) for block in either_stride]
-        return next(
-            operation
-            for operation in backbone.operations[site]
-            if [shortcut_effect(operation, block) for block in either_stride] == effects
+    def order_left(operation: Operation, block: Block) -> tuple[int, ...]:
+        order = operation.order_at(block)
+        absorbed = order and all(reader.follows_order(block, order) for reader in readers)
+        return () if absorbed else order
+
+    return tuple(
+        _first_alike(
+            [get_operation(site, operation) for operation in backbone.operations[site]],
+            get_operation(site, chosen[site]),
+            lambda operation: (operation.effect(block) for block in blocks),
+            lambda operation: (order_left(operation, block) for block in blocks),
         )
-
-    if not any(block.squeeze_excitation for block in blocks):
-        se = backbone.operations["se"][0]
-    return (
-        _expand_form(expand, project, se, blocks),
-        _project_form(project, blocks),
-        first_alike("shortcut", shortcut),
-        se,
+        for site in STAGED_SITES
     )
 
 
-def _expand_form(expand: str, project: str, se: str, blocks: list[Block]) -> str:
-    if not any(block.expands for block in blocks):
-        return "conv"
-    if expand == "group_conv" and all(_expand_groups(block) == 1 for block in blocks):
-        return "conv"
-    if expand == "shuffle_reuse" and all(_absorbs_shuffle(block, project, se) for block in blocks):
-        return "reuse"
-    return expand
-
-
-def _project_form(project: str, blocks: list[Block]) -> str:
-    if project == "conv_shuffle":
-        return "conv"
-    if project == "reduce" and all(block.hidden == block.in_channels for block in blocks):
-        return "conv"
-    if project == "group_conv" and all(_project_groups(block) == 1 for block in blocks):
-        return "conv"
-    return project
-
-
 @cache
-def last_stage_form(name: str, width: float, operation: str) -> str:
-    """The canonical operation of the last stage: grouped convs with one group are plain ones."""
-    layout = get_backbone(name).layout(width)
-    widths = [layout.blocks[-1].out_channels, layout.last_hidden, layout.last_channels]
-    convs = [width for width in widths if width is not None]
-    if operation == "group_conv" and all(conv_groups(a, b) == 1 for a, b in pairwise(convs)):
-        return "conv"
-    return operation
+def network_form(name: str, width: float, site: str, operation: str) -> str:
+    """The canonical operation of a site that occurs once in a network."""
+    backbone = get_backbone(name)
+    layouts = [backbone.layout(width, size) for size in _INPUT_SIZES]
+    return _first_alike(
+        [get_operation(site, other) for other in backbone.operations[site]],
+        get_operation(site, operation),
+        lambda operation: (operation.effect(layout) for layout in layouts),
+    )
 
 
-def _expand_groups(block: Block) -> int:
-    return conv_groups(block.in_channels, block.hidden)
-
-
-def _project_groups(block: Block) -> int:
-    return conv_groups(block.hidden, block.out_channels)
-
-
-def _absorbs_shuffle(block: Block, project: str, se: str) -> bool:
-    """Whether the block computes the same with and without a shuffle before its tile.
-
-    The shuffle permutes the hidden channels by sigma. Depthwise conv, batch norm and activation work
-    channel by channel and follow any permutation, and so do dense layers. A tiled gate follows if
-    channels that share a gate still do, a grouped projection if no channel leaves its group.
-    """
-    if not block.expands:
-        return True
-    channels, hidden = block.in_channels, block.hidden
-    if hidden % channels:
-        return False  # the cut-off tile holds other channels than the shuffled one
-    order = shuffle_order(channels, SHUFFLE_GROUPS)
-    sigma = [order[j % channels] + j // channels * channels for j in range(hidden)]
-    if sigma == list(range(hidden)):
-        return True
-    if block.squeeze_excitation:
-        if se == "eca":
-            return False
-        if se in ("reuse_r4", "reuse_r8"):
-            gates = hidden // (4 if se == "reuse_r4" else 8)
-            moved: dict[int, int] = {}
-            if any(moved.setdefault(j % gates, sigma[j] % gates) != sigma[j] % gates for j in range(hidden)):
-                return False
-    if project == "group_conv":
-        size = hidden // _project_groups(block)
-        return all(sigma[j] // size == j // size for j in range(hidden))
-    return True
+def _first_alike(
+    operations: Iterable[Operation], wanted: Operation, *amounts: Callable[[Operation], Iterable[object]]
+) -> str:
+    """The name of the first operation that amounts to the same as the wanted one."""
+    return next(
+        operation.name
+        for operation in operations
+        if operation == wanted or all(list(amount(operation)) == list(amount(wanted)) for amount in amounts)
+    )

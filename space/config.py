@@ -10,6 +10,7 @@ import yaml
 from .architecture import Architecture, parse_yaml
 from .backbones import MIN_INPUT
 from .canonical import architecture_hash
+from .costs import COSTS, Cost, check_cost, flattened, gathered, in_every_file
 from .errors import UserError, check_keys, check_name
 from .presets import PRESETS
 
@@ -21,8 +22,7 @@ class ArchitectureConfig:
     Attributes:
         num_classes: Number of classes, 2 or more.
         input_size: Side of the input in pixels that the costs are counted at.
-        params: Parameters of the network.
-        flops: Multiply-adds of the network for one image.
+        costs: Of the network, for one image.
         hash: Hash of the canonical form.
         version: The cheapsearch that wrote it.
         origin: Where the architecture came from: run, trial, accuracy, data and so on.
@@ -31,14 +31,14 @@ class ArchitectureConfig:
     architecture: Architecture
     num_classes: int
     input_size: int
-    params: int
-    flops: int
+    costs: Cost
     version: str
     hash: str = ""
     origin: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, least in (("num_classes", 2), ("input_size", MIN_INPUT), ("params", 1), ("flops", 1)):
+        check_cost(self.costs)
+        for name, least in (("num_classes", 2), ("input_size", MIN_INPUT)):
             value = getattr(self, name)
             if type(value) is not int or value < least:
                 raise UserError(f"{name}: must be a whole number from {least}, got {value!r}")
@@ -55,7 +55,7 @@ class ArchitectureConfig:
     def to_yaml(self) -> str:
         data = {f.name: getattr(self, f.name) for f in fields(self)}
         data |= {"architecture": self.architecture.to_dict(), "origin": dict(self.origin)}
-        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+        return yaml.safe_dump(flattened(data), sort_keys=False, allow_unicode=True)
 
     @classmethod
     def from_yaml(cls, text: str, source: str | Path = "config") -> "ArchitectureConfig":
@@ -68,13 +68,14 @@ class ArchitectureConfig:
         data = parse_yaml(text, source)
         if not isinstance(data, Mapping):
             raise UserError(f"{source}: must be an exported architecture, got {type(data).__name__}")
-        names = [f.name for f in fields(cls)]
+        names = [name for f in fields(cls) for name in (COSTS if f.name == "costs" else [f.name])]
         check_keys(str(source), data, names)
+        later = [name for name in COSTS if name not in in_every_file()]
         for name in names:
-            if name not in data and name not in ("hash", "origin"):
+            if name not in data and name not in ("hash", "origin", *later):
                 raise UserError(f"{source}: the key {name!r} is missing; export the architecture again")
         try:
-            return cls(**{**data, "architecture": Architecture.from_dict(data["architecture"])})
+            return cls(**{**gathered(data), "architecture": Architecture.from_dict(data["architecture"])})
         except UserError as error:
             raise UserError(f"{source}: {error}") from None
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from .costs import COSTS, DEFAULT_OBJECTIVES
 from .errors import UserError, check_name
-from .noise import averaged
-from .records import OBJECTIVES, TrialRecord
+from .noise import TrialT, averaged
+from .trial import Trial
 
 PICKS = ("accuracy", "knee", "trial=N")
 
@@ -15,17 +16,17 @@ def check_objectives(objectives: Sequence[str]) -> tuple[str, ...]:
     Raises:
         UserError: If one is unknown, or accuracy or every cost is missing.
     """
+    known = ("accuracy", *COSTS)
     for name in objectives:
-        check_name("objectives", name, OBJECTIVES)
-    ordered = tuple(name for name in OBJECTIVES if name in objectives)
+        check_name("objectives", name, known)
+    ordered = tuple(name for name in known if name in objectives)
     if "accuracy" not in ordered or len(ordered) < 2:
-        raise UserError(
-            f"objectives: must be accuracy and at least one of params, flops, got {','.join(objectives)!r}"
-        )
+        given, costs = ",".join(objectives), ", ".join(COSTS)
+        raise UserError(f"objectives: must be accuracy and at least one of {costs}, got {given!r}")
     return ordered
 
 
-def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[str] = OBJECTIVES) -> list[TrialRecord]:
+def pareto_front(records: Sequence[TrialT], objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> list[TrialT]:
     """The complete records no other one beats in every objective, the cheapest first.
 
     An accuracy is the mean over an architecture's trainings, where it was repeated. Of records equal in
@@ -37,20 +38,20 @@ def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[str] = OBJ
     complete = averaged(records)
     if not complete:
         return []
-    values = np.array([[float(getattr(record, name)) for name in objectives] for record in complete])
+    values = np.array([_values(record, objectives) for record in complete])
     kept = moocore.is_nondominated(values, maximise=[name == "accuracy" for name in objectives])
     front = [record for record, keep in zip(complete, kept, strict=True) if keep]
     costs = [name for name in objectives if name != "accuracy"]
-    return sorted(front, key=lambda record: tuple(getattr(record, cost) for cost in costs))
+    return sorted(front, key=lambda record: tuple(record.costs[name] for name in costs))
 
 
 def pick(
-    records: Sequence[TrialRecord],
+    records: Sequence[TrialT],
     rule: str,
-    objectives: Sequence[str] = OBJECTIVES,
+    objectives: Sequence[str] = DEFAULT_OBJECTIVES,
     *,
     reference_accuracy: float | None = None,
-) -> TrialRecord:
+) -> TrialT:
     """Choose one architecture.
 
     Args:
@@ -87,10 +88,16 @@ def pick(
     )
 
 
-def _knee(front: Sequence[TrialRecord], objectives: Sequence[str]) -> TrialRecord:
+def _values(record: Trial, objectives: Sequence[str]) -> list[float]:
+    return [
+        float((record.accuracy or 0.0) if name == "accuracy" else record.costs[name]) for name in objectives
+    ]
+
+
+def _knee(front: Sequence[TrialT], objectives: Sequence[str]) -> TrialT:
     import numpy as np
 
-    values = np.array([[float(getattr(record, name)) for name in objectives] for record in front])
+    values = np.array([_values(record, objectives) for record in front])
     for column, name in enumerate(objectives):
         values[:, column] = -values[:, column] if name == "accuracy" else np.log1p(values[:, column])
     low, high = values.min(axis=0), values.max(axis=0)

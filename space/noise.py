@@ -6,7 +6,7 @@ from math import sqrt
 from statistics import fmean
 from typing import Any, TypeVar, cast
 
-from .records import OBJECTIVES
+from .costs import DEFAULT_OBJECTIVES
 from .trial import Trial
 
 # Points between seeds where nothing was repeated: measured on proxies of CIFAR-10 (width 0.5, 16 px,
@@ -73,7 +73,9 @@ def seed_noise(records: Sequence[Trial]) -> SeedNoise:
     return SeedNoise(sqrt(squares / (_WORTH + repeats)), repeats)
 
 
-def front_probabilities(records: Sequence[Trial], objectives: Sequence[str] = OBJECTIVES) -> dict[int, float]:
+def front_probabilities(
+    records: Sequence[Trial], objectives: Sequence[str] = DEFAULT_OBJECTIVES
+) -> dict[int, float]:
     """How probable it is, by number, that a complete trial really is on the front.
 
     The costs are exact, so a trial is on the front if its accuracy is above that of every trial that
@@ -125,7 +127,7 @@ def most_unsettled(
 
 
 def ties(
-    front: Sequence[Trial], records: Sequence[Trial], objectives: Sequence[str] = OBJECTIVES
+    front: Sequence[Trial], records: Sequence[Trial], objectives: Sequence[str] = DEFAULT_OBJECTIVES
 ) -> dict[int, int]:
     """Members of the front that chance may have put there, with the cheaper member they do not surely beat.
 

@@ -8,14 +8,12 @@ from typing import Any, Literal, get_args, get_origin
 
 from .architecture import Architecture, Choice
 from .canonical import architecture_hash
+from .costs import COSTS, Cost, check_cost, in_every_file
 from .errors import UserError, check_complete, check_keys, check_name
 from .sites import SITE_NAMES
 
 State = Literal["complete", "repeat", "pruned", "failed", "duplicate", "refused"]
 STATES: tuple[str, ...] = get_args(State)
-COSTS = ("params", "flops")
-OBJECTIVES = ("accuracy", *COSTS)
-FLOPS_CONVENTION = "multiply-adds of convolutions, linear layers and matrix products (fvcore), one each"
 
 _STAGE_SEPARATOR = "|"
 _WHY = ("predicted", "deviation", "gain")
@@ -34,8 +32,7 @@ class TrialRecord:
             architecture already known, not trained again), or refused (over a cost limit, not trained).
         origin: Who proposed it: `unmodified`, `preset NAME`, the sampler's name, `random untried`, or
             `repeat`.
-        params: Parameters of the full network.
-        flops: Multiply-adds of the full network for one image.
+        costs: Of the full network.
         accuracy: Validation accuracy of the proxy in percent; None where nothing was trained.
         seconds: Wall time of the proxy training.
         reason: Why a trial is not complete.
@@ -48,8 +45,7 @@ class TrialRecord:
     architecture: Architecture
     state: State
     origin: str
-    params: int
-    flops: int
+    costs: Cost
     accuracy: float | None = None
     seconds: float | None = None
     reason: str = ""
@@ -63,13 +59,7 @@ class TrialRecord:
             raise UserError(f"accuracy: a {self.state} trial needs one, trial {self.number} has none")
         if self.accuracy is not None and not 0 <= self.accuracy <= 100:
             raise UserError(f"accuracy: must be from 0 to 100 percent, got {self.accuracy}")
-        for name in COSTS:
-            if getattr(self, name) < 0:
-                raise UserError(f"{name}: must be 0 or more, got {getattr(self, name)}")
-
-    @property
-    def costs(self) -> dict[str, int]:
-        return {name: getattr(self, name) for name in COSTS}
+        check_cost(self.costs)
 
     @cached_property
     def hash(self) -> str:
@@ -77,26 +67,30 @@ class TrialRecord:
 
     def to_row(self) -> dict[str, Any]:
         """One row, with the keys of `columns`; numbers stay numbers, None where there is none."""
-        values = {name: getattr(self, name) for name in self.columns() if name not in SITE_NAMES}
         sites = {site: join_choice(getattr(self.architecture, site)) for site in SITE_NAMES}
-        return {name: (values | sites)[name] for name in self.columns()}
+        known = dict.fromkeys(COSTS) | dict(self.costs) | sites
+        return {name: known[name] if name in known else getattr(self, name) for name in self.columns()}
 
     @staticmethod
     def columns() -> list[str]:
         """The columns of trials.csv, in order."""
-        before = ["number", "hash", "state", "origin", "accuracy", "params", "flops"]
+        before = ["number", "hash", "state", "origin", "accuracy", *COSTS]
         return [*before, *SITE_NAMES, "seconds", *_WHY, "reason"]
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], *, backbone: str, width: float) -> "TrialRecord":
         """Inverse of `to_row`; values may be the strings of a CSV file, empty where there is none.
 
+        A file that is older than a cost's row in `COSTS` may lack its column, but for the first two.
+
         Raises:
             UserError: If a column is missing or unknown, or a value does not validate.
         """
         columns = cls.columns()
         check_keys("trials.csv", row, columns)
-        missing = [column for column in columns if row.get(column) is None and column not in _OPTIONAL]
+        later = [name for name in COSTS if name not in in_every_file()]
+        optional_columns = (*_OPTIONAL, *later)
+        missing = [name for name in columns if row.get(name) is None and name not in optional_columns]
         if missing:
             raise UserError(f"trials.csv: the column {missing[0]!r} is missing")
         for site in SITE_NAMES:
@@ -118,8 +112,13 @@ class TrialRecord:
             architecture=Architecture(backbone, width, **sites),
             state=row["state"],
             origin=str(row["origin"]),
-            params=number("params", int),
-            flops=number("flops", int),
+            costs=Cost(
+                {
+                    name: number(name, kind.type)
+                    for name, kind in COSTS.items()
+                    if not (name in later and row.get(name) in ("", None))
+                }
+            ),
             accuracy=optional("accuracy"),
             seconds=optional("seconds"),
             **{name: optional(name) for name in _WHY},
@@ -143,6 +142,7 @@ class RunRecord:
         data_dir: Where the data set lies, empty for its own default.
         storage: URL of the Optuna study without its password; empty for study.db in the run folder.
         study: Name of the study in the storage.
+        limits: The most an architecture may cost, by name of the cost; in the file as max_NAME, or null.
         proxy: The proxy's settings.
         in_flight: Proposals made before their results are known; with the seed it fixes the trials.
         repeats: Trainings within the budget that repeat an architecture with another seed.
@@ -163,8 +163,7 @@ class RunRecord:
     train_images: int
     val_images: int
     objectives: tuple[str, ...]
-    max_params: int | None
-    max_flops: int | None
+    limits: Mapping[str, float]
     sampler: str
     seed: int
     in_flight: int
@@ -195,6 +194,7 @@ class RunRecord:
                 raise UserError(f"{f.name}: must be true or false, got {value!r}")
             if get_origin(f.type) is Mapping and not isinstance(value, Mapping):
                 raise UserError(f"{f.name}: must be a mapping, got {value!r}")
+        check_cost(self.limits, "max_")
 
     @property
     def command(self) -> str:
@@ -210,8 +210,7 @@ class RunRecord:
             "data-dir": self.data_dir,
             "input-size": self.input_size,
             "objectives": ",".join(self.objectives),
-            "max-params": self.max_params,
-            "max-flops": self.max_flops,
+            **{f"max-{name}": self.limits.get(name) for name in COSTS},
             "reference-accuracy": self.reference_accuracy,
             "sampler": self.sampler,
             "seed": self.seed,
@@ -227,8 +226,12 @@ class RunRecord:
         return " ".join(["cheapsearch run", *given, *([] if self.stopping else ["--no-stopping"])])
 
     def to_dict(self) -> dict[str, Any]:
-        data = asdict(self)
-        return data | {"per_stage": list(self.per_stage), "objectives": list(self.objectives)}
+        data = asdict(self) | {"per_stage": list(self.per_stage), "objectives": list(self.objectives)}
+        limits = {f"max_{name}": self.limits.get(name) for name in COSTS}
+        flat: dict[str, Any] = {}
+        for key, value in data.items():
+            flat |= limits if key == "limits" else {key: value}
+        return flat
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "RunRecord":
@@ -239,9 +242,13 @@ class RunRecord:
         """
         if not isinstance(data, Mapping):
             raise UserError(f"run.yaml: must be a mapping, got {type(data).__name__}")
+        flags = {f"max_{name}": name for name in COSTS}
         # Older runs had none of these.
-        data = {"repeats": 0, "confirm": 0, "stopping": False, "reference_accuracy": None, **data}
-        check_complete("run.yaml", data, [f.name for f in fields(cls)])
+        later = {flag: None for flag, name in flags.items() if name not in in_every_file()}
+        data = {"repeats": 0, "confirm": 0, "stopping": False, "reference_accuracy": None, **later, **data}
+        check_complete("run.yaml", data, [*(f.name for f in fields(cls) if f.name != "limits"), *flags])
+        limits = {name: data[flag] for flag, name in flags.items() if data[flag] is not None}
+        data = {key: value for key, value in data.items() if key not in flags} | {"limits": limits}
         for name in ("per_stage", "objectives"):
             if not isinstance(data[name], (list, tuple)):
                 raise UserError(f"run.yaml: {name} must be a list, got {data[name]!r}")

@@ -8,7 +8,7 @@ from math import prod
 
 from .architecture import Architecture
 from .backbones import check_width, get_backbone
-from .canonical import canonical, last_stage_form, stage_form
+from .canonical import canonical, network_form, stage_form
 from .errors import UserError, check_keys, check_name
 from .sites import SITE_NAMES, STAGED_SITES
 
@@ -94,10 +94,12 @@ class SearchSpace:
                 for form in forms
             )
 
-        last = {last_stage_form(self.backbone, self.width, op) for op in backbone.operations["last_stage"]}
-        return (
-            len(backbone.operations["first_conv"]) * len(last) * count(0, frozenset(range(len(combinations))))
+        ends = prod(
+            len({network_form(self.backbone, self.width, site, op) for op in backbone.operations[site]})
+            for site in SITE_NAMES
+            if site not in STAGED_SITES
         )
+        return ends * count(0, frozenset(range(len(combinations))))
 
     def architecture(self, choices: Mapping[str, str]) -> Architecture:
         """The architecture that a value for each of `parameters` describes."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from .architecture import Architecture
 from .canonical import architecture_hash
+from .costs import COSTS, Cost, flattened, gathered, in_every_file
 from .errors import UserError, check_complete
 
 
@@ -16,8 +17,7 @@ class TrainingRecord:
     Attributes:
         architecture: What is trained, at the width it is trained at.
         trial: Number of the trial it comes from, None for none.
-        params: Parameters.
-        flops: Multiply-adds for one image of `input_size` pixels.
+        costs: Of the network, for one image of `input_size` pixels.
         dataset: What the data set is called on the command line.
         data_dir: Where it lies, empty for its own default.
         data_seed: Of the validation split, where the data set has none of its own.
@@ -33,8 +33,7 @@ class TrainingRecord:
     created: str
     architecture: Architecture
     trial: int | None
-    params: int
-    flops: int
+    costs: Cost
     num_classes: int
     input_size: int
     dataset: str
@@ -55,7 +54,7 @@ class TrainingRecord:
         return architecture_hash(self.architecture)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"architecture": self.architecture.to_dict()}
+        return flattened(asdict(self) | {"architecture": self.architecture.to_dict(), "costs": self.costs})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "TrainingRecord":
@@ -65,7 +64,7 @@ class TrainingRecord:
             UserError: If a key is unknown or missing.
         """
         _check(cls, "training.yaml", data)
-        return cls(**{**data, "architecture": Architecture.from_dict(data["architecture"])})
+        return cls(**{**gathered(data), "architecture": Architecture.from_dict(data["architecture"])})
 
 
 @dataclass(frozen=True)
@@ -114,4 +113,8 @@ METRICS = ("epoch", "learning_rate", "train_loss", "val_loss", "val_top1", "val_
 def _check(cls: type, where: str, data: Any, *, also: tuple[str, ...] = ()) -> None:
     if not isinstance(data, Mapping):
         raise UserError(f"{where}: must be a mapping, got {type(data).__name__}")
-    check_complete(where, (key for key in data if key not in also), [f.name for f in fields(cls)])
+    names = [f.name for f in fields(cls)]
+    if "costs" in names:
+        names = [*(name for name in names if name != "costs"), *in_every_file()]
+        also = (*also, *(name for name in COSTS if name not in names))
+    check_complete(where, (key for key in data if key not in also), names)

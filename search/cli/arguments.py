@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ... import __version__
-from ...space import BACKBONES, COSTS, OBJECTIVES, PICKS, STAGED_SITES, UserError
+from ...space import BACKBONES, COSTS, DEFAULT_OBJECTIVES, PICKS, STAGED_SITES, UserError
 from ..training.policy import CROPS, POLICIES, Policy, default_policy
 
 
@@ -136,7 +136,7 @@ def _add_run(commands: Any) -> None:
         "--objectives",
         type=_words,
         metavar="LIST",
-        help=f"accuracy and costs (default {','.join(OBJECTIVES)})",
+        help=f"accuracy and costs (default {','.join(DEFAULT_OBJECTIVES)})",
     )
     for cost in COSTS:
         run.add_argument(f"--max-{cost}", type=_count, metavar="N", help="refuse anything dearer, e.g. 1.2M")

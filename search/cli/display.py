@@ -194,8 +194,10 @@ def front_table(
             str(trial.number),
             f"{trial.accuracy:.1f} %" + points(trial, base),
             f"{100 * probabilities[trial.number]:.0f} %{tie}",
-            amount(trial.params) + percent(trial.params, base.params if base else None),
-            amount(trial.flops) + percent(trial.flops, base.flops if base else None),
+            amount(trial.costs["params"])
+            + percent(trial.costs["params"], base.costs["params"] if base else None),
+            amount(trial.costs["flops"])
+            + percent(trial.costs["flops"], base.costs["flops"] if base else None),
             operations(trial.architecture, unmodified),
         )
     return table
@@ -204,7 +206,7 @@ def front_table(
 def trial_line(trial: TrialRecord, unmodified: Architecture) -> str:
     """One trial on one line."""
     accuracy = f"{trial.accuracy:5.1f} %" if trial.accuracy is not None else "      -"
-    cost = f"{amount(trial.params)} params  {amount(trial.flops)} flops"
+    cost = f"{amount(trial.costs['params'])} params  {amount(trial.costs['flops'])} flops"
     seconds = f"  {trial.seconds:.0f} s" if trial.seconds is not None else ""
     state = "" if trial.accuracy is not None and not trial.reason else f"  {trial.state}: {trial.reason}"
     what = operations(trial.architecture, unmodified)
@@ -222,12 +224,12 @@ def operations(architecture: Architecture, unmodified: Architecture) -> str:
     return ", ".join(changed) or "unmodified"
 
 
-def amount(count: int) -> str:
+def amount(count: float) -> str:
     """A number of parameters or multiply-adds, in millions."""
     return f"{count / 1e6:.2f} M"
 
 
-def percent(value: int, base: int | None) -> str:
+def percent(value: float, base: float | None) -> str:
     """A cost's difference to the unmodified network's, in percent."""
     return f" ({100 * (value / base - 1):+.0f} %)" if base and value != base else ""
 

@@ -6,13 +6,14 @@ from typing import Any
 
 from rich.table import Table
 
-from ...models import Cost, CostTable, cost_table
+from ...models import CostTable, cost_table
 from ...space import (
     FLOPS_CONVENTION,
     PRESETS,
     SITE_NAMES,
     SITES,
     Architecture,
+    Cost,
     SearchSpace,
     architecture_hash,
     canonical,
@@ -159,8 +160,8 @@ def space_facts(
 
 def space_costs(
     backbone: str, *, width: float, per_stage: Sequence[str], num_classes: int, input_size: int
-) -> list[tuple[int, int]]:
-    """Parameters and multiply-adds of every distinct network, of random ones where these are too many."""
+) -> list[Cost]:
+    """Costs of every distinct network, of random ones where these are too many."""
     space = SearchSpace(backbone, width, tuple(per_stage))
     table = _table(space.unmodified, num_classes, input_size)
     rng = random.Random(0)
@@ -173,8 +174,7 @@ def space_costs(
             space.architecture({name: rng.choice(operations) for name, operations in options})
             for _ in range(_DRAWN)
         ]
-    costs = map(table.cost, networks)
-    return [(cost.params, cost.flops) for cost in costs]
+    return list(map(table.cost, networks))
 
 
 def print_space(facts: dict[str, Any]) -> None:

@@ -90,8 +90,8 @@ def results_table(results: Sequence[TrainingResult]) -> Table:
             f"{result.val_top1:.2f}",
             "-" if result.test_top1 is None else f"{result.test_top1:.2f}",
             "-" if result.test_top5 is None else f"{result.test_top5:.2f}",
-            f"{settings.params:,}",
-            f"{settings.flops:,}",
+            f"{settings.costs['params']:,}",
+            f"{settings.costs['flops']:,}",
             f"{result.best_epoch} of {result.epochs}",
         )
     return table

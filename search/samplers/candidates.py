@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import moocore
 import numpy as np
 
-from ...space import COSTS, SearchSpace
+from ...space import DEFAULT_OBJECTIVES, SearchSpace, additive_costs
 from .cost_aware import Choice, CostAware, Kernels
 from .limits import LISTABLE, Limits, cheapest_architecture, choice_costs
 from .surrogate import Floats, Integers
@@ -132,9 +132,12 @@ class SampledCandidates:
         self._reference = reference
         self._kernels: Kernels = {}
         self._costs: dict[tuple[str, ...], tuple[float, ...] | None] = {}
-        ends = [cheapest_architecture(space, table, {name: sign}) for name in COSTS for sign in (1.0, -1.0)]
+        # Those that no search is asked for are left out, so that a further row of COSTS changes none.
+        self._added = [n for n in additive_costs() if n in cost_names or n in DEFAULT_OBJECTIVES]
+        ends = [cheapest_architecture(space, table, {n: sign}) for n in self._added for sign in (1.0, -1.0)]
         self._pool = self._normal([*map(space.choices, ends), *self._random(random.Random(seed))])
-        self._scale = np.array([[float(getattr(table.cost(a), name)) for name in cost_names] for a in ends])
+        known = [table.cost(architecture, cost_names) for architecture in ends]
+        self._scale = np.array([[float(cost[name]) for name in cost_names] for cost in known])
 
     def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Choice] | None:
         rng = random.Random(seed)
@@ -170,8 +173,8 @@ class SampledCandidates:
 
     def _random(self, rng: random.Random) -> Iterator[dict[str, str]]:
         """Random choices; each draw prefers cheap or dear operations by a strength of its own."""
-        unmodified = self._table.cost(self._space.unmodified)
-        weights = {name: 1.0 / getattr(unmodified, name) for name in COSTS}
+        unmodified = self._table.cost(self._space.unmodified, self._added)
+        weights = {name: 1.0 / unmodified[name] for name in self._added if unmodified[name]}
         by_choice = choice_costs(self._space, self._table, weights)
         for _ in range(_SAMPLED):
             strength = rng.uniform(-_STRONGEST, _STRONGEST)
@@ -208,8 +211,9 @@ class SampledCandidates:
     def _cost(self, point: tuple[str, ...]) -> tuple[float, ...] | None:
         """Costs of an architecture, None where it is over a limit."""
         if point not in self._costs:
-            cost = self._table.cost(self._space.architecture(self._as_choices(point)))
-            known = tuple(float(getattr(cost, name)) for name in self._cost_names)
+            architecture = self._space.architecture(self._as_choices(point))
+            cost = self._table.cost(architecture, {*self._cost_names, *self._limits})
+            known = tuple(float(cost[name]) for name in self._cost_names)
             self._costs[point] = None if self._limits.refusal(cost) else known
         return self._costs[point]
 
@@ -230,8 +234,9 @@ def make_candidates(
     """
     if space.size > LISTABLE:
         return SampledCandidates(space, table, limits, cost_names, seed=seed, reference=reference)
-    members = [(a, cost) for a in space.distinct() if not limits.refusal(cost := table.cost(a))]
-    costs = np.array([[getattr(cost, name) for name in cost_names] for _, cost in members], dtype=np.float64)
+    wanted = {*cost_names, *limits}
+    members = [(a, cost) for a in space.distinct() if not limits.refusal(cost := table.cost(a, wanted))]
+    costs = np.array([[cost[name] for name in cost_names] for _, cost in members], dtype=np.float64)
     points = [space.choices(architecture) for architecture, _ in members]
     return ListedCandidates(space.parameters, points, costs, space.canonical_choices, reference=reference)
 

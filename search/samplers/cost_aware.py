@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import moocore
 import numpy as np
@@ -19,8 +20,8 @@ _WORTHLESS = 0.005  # share of the candidates below whose predicted accuracies n
 # Several threads wait for each other while the cores train, and round otherwise than one.
 _BLAS = ThreadpoolController().select(user_api="blas")
 
-# By the number of observations they were fitted to and the noise that was known.
-Kernels = dict[tuple[int, float | None], Kernel]
+# By a digest of the observations they were fitted to and of the noise that was known.
+Kernels = dict[bytes, Kernel]
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,6 @@ class CostAware:
             values[:fitted],
             None if known_noise is None else float(known_noise[:fitted].mean()),
             doubts[:fitted] == 0,
-            key=(fitted, noise),
         )
         variance = np.full(len(values), kernel.noise) if known_noise is None else known_noise
         variance = variance + (doubts * steepness) ** 2
@@ -199,19 +199,17 @@ class CostAware:
         values: Floats,
         noise: float | None,
         measured: np.ndarray,
-        *,
-        key: tuple[int, float | None],
     ) -> Kernel:
         """The kernel fitted to the observations that are no forecasts: their doubt would pass for noise."""
-        if key in self._kernels:
-            return self._kernels[key]
         sure = np.flatnonzero(measured)
         sure = sure if len(sure) > 1 else np.arange(len(values))
-        chosen = values[sure]
-        standard = (chosen - chosen.mean()) / (chosen.std() or 1.0)
-        kernel = fit_kernel(self.features[observed[sure]], standard, noise=noise)
-        self._kernels[key] = kernel
-        return kernel
+        points, chosen = self.features[observed[sure]], values[sure]
+        # In a study of several processes a late result changes which observations are the first.
+        key = sha256(points.columns.tobytes() + chosen.tobytes() + repr(noise).encode()).digest()
+        if key not in self._kernels:
+            standard = (chosen - chosen.mean()) / (chosen.std() or 1.0)
+            self._kernels[key] = fit_kernel(points, standard, noise=noise)
+        return self._kernels[key]
 
 
 def _fitted(observations: int) -> int:

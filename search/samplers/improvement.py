@@ -6,10 +6,12 @@ The logarithm of the error is what is taken to be normal, so no accuracy is abov
 import numpy as np
 from scipy.special import ndtr
 
-from .surrogate import Floats
+from .surrogate import Floats, Integers
 
 LEAST_ERROR = 0.25  # percent, added to every error: near perfection accuracies are hardly told apart
-_SAMPLES = 512  # points of the cost box, where there are three costs or more
+_MOST_STEPS = 30_000  # of a front that are listed: as many as 100 networks have at four costs
+_SAMPLES = 512  # points above each candidate's cost, where the front has more steps
+_AT_ONCE = 4_000_000  # numbers that are worked out together
 _LARGEST = 300.0  # exponent: what is larger is of no account, and its exponential no number
 _CHUNK = 256  # candidates that are worked out at a time
 
@@ -47,31 +49,26 @@ class Front:
         accuracy: Accuracies of the front in percent (F,).
         costs: Their costs, scaled so that the box is 0..1 in each (F, K).
         worthless: The accuracy that counts as none, in percent.
+
+    Attributes:
+        levels: The accuracies that occur, in percent (L,).
+        steps: Where which of them is the best, None where the steps are too many to be listed.
     """
 
     def __init__(self, accuracy: Floats, costs: Floats, worthless: float) -> None:
         # The most accurate first, so that the first within given costs is the best there; the last always is.
         order = np.argsort(-accuracy, kind="stable")
-        self._accuracy = np.append(np.maximum(accuracy[order], worthless), worthless)
+        order = order[accuracy[order] > worthless]
+        self.levels = np.append(accuracy[order], worthless)
         self._costs = np.vstack([costs[order], np.full(costs.shape[1], -np.inf)])
-        dimensions = costs.shape[1]
-        self.edges = [np.unique(np.clip([0.0, *costs[:, axis], 1.0], 0.0, 1.0)) for axis in range(dimensions)]
-        if dimensions > 2:
-            self.points = _sobol(dimensions)
-        else:
-            corners = np.meshgrid(*(edge[:-1] for edge in self.edges), indexing="ij")
-            self.points = np.stack(corners, axis=-1)
-        # The step at every cell, as a number into the levels that occur.
-        step = self.at(self.points)
-        self.levels, which = np.unique(step, return_inverse=True)
-        self.which = which.reshape(step.shape)
+        self.steps = _steps(self._costs)
 
     def at(self, costs: Floats) -> Floats:
         """The best accuracy within these costs (..., K), `worthless` where the front has none."""
-        within = np.ones((*costs.shape[:-1], len(self._accuracy)), dtype=bool)
+        within = np.ones((*costs.shape[:-1], len(self.levels)), dtype=bool)
         for axis, most in enumerate(self._costs.T):
             within &= most <= costs[..., axis, None]
-        return np.asarray(self._accuracy[within.argmax(axis=-1)])
+        return np.asarray(self.levels[within.argmax(axis=-1)])
 
 
 def largest_improvement(mean: Floats, deviation: Floats, costs: Floats, front: Front) -> tuple[int, float]:
@@ -106,8 +103,8 @@ def expected_hypervolume_improvement(mean: Floats, deviation: Floats, costs: Flo
     """How much hypervolume each candidate is expected to add to a front.
 
     A candidate improves on the front wherever the cost is at least its own. So the expectation is the
-    integral, over these costs, of the expected improvement over the front's step function: cell by
-    cell for one and two costs, over quasi-random costs for more.
+    integral, over these costs, of the expected improvement over the front's step function: step by step,
+    or where there are too many over quasi-random costs above the candidate's own.
 
     Args:
         mean: Mean of the logarithm of each candidate's error in percent (N,).
@@ -117,25 +114,70 @@ def expected_hypervolume_improvement(mean: Floats, deviation: Floats, costs: Flo
     Returns:
         Points of accuracy times the share of the box of costs (N,).
     """
+    if front.steps is None:
+        return _sampled_improvement(mean, deviation, costs, front)
+    low, high, level = front.steps
     gain = expected_improvement(mean, deviation, front.levels)
-    if costs.shape[1] > 2:
-        above = (costs[:, None, :] <= front.points[None, :, :]).all(axis=2)
-        shares = above @ np.eye(len(front.levels))[front.which] / len(front.points)
-        return np.asarray((shares * gain).sum(axis=1))
-    # The part of each side of each cell that lies at or above the candidate's cost.
-    overlap = [
-        np.clip(edge[None, 1:] - np.maximum(edge[None, :-1], costs[:, axis, None]), 0.0, None)
-        for axis, edge in enumerate(front.edges)
-    ]
-    if costs.shape[1] == 1:
-        return np.asarray((overlap[0] * gain[:, front.which]).sum(axis=1))
-    total = np.zeros(len(mean))
-    for column, row in enumerate(front.which):
-        total += overlap[0][:, column] * (overlap[1] * gain[:, row]).sum(axis=1)
-    return total
+    found = np.empty(len(mean))
+    some = max(1, _AT_ONCE // len(level))
+    for start in range(0, len(mean), some):
+        part = slice(start, start + some)
+        improved = gain[part][:, level]
+        # The part of each side of each step that lies at or above the candidate's cost.
+        for axis in range(costs.shape[1]):
+            improved *= np.maximum(high[:, axis] - np.maximum(low[:, axis], costs[part, axis, None]), 0.0)
+        found[part] = improved.sum(axis=1)
+    return found
 
 
-def _sobol(dimensions: int) -> Floats:
+def _steps(costs: Floats) -> tuple[Floats, Floats, Integers] | None:
+    """Boxes that fill the box of costs, each with the first of the front within all of its costs.
+
+    Every member takes what is left of the costs at or above its own, and leaves of each box it reaches into
+    one piece at most for every axis.
+
+    Args:
+        costs: Of the front, the most accurate first; the last is below the whole box (F, K).
+
+    Returns:
+        Lower corners and upper corners (B, K), and numbers of the members (B,); None for too many boxes.
+    """
+    dimensions = costs.shape[1]
+    low, high = np.zeros((1, dimensions)), np.ones((1, dimensions))
+    taken: list[tuple[Floats, Floats, Integers]] = []
+    count = 0
+    for number, own in enumerate(costs):
+        reached = (high > own).all(axis=1)
+        inner_low, inner_high = np.maximum(low[reached], own), high[reached]
+        taken.append((inner_low, inner_high, np.full(len(inner_low), number)))
+        left = [(low[~reached], high[~reached])]
+        rest_low, rest_high = low[reached], high[reached]
+        for axis in range(dimensions):
+            below = rest_low[:, axis] < own[axis]
+            piece = rest_high[below].copy()
+            piece[:, axis] = own[axis]
+            left.append((rest_low[below], piece))
+            rest_low = rest_low.copy()
+            rest_low[:, axis] = np.maximum(rest_low[:, axis], own[axis])
+        low, high = (np.concatenate(corners) for corners in zip(*left, strict=True))
+        count += len(inner_low)
+        if count + len(low) > _MOST_STEPS:
+            return None
+    lows, highs, numbers = zip(*taken, strict=True)
+    return np.concatenate(lows), np.concatenate(highs), np.concatenate(numbers)
+
+
+def _sampled_improvement(mean: Floats, deviation: Floats, costs: Floats, front: Front) -> Floats:
+    """The same from costs above each candidate's own, so that what improves at its own cost never gains 0."""
     from scipy.stats import qmc
 
-    return np.asarray(qmc.Sobol(dimensions, scramble=False).random(_SAMPLES))
+    # The first of these points is the origin, here the candidate itself.
+    points = qmc.Sobol(costs.shape[1], scramble=False).random(_SAMPLES)
+    room = np.clip(1.0 - np.maximum(costs, 0.0), 0.0, 1.0)
+    found = np.empty(len(mean))
+    some = max(1, _AT_ONCE // (_SAMPLES * len(front.levels)))
+    for start in range(0, len(mean), some):
+        part = slice(start, start + some)
+        above = np.maximum(costs[part], 0.0)[:, None, :] + room[part, None, :] * points
+        found[part] = expected_improvement(mean[part], deviation[part], front.at(above)).mean(axis=1)
+    return np.asarray(found * room.prod(axis=1))

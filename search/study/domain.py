@@ -126,11 +126,10 @@ class ArchitectureDomain:
         return architecture_hash(subject)
 
     def costs(self, subject: Architecture) -> Mapping[str, float]:
-        cost = self.table.cost(subject)
-        return {name: getattr(cost, name) for name in COSTS}
+        return self.table.cost(subject)
 
     def refusal(self, subject: Architecture) -> str:
-        return self.limits.refusal(self.table.cost(subject))
+        return self.limits.refusal(self.table.cost(subject, self.limits))
 
     def untried(self, tried: set[str], rng: random.Random) -> dict[str, str] | None:
         if self.space.size <= LISTABLE:
@@ -144,8 +143,7 @@ class ArchitectureDomain:
         return None
 
     def record(self, subject: Architecture, **fields: Any) -> TrialRecord:
-        cost = self.table.cost(subject)
-        return TrialRecord(architecture=subject, params=cost.params, flops=cost.flops, **fields)
+        return TrialRecord(architecture=subject, costs=self.table.cost(subject), **fields)
 
 
 def first_architectures(space: SearchSpace) -> list[tuple[str, Architecture]]:

@@ -167,8 +167,9 @@ def open_run(
     table = cost_table(
         space.backbone, width=space.width, num_classes=data.num_classes, input_size=data.input_size
     )
-    limits = Limits(settings.max_params, settings.max_flops)
-    limits.check_reachable(space, table)
+    limits = Limits(settings.limits)
+    if warning := limits.check_reachable(space, table):
+        say(warning)
 
     record = existing or _new_record(settings, data, proxy, device)
     record = replace(
@@ -232,8 +233,7 @@ def export_trial(
     Raises:
         UserError: If the rule is unknown or no trial is complete.
     """
-    limited = record.max_params is not None or record.max_flops is not None
-    rule = rule or ("accuracy" if limited else "knee")
+    rule = rule or ("accuracy" if record.limits else "knee")
     trial = pick(trials, rule, record.objectives, reference_accuracy=record.reference_accuracy)
     return describe(
         trial.architecture,
@@ -270,8 +270,7 @@ def _new_record(settings: RunSettings, data: ImageData, proxy: Proxy, device: st
         train_images=len(data.train_labels),
         val_images=len(data.val_labels),
         objectives=settings.objectives,
-        max_params=settings.max_params,
-        max_flops=settings.max_flops,
+        limits=settings.limits,
         reference_accuracy=settings.reference_accuracy,
         sampler=settings.sampler,
         seed=settings.seed,

@@ -9,7 +9,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from ...space import (
-    OBJECTIVES,
+    DEFAULT_OBJECTIVES,
     RunRecord,
     SearchSpace,
     UserError,
@@ -54,7 +54,7 @@ class RunSettings:
     dataset: str = "cifar10"
     data_dir: Path | None = None
     input_size: int | None = None
-    objectives: tuple[str, ...] = OBJECTIVES
+    objectives: tuple[str, ...] = DEFAULT_OBJECTIVES
     max_params: int | None = None
     max_flops: int | None = None
     reference_accuracy: float | None = None
@@ -101,12 +101,18 @@ class RunSettings:
     def space(self) -> SearchSpace:
         return SearchSpace(self.backbone, self.width, self.per_stage)
 
+    @property
+    def limits(self) -> dict[str, float]:
+        """The most an architecture may cost, by name of the cost."""
+        limits = {"params": self.max_params, "flops": self.max_flops}
+        return {name: limit for name, limit in limits.items() if limit is not None}
+
 
 _MOST_REPEATS = 5
 
 # Settings that decide what the trials of a run are: they stay when it goes on.
 _FIXED = (
-    *("backbone", "width", "per_stage", "dataset", "input_size", "objectives", "max_params", "max_flops"),
+    *("backbone", "width", "per_stage", "dataset", "input_size", "objectives"),
     *("reference_accuracy", "sampler", "seed", "in_flight", "stopping"),
 )
 
@@ -132,6 +138,7 @@ def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -
         return RunSettings(**given)
     asked = RunSettings(**{"backbone": record.backbone, **given})
     recorded: dict[str, Any] = {name: getattr(record, name) for name in _FIXED}
+    recorded |= {f"max_{name}": record.limits.get(name) for name in ("params", "flops")}
     for name in recorded.keys() & given.keys():
         _check_same(flag(name), recorded[name], getattr(asked, name), where)
     proxy = Proxy.from_dict(record.proxy).to_dict()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cheapsearch.models import Cost, Network, build, cost, count, count_flops, count_params
+from cheapsearch.models import Network, build, cost, count, count_flops, count_params
 from cheapsearch.models.layers import ChannelConv
 from cheapsearch.space import BACKBONES, Architecture
 
@@ -40,11 +40,14 @@ class Walk(NamedTuple):
 
 
 def columns() -> list[tuple[str, int]]:
-    """Network i of a backbone has operation i of every site, so these hold every operation."""
+    """Network i of a backbone has operation i of every site, so these hold every operation.
+
+    A backbone of each family, the second with tiles that are cut; the others differ in widths only.
+    """
     return [
         (name, index)
-        for name, backbone in BACKBONES.items()
-        for index in range(max(map(len, backbone.operations.values())))
+        for name in ("mobilenet_v2", "mobilenet_v3_large")
+        for index in range(max(map(len, BACKBONES[name].operations.values())))
     ]
 
 
@@ -238,7 +241,3 @@ def test_count_params_counts_every_parameter_once() -> None:
     shared = nn.Linear(4, 4)
     assert count_params(nn.Sequential(shared, nn.ReLU(), shared)) == 4 * 4 + 4
     assert count_params(nn.BatchNorm2d(5)) == 2 * 5  # the running statistics are no parameters
-
-
-def test_cost_adds_its_fields() -> None:
-    assert Cost(1, 10) + Cost(2, 20) == Cost(3, 30)

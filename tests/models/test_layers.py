@@ -145,7 +145,7 @@ def test_residual_group_conv_adds_its_input_before_the_activation(act: str) -> N
     torch.testing.assert_close(layer(x.clone()), expected)
 
 
-@pytest.mark.parametrize(("in_channels", "out_channels"), [(4, 8), (16, 64), (5, 30)])
+@pytest.mark.parametrize(("in_channels", "out_channels"), [(4, 8), (16, 64), (5, 30), (3, 2), (4, 9), (5, 3)])
 @pytest.mark.parametrize("size", [1, 7])
 def test_ghost_makes_half_of_its_channels_from_the_other_half(
     in_channels: int, out_channels: int, size: int
@@ -153,18 +153,23 @@ def test_ghost_makes_half_of_its_channels_from_the_other_half(
     layer = Ghost(in_channels, out_channels, "relu").eval()
     x = torch.randn(2, in_channels, size, size)
     y = layer(x)
-    half = out_channels // 2
+    larger = math.ceil(out_channels / 2)  # GhostNet's code: init_channels = math.ceil(oup / ratio)
     assert y.shape == (2, out_channels, size, size)
     primary = F.relu(F.conv2d(x, layer.primary[0].weight) / math.sqrt(1 + 1e-5))
-    torch.testing.assert_close(y[:, :half], primary)
-    for j in range(half):  # each cheap channel sees one primary channel
+    torch.testing.assert_close(y[:, :larger], primary)
+    for j in range(out_channels - larger):  # each cheap channel sees one primary channel
         cheap = F.conv2d(primary[:, j : j + 1], layer.cheap[0].weight[j : j + 1], padding=1)
-        torch.testing.assert_close(y[:, half + j : half + j + 1], F.relu(cheap / math.sqrt(1 + 1e-5)))
+        torch.testing.assert_close(y[:, larger + j : larger + j + 1], F.relu(cheap / math.sqrt(1 + 1e-5)))
 
 
-def test_ghost_parameters_follow_the_formula() -> None:
-    # C * H/2 and 9 * H/2 weights, two batch norms of H/2
-    assert sum(p.numel() for p in Ghost(6, 20, "relu").parameters()) == 6 * 10 + 9 * 10 + 2 * 20
+@pytest.mark.parametrize(("channels", "larger", "smaller"), [(20, 10, 10), (21, 11, 10)])
+def test_ghost_parameters_follow_the_formula(channels: int, larger: int, smaller: int) -> None:
+    # C times the larger half and 9 times the smaller half weights, a batch norm after each
+    state = Ghost(6, channels, "relu").state_dict()
+    assert sum(state[f"{part}.{i}.weight"].numel() for part in ("primary", "cheap") for i in (0, 1)) == (
+        6 * larger + 9 * smaller + larger + smaller
+    )
+    assert {name.split(".")[0] for name in state} == {"primary", "cheap"}
 
 
 def test_gate_scales_channels_by_a_function_of_their_means() -> None:

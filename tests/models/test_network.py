@@ -10,35 +10,36 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cheapsearch.models import Network, build, count, count_params
-from cheapsearch.space import BACKBONES, PRESETS, Architecture, UserError, get_backbone
+from cheapsearch.models.network import InvertedResidual
+from cheapsearch.space import BACKBONES, PRESETS, Architecture, Block, UserError, get_backbone
 
-# Input sizes and widths; every operation meets another pair on every backbone.
+# Input sizes and widths; operations meet another pair on every backbone.
 SIZES_AND_WIDTHS = ((32, 0.5), (33, 0.25), (45, 0.25), (65, 0.25), (96, 0.25), (17, 0.75))
 BATCH = 3
 
 
 class Case(NamedTuple):
     backbone: str
-    site: str
-    operation: str
+    operations: dict[str, str]
     input_size: int
     width: float
     num_classes: int
 
     def build(self) -> Network:
-        architecture = Architecture(self.backbone, self.width, **{self.site: self.operation})
+        architecture = Architecture(self.backbone, self.width, **self.operations)
         return build(architecture, num_classes=self.num_classes, input_size=self.input_size)
 
     def __str__(self) -> str:
-        return f"{self.backbone}-{self.site}-{self.operation}"
+        return f"{self.backbone}-{self.operations['expand']}"
 
 
 def cases() -> Iterator[Case]:
+    """Network i of a backbone has operation i of every site, so together they have every operation."""
     for row, (name, backbone) in enumerate(BACKBONES.items()):
-        for site, operations in backbone.operations.items():
-            for column, operation in enumerate(operations):
-                size, width = SIZES_AND_WIDTHS[(row + column) % len(SIZES_AND_WIDTHS)]
-                yield Case(name, site, operation, size, width, num_classes=2 + column)
+        for column in range(max(map(len, backbone.operations.values()))):
+            size, width = SIZES_AND_WIDTHS[(row + column) % len(SIZES_AND_WIDTHS)]
+            chosen = {site: names[min(column, len(names) - 1)] for site, names in backbone.operations.items()}
+            yield Case(name, chosen, size, width, num_classes=2 + column)
 
 
 CASES = list(cases())
@@ -61,7 +62,7 @@ def walked(request: pytest.FixtureRequest) -> Walked:
 
 def test_cases_reach_every_size_and_width_and_every_operation() -> None:
     assert {(case.input_size, case.width) for case in CASES} == set(SIZES_AND_WIDTHS)
-    assert {tuple(case[:3]) for case in CASES} == {
+    assert {(case.backbone, *chosen) for case in CASES for chosen in case.operations.items()} == {
         (name, site, operation)
         for name, backbone in BACKBONES.items()
         for site, operations in backbone.operations.items()
@@ -153,6 +154,23 @@ def test_build_reaches_width_2(name: str) -> None:
     for mode in (True, False):
         assert network.train(mode)(images).shape == (2, 2)
     assert network.first_conv[-1][0].out_channels == 2 * BACKBONES[name].stem_channels
+
+
+@pytest.mark.parametrize("width", [0.27, 0.91, 1.37])
+@pytest.mark.parametrize("name", BACKBONES)
+def test_build_halves_the_hidden_channels_of_any_width(name: str, width: float) -> None:
+    network = build(Architecture(name, width, expand="ghost"), input_size=8).eval()
+    with torch.no_grad():
+        assert network(torch.randn(1, 3, 8, 8)).shape == (1, 10)
+
+
+@pytest.mark.parametrize("operation", BACKBONES["mobilenet_v2"].operations["expand"])
+def test_block_runs_with_an_odd_number_of_hidden_channels(operation: str) -> None:
+    # no width of the six backbones has one, a table with another ratio would
+    block = Block(1, 3, 8, 25, 8, False, "relu", 1, True)
+    operations = {"expand": operation, "project": "conv", "shortcut": "conv", "se": "none"}
+    module = InvertedResidual(BACKBONES["mobilenet_v2"], block, operations)
+    assert module(torch.randn(2, 8, 5, 5)).shape == (2, 8, 5, 5)
 
 
 @pytest.mark.parametrize("name", PRESETS)

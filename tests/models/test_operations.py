@@ -3,14 +3,27 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from inspect import isfunction
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cheapsearch.models.operations import BLOCK_OPERATIONS, NETWORK_OPERATIONS
-from cheapsearch.space import BACKBONES, SITES, Backbone, Block, Layout, get_backbone, shuffle_order
+from cheapsearch.models import operations
+from cheapsearch.models.operations import build_operation
+from cheapsearch.space import (
+    BACKBONES,
+    OPERATIONS,
+    SITES,
+    Backbone,
+    Block,
+    Layout,
+    UserError,
+    get_backbone,
+    get_operation,
+    shuffle_order,
+)
 
 V2, V3 = "mobilenet_v2", "mobilenet_v3_large"
 # C = 12, H = 72, O = 18: K = 6, and 4 groups in either grouped conv of a ratio of 4 or 6
@@ -19,6 +32,10 @@ RAGGED = replace(BLOCK, hidden=32)  # K = 2.67, rounded to 3: two whole copies a
 BLOCKS = [BLOCK, replace(BLOCK, activation="hardswish"), RAGGED, replace(BLOCK, hidden=12)]
 ACTIVATIONS = {"relu": F.relu, "hardswish": F.hardswish}
 Randomised = Callable[[nn.Module, int], nn.Module]
+
+
+def made(site: str, operation: str, backbone: Backbone, place: Block | Layout) -> nn.Module | None:
+    return build_operation(get_operation(site, operation), backbone, place)
 
 
 def tile(x: Tensor, channels: int) -> Tensor:
@@ -253,11 +270,19 @@ NETWORK_REFERENCES = {
 }
 
 
-def test_registries_hold_the_operations_of_the_sites() -> None:
-    registries = {**NETWORK_OPERATIONS, **BLOCK_OPERATIONS}
-    assert {site: set(rows) for site, rows in registries.items()} == {
-        name: set(site.operations) for name, site in SITES.items()
+def test_builders_are_those_that_the_rows_name() -> None:
+    public = {
+        name
+        for name, value in vars(operations).items()
+        if isfunction(value) and value.__module__ == operations.__name__ and not name.startswith("_")
     }
+    assert {row.builder for row in OPERATIONS} - {None} == public - {"build_operation"}
+
+
+def test_a_builder_that_is_not_there_is_the_users_mistake() -> None:
+    row = replace(get_operation("project", "conv"), name="mine", builder="project_mine")
+    with pytest.raises(UserError, match=r"^project mine: builder must name .*, got 'project_mine'"):
+        build_operation(row, get_backbone(V2), BLOCK)
 
 
 def test_references_cover_every_operation() -> None:
@@ -273,7 +298,7 @@ def test_block_operation_is_that_of_the_design(
     site: str, operation: str, block: Block, backbone_name: str, randomised: Randomised
 ) -> None:
     backbone = get_backbone(backbone_name)
-    module = BLOCK_OPERATIONS[site][operation](backbone, block)
+    module = made(site, operation, backbone, block)
     assert module is not None
     x = image(block.in_channels if site == "expand" else block.hidden)
     reference = BLOCK_REFERENCES[site, operation]
@@ -295,7 +320,7 @@ def test_network_operation_is_that_of_the_design(
 ) -> None:
     backbone = get_backbone(name)
     layout = backbone.layout(0.5, input_size)
-    module = NETWORK_OPERATIONS[site][operation](backbone, layout)
+    module = made(site, operation, backbone, layout)
     x = image(3, 9) if site == "first_conv" else image(layout.blocks[-1].out_channels, 3)
     reference = NETWORK_REFERENCES[site, operation]
     # in place on its own input is fine for the last stage: nothing else reads the last block's output
@@ -312,7 +337,7 @@ def test_reuse_is_the_identity_in_the_first_block_of_v2() -> None:
     # and `reuse` is the identity"
     backbone = get_backbone(V2)
     block = backbone.layout().blocks[0]
-    reuse, conv = (BLOCK_OPERATIONS["expand"][name](backbone, block) for name in ("reuse", "conv"))
+    reuse, conv = (made("expand", name, backbone, block) for name in ("reuse", "conv"))
     assert reuse is not None
     assert conv is not None
     x = torch.randn(1, 32, 4, 4)
@@ -322,9 +347,9 @@ def test_reuse_is_the_identity_in_the_first_block_of_v2() -> None:
 
 @pytest.mark.parametrize("operation", SITES["se"].operations)
 def test_se_is_left_out_where_the_table_has_none(operation: str) -> None:
-    build_gate = BLOCK_OPERATIONS["se"][operation]
-    assert build_gate(get_backbone(V3), replace(BLOCK, squeeze_excitation=False)) is None
-    assert (build_gate(get_backbone(V3), BLOCK) is None) == (operation == "none")
+    backbone = get_backbone(V3)
+    assert made("se", operation, backbone, replace(BLOCK, squeeze_excitation=False)) is None
+    assert (made("se", operation, backbone, BLOCK) is None) == (operation == "none")
 
 
 SAME, WIDER, NARROWER = (
@@ -336,14 +361,14 @@ SAME, WIDER, NARROWER = (
 
 @pytest.mark.parametrize("operation", SITES["shortcut"].operations)
 def test_shortcut_is_the_identity_where_shapes_agree(operation: str) -> None:
-    module = BLOCK_OPERATIONS["shortcut"][operation](get_backbone(V2), SAME)
+    module = made("shortcut", operation, get_backbone(V2), SAME)
     check(module, image(12), lambda x, layers: x)
 
 
 @pytest.mark.parametrize("block", [WIDER, NARROWER])
 @pytest.mark.parametrize("operation", SITES["shortcut"].operations)
 def test_shortcut_where_only_channels_differ(operation: str, block: Block, randomised: Randomised) -> None:
-    module = BLOCK_OPERATIONS["shortcut"][operation](get_backbone(V2), block)
+    module = made("shortcut", operation, get_backbone(V2), block)
     if operation == "identity":
         assert module is None
     elif operation == "conv":
@@ -365,7 +390,7 @@ def pooled(x: Tensor) -> Tensor:
 @pytest.mark.parametrize("block", [SAME, WIDER, NARROWER])
 @pytest.mark.parametrize("operation", SITES["shortcut"].operations)
 def test_shortcut_where_the_stride_is_2(operation: str, block: Block, size: int) -> None:
-    module = BLOCK_OPERATIONS["shortcut"][operation](get_backbone(V2), replace(block, stride=2))
+    module = made("shortcut", operation, get_backbone(V2), replace(block, stride=2))
     if operation != "pool_reuse":
         assert module is None
         return
@@ -402,8 +427,8 @@ BLOCK_PARAMS: dict[tuple[str, str], Callable[[int, int, int], int]] = {
 def test_block_operation_has_the_parameters_of_its_formula(site: str, operation: str, name: str) -> None:
     backbone = get_backbone(name)
     for block in backbone.layout().blocks:
-        block = replace(block, squeeze_excitation=True)
-        module = BLOCK_OPERATIONS[site][operation](backbone, block)
+        block = replace(block, squeeze_excitation=True, expands=True)
+        module = made(site, operation, backbone, block)
         expected = BLOCK_PARAMS[site, operation](block.in_channels, block.hidden, block.out_channels)
         assert params(module) == expected, block
 
@@ -414,7 +439,7 @@ def test_reuse_group_has_3k_groups_in_mobilenet_v3_large_k() -> None:
     for block in backbone.layout().blocks[1:]:
         h, groups = block.hidden, 3 * block.hidden // block.in_channels
         assert h % groups == 0
-        module = BLOCK_OPERATIONS["expand"]["reuse_group"](backbone, block)
+        module = made("expand", "reuse_group", backbone, block)
         assert params(module) == h * h // groups + 2 * h
 
 
@@ -441,7 +466,7 @@ def test_network_operations_have_the_parameters_of_their_formulas(name: str) -> 
             last * hidden // groups_of(last, hidden) + 2 * hidden + hidden * out // groups_of(hidden, out)
         )
     found = {
-        (site, operation): params(NETWORK_OPERATIONS[site][operation](backbone, layout))
+        (site, operation): params(made(site, operation, backbone, layout))
         for site in ("first_conv", "last_stage")
         for operation in backbone.operations[site]
     }

@@ -13,6 +13,7 @@ from cheapsearch.reports import load_run
 from cheapsearch.space import (
     METRICS,
     Architecture,
+    Cost,
     RunRecord,
     TrainingRecord,
     TrainingResult,
@@ -32,8 +33,7 @@ RECORD: dict[str, Any] = {
     "train_images": 45000,
     "val_images": 5000,
     "objectives": ("accuracy", "params", "flops"),
-    "max_params": None,
-    "max_flops": None,
+    "limits": {},
     "sampler": "tpe",
     "seed": 7,
     "in_flight": 4,
@@ -61,8 +61,7 @@ def trial(number: int, accuracy: float | None, params: int, flops: int, **rest: 
         number=number,
         architecture=Architecture(**settings),
         accuracy=accuracy,
-        params=params,
-        flops=flops,
+        costs=Cost(params=params, flops=flops),
         **record,
     )
 
@@ -114,8 +113,7 @@ def _write_training(
         created="2026-03-15T10:22:31+00:00",
         architecture=trial.architecture,
         trial=number,
-        params=trial.params,
-        flops=trial.flops,
+        costs=trial.costs,
         num_classes=10,
         input_size=32,
         dataset="cifar10",

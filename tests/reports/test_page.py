@@ -207,7 +207,9 @@ def test_write_report_refuses_a_folder_that_is_no_run(tmp_path):
 
 
 def by_params(folder, numbers):
-    return sorted((load_run(folder).trials[number] for number in numbers), key=lambda trial: trial.params)
+    return sorted(
+        (load_run(folder).trials[number] for number in numbers), key=lambda trial: trial.costs["params"]
+    )
 
 
 def test_page_shows_what_was_retrained(make_run, write_training):

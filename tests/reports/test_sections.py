@@ -27,7 +27,7 @@ def test_highlights_names_three_members_of_the_front(run):
     assert "73.00" in cards[0]
     assert "trial 3<" in cards[0]
     assert "knee" in cards[1]
-    assert "Fewest parameters within 2.4 points of unmodified" in cards[1]
+    assert "Lowest in parameters within 2.4 points of unmodified" in cards[1]
     assert "trial 1, cheap_v2<" in cards[1]
 
 
@@ -47,7 +47,7 @@ def test_highlights_leaves_out_what_is_too_far_below_the_unmodified_network(make
     ]
     run = load_run(make_run(trials))
     cards = sections.highlights(run, trials_frame(run)).split('<div class="card">')[1:]
-    (fewest,) = [card for card in cards if "Fewest" in card]
+    (fewest,) = [card for card in cards if "Lowest in" in card]
     assert "trial 2<" in fewest
 
 
@@ -78,10 +78,10 @@ def test_facts_counts_what_was_trained_and_what_there_is(run):
 
 
 def test_facts_names_the_limits(make_run):
-    run = load_run(make_run(max_params=1_500_000, max_flops=70_000_000, reference_accuracy=62.5))
+    run = load_run(make_run(limits={"params": 1_500_000, "flops": 70_000_000}, reference_accuracy=62.5))
     html = sections.facts(run, trials_frame(run))
     assert (
-        "high accuracy, few parameters and FLOPs; at most 1.500 M parameters; at most 70.00 M FLOPs; "
+        "high accuracy, low in parameters and FLOPs; at most 1.500 M parameters; at most 70.00 M FLOPs; "
         "an accuracy below 62.5 % is worth nothing" in html
     )
 

@@ -1,5 +1,6 @@
 import pytest
 
+from cheapsearch import space
 from cheapsearch.reports import cost_by_operation, range_of_costs, write_space
 
 FACTS = {
@@ -9,7 +10,6 @@ FACTS = {
     "distinct": 2,
     "num_classes": 10,
     "input_size": 32,
-    "flops_convention": "one <each>",
     "ranges": {"params": {"unmodified": 200}, "flops": {"unmodified": 5000}},
     "sites": {
         "expand": {
@@ -18,7 +18,7 @@ FACTS = {
         "se": {"operations": {"none": {"params": 0, "flops": 0}}},
     },
 }
-COSTS = [(200, 5000), (100, 4000)]
+COSTS = [{"params": 200, "flops": 5000}, {"params": 100, "flops": 4000}]
 
 
 def test_range_of_costs_draws_every_network_and_the_unmodified_one():
@@ -35,7 +35,8 @@ def test_cost_by_operation_is_a_share_of_the_unmodified_network():
 
 
 @pytest.mark.parametrize(("costs", "said"), [(COSTS, "all of them"), (COSTS[:1], "1 random ones")])
-def test_write_space_says_what_is_drawn_and_loads_nothing(tmp_path, costs, said):
+def test_write_space_says_what_is_drawn_and_loads_nothing(tmp_path, monkeypatch, costs, said):
+    monkeypatch.setitem(space.COSTS, "flops", space.CostKind("flops", "FLOPs", convention="one <each>"))
     page = write_space(FACTS, costs, tmp_path / "space.html").read_text()
     assert said in page
     assert "one &lt;each&gt;" in page

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from cheapsearch.reports import front_frame, load_run, trials_frame
-from cheapsearch.space import PRESETS, SITE_NAMES, TrialRecord, architecture_hash
+from cheapsearch.space import PRESETS, SITE_NAMES, Cost, TrialRecord, architecture_hash
 
 
 def test_trials_frame_holds_every_trial_with_the_columns_of_the_file(make_run):
@@ -46,7 +46,7 @@ def test_trials_frame_names_presets_at_the_width_of_the_run(make_run, width):
     wanted = replace(PRESETS["cheap_v2"], width=width)
     other = replace(wanted, project="reduce")
     trials = [
-        TrialRecord(number, architecture, "complete", "tpe", 10, 10, accuracy=70.0)
+        TrialRecord(number, architecture, "complete", "tpe", Cost(params=10, flops=10), accuracy=70.0)
         for number, architecture in enumerate([wanted, other])
     ]
     frame = trials_frame(load_run(make_run(trials, width=width)))

@@ -22,7 +22,14 @@ from cheapsearch.search.study.driver import Plan
 from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.search.training.proxy import Proxy
 from cheapsearch.search.workers.jobs import Failed, Job, Message, Stopped, Trained, is_stopped
-from cheapsearch.space import COSTS, OBJECTIVES, Architecture, SearchSpace, TrialRecord, architecture_hash
+from cheapsearch.space import (
+    COSTS,
+    DEFAULT_OBJECTIVES,
+    Architecture,
+    SearchSpace,
+    TrialRecord,
+    architecture_hash,
+)
 
 V2 = "mobilenet_v2"
 Store = TrialStore[Architecture, TrialRecord]
@@ -160,7 +167,7 @@ def networks() -> list[Architecture]:
 @pytest.fixture(scope="session")
 def listed(table: CostTable) -> Candidates:
     """The candidates among them, as they were before any search."""
-    return make_candidates(SearchSpace(V2, 0.25), table, Limits(), COSTS, seed=0)
+    return make_candidates(SearchSpace(V2, 0.25), table, Limits(), list(COSTS), seed=0)
 
 
 @pytest.fixture
@@ -196,14 +203,18 @@ def make_store(table: CostTable, networks: list[Architecture], listed: Candidate
         @cached_property
         def candidates(self) -> Candidates:
             known = (self.space, self.limits, self.objectives, self._reference)
-            return deepcopy(listed) if known == (whole, Limits(), OBJECTIVES, None) else super().candidates
+            return (
+                deepcopy(listed)
+                if known == (whole, Limits(), DEFAULT_OBJECTIVES, None)
+                else super().candidates
+            )
 
     def make(
         storage: optuna.storages.BaseStorage | Path | None = None,
         *,
         space: SearchSpace | None = None,
         limits: Limits | None = None,
-        objectives: tuple[str, ...] = OBJECTIVES,
+        objectives: tuple[str, ...] = DEFAULT_OBJECTIVES,
         reference: float | None = None,
     ) -> Store:
         where = f"sqlite:///{storage}" if isinstance(storage, Path) else storage

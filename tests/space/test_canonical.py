@@ -9,7 +9,8 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
-from itertools import product
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -24,11 +25,11 @@ from cheapsearch.space import (
     canonical,
     conv_groups,
     get_backbone,
-    largest_divisor,
-    shortcut_effect,
-    shuffle_order,
+    get_operation,
 )
-from cheapsearch.space.canonical import SHUFFLE_GROUPS, stage_forms
+from cheapsearch.space.canonical import stage_form, stage_forms
+from cheapsearch.space.effects import SHUFFLE_GROUPS, always, any_order
+from cheapsearch.space.operations import _BY_NAME
 
 V2, *V3 = BACKBONES
 LARGE, E6, D6, K, SMALL = V3
@@ -53,75 +54,6 @@ def blocks_of(backbone: str, stage: int, width: float = 1.0, size: int = 32) -> 
     return [block for block in get_backbone(backbone).layout(width, size).blocks if block.stage == stage]
 
 
-def make_block(in_channels: int, out_channels: int, stride: int) -> Block:
-    return Block(1, 3, in_channels, 6 * in_channels, out_channels, False, "relu", stride, True)
-
-
-# --- the pieces -----------------------------------------------------------------------------------
-
-
-def test_largest_divisor_is_the_largest_not_above_the_limit() -> None:
-    for number, limit in product(range(1, 200), range(1, 12)):
-        expected = max(d for d in range(1, number + 1) if number % d == 0 and d <= limit)
-        assert largest_divisor(number, limit) == expected, (number, limit)
-
-
-def test_largest_divisor_is_one_at_least() -> None:
-    assert largest_divisor(12, 0) == 1
-    assert largest_divisor(12, 100) == 12
-
-
-def test_conv_groups_divide_both_widths_and_do_not_exceed_their_ratio() -> None:
-    for name in BACKBONES:
-        for width in WIDTHS:
-            for block in get_backbone(name).layout(width).blocks:
-                for a, b in ((block.in_channels, block.hidden), (block.hidden, block.out_channels)):
-                    groups = conv_groups(a, b)
-                    assert groups == conv_groups(b, a)
-                    assert a % groups == 0
-                    assert b % groups == 0
-                    assert 1 <= groups <= max(a, b) / min(a, b) + 0.5
-
-
-@pytest.mark.parametrize(
-    ("widths", "groups"),
-    [((24, 144), 6), ((32, 32), 1), ((320, 1280), 4), ((180, 1080), 6), ((160, 960), 5), ((40, 112), 2)],
-)
-def test_conv_groups_are_the_ratio_or_the_nearest_divisor_below_it(
-    widths: tuple[int, int], groups: int
-) -> None:
-    # 6 does not divide 160, 5 does; 112 / 40 = 2.8 is 3 rounded, which divides neither, 2 divides both
-    assert conv_groups(*widths) == groups
-
-
-@pytest.mark.parametrize(("channels", "groups", "used"), [(24, 6, 6), (32, 6, 4), (16, 6, 4), (7, 6, 1)])
-def test_shuffle_order_is_shufflenets_reshape_and_transpose(channels: int, groups: int, used: int) -> None:
-    # "where g does not divide the channel count, the largest divisor not above g" (design.md)
-    expected = np.arange(channels).reshape(used, channels // used).T.ravel()
-    assert shuffle_order(channels, groups) == expected.tolist()
-
-
-@pytest.mark.parametrize("operation", ["identity", "conv", "reuse", "pool_reuse"])
-def test_shortcut_effect_where_shapes_agree_is_identity(operation: str) -> None:
-    assert shortcut_effect(operation, make_block(24, 24, 1)) == "identity"
-
-
-@pytest.mark.parametrize(
-    ("operation", "widens", "halves"),
-    [
-        # design.md, row `shortcut`: conv and reuse "also where stride 1 and C != O", pool_reuse everywhere
-        ("identity", "none", "none"),
-        ("conv", "conv", "none"),
-        ("reuse", "tile", "none"),
-        ("pool_reuse", "tile", "pool_tile"),
-    ],
-)
-def test_shortcut_effect_where_shapes_differ(operation: str, widens: str, halves: str) -> None:
-    assert shortcut_effect(operation, make_block(24, 32, 1)) == widens
-    assert shortcut_effect(operation, make_block(24, 32, 2)) == halves
-    assert shortcut_effect(operation, make_block(24, 24, 2)) == halves
-
-
 # --- properties over random architectures -----------------------------------------------------------
 
 
@@ -130,7 +62,7 @@ def test_canonical_is_idempotent_and_keeps_every_stage_form(
     backbone_name: str, width: float, random_architecture: Callable[..., Architecture]
 ) -> None:
     rng = random.Random(f"{backbone_name} {width}")
-    for _ in range(60):
+    for _ in range(20):
         architecture = random_architecture(rng, backbone_name, width)
         form = canonical(architecture)
         assert canonical(form) == form
@@ -143,7 +75,7 @@ def test_canonical_is_idempotent_and_keeps_every_stage_form(
 def test_canonical_keeps_one_operation_for_the_network_as_one(backbone_name: str) -> None:
     rng = random.Random(backbone_name)
     operations = get_backbone(backbone_name).operations
-    for _ in range(200):
+    for _ in range(50):
         choices = {site: rng.choice(operations[site]) for site in operations}
         form = canonical(Architecture(backbone_name, **choices))
         assert all(isinstance(getattr(form, site), str) for site in STAGED_SITES)
@@ -214,6 +146,22 @@ def test_shuffle_reuse_is_not_reuse_before_a_grouped_projection(name: str) -> No
 def test_shuffle_reuse_is_not_reuse_before_a_gate_that_knows_the_order(name: str, se: str) -> None:
     both = [Architecture(name, expand=op, se=se) for op in ("reuse", "shuffle_reuse")]
     assert not same(*both)
+
+
+@pytest.mark.parametrize("follows", [None, any_order])
+def test_shuffle_reuse_is_not_reuse_before_an_operation_that_says_nothing_of_orders(
+    follows: Callable[..., bool] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = replace(get_operation("project", "conv"), name="mine", effect=always("mine"), follows=follows)
+    rows = {**_BY_NAME, ("project", "mine"): row}
+    monkeypatch.setattr("cheapsearch.space.operations._BY_NAME", rows)
+    # The caches of layouts and forms are by name, so each variant needs its own.
+    name = f"mine, which follows {follows}"
+    offered = MappingProxyType({**BACKBONES[V2].operations, "project": ("conv", "mine")})
+    backbone = replace(BACKBONES[V2], name=name, operations=offered)
+    monkeypatch.setattr("cheapsearch.space.backbones.BACKBONES", {**BACKBONES, name: backbone})
+    form = stage_form(name, 1.0, 2, "shuffle_reuse", "mine", "conv", "none")
+    assert form == ("shuffle_reuse" if follows is None else "reuse", "mine", "conv", "none")
 
 
 def test_shuffle_reuse_preset_differs_from_reuse() -> None:
@@ -340,9 +288,8 @@ def test_shortcuts_are_one_where_they_do_the_same_at_both_strides(backbone_name:
         blocks = blocks_of(backbone_name, stage, size=32) + blocks_of(backbone_name, stage, size=224)
         for first in backbone.operations["shortcut"]:
             for second in backbone.operations["shortcut"]:
-                told_apart = any(
-                    shortcut_effect(first, block) != shortcut_effect(second, block) for block in blocks
-                )
+                effects = [get_operation("shortcut", operation).effect for operation in (first, second)]
+                told_apart = any(effects[0](block) != effects[1](block) for block in blocks)
                 one, other = (at_stage(backbone_name, "shortcut", stage, op) for op in (first, second))
                 assert same(one, other) is not told_apart
 

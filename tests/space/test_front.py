@@ -1,19 +1,24 @@
 """The Pareto front against a plain check of every pair, and the rules that pick from it."""
 
 import random
+from dataclasses import dataclass, replace
 from math import log1p
 
 import pytest
 
 from cheapsearch.space import (
-    OBJECTIVES,
+    DEFAULT_OBJECTIVES,
     PICKS,
     Architecture,
+    Cost,
     TrialRecord,
     UserError,
     check_objectives,
+    front_probabilities,
+    most_unsettled,
     pareto_front,
     pick,
+    ties,
 )
 
 UNMODIFIED = Architecture("mobilenet_v2")
@@ -23,7 +28,7 @@ SUBSETS = [("accuracy", "params", "flops"), ("accuracy", "params"), ("accuracy",
 def trial(
     number: int, accuracy: float | None, params: int, flops: int, state: str = "complete"
 ) -> TrialRecord:
-    return TrialRecord(number, UNMODIFIED, state, "random", params, flops, accuracy)  # type: ignore[arg-type]
+    return TrialRecord(number, UNMODIFIED, state, "random", Cost(params=params, flops=flops), accuracy)  # type: ignore[arg-type]
 
 
 def random_trials(seed: int, count: int, values: int) -> list[TrialRecord]:
@@ -42,9 +47,8 @@ def random_trials(seed: int, count: int, values: int) -> list[TrialRecord]:
 
 
 def losses(record: TrialRecord, objectives: tuple[str, ...]) -> tuple[float, ...]:
-    return tuple(
-        -getattr(record, name) if name == "accuracy" else getattr(record, name) for name in objectives
-    )
+    values = {"accuracy": -(record.accuracy or 0.0), **record.costs}
+    return tuple(values[name] for name in objectives)
 
 
 def naive_front(records: list[TrialRecord], objectives: tuple[str, ...]) -> set[int]:
@@ -76,7 +80,7 @@ def test_front_is_that_of_comparing_every_pair(objectives: tuple[str, ...], valu
 def test_front_starts_with_the_cheapest(objectives: tuple[str, ...]) -> None:
     for seed in range(10):
         front = pareto_front(random_trials(seed, 60, 50), objectives)
-        costs = [tuple(getattr(record, name) for name in objectives[1:]) for record in front]
+        costs = [tuple(record.costs[name] for name in objectives[1:]) for record in front]
         assert costs == sorted(costs)
         if len(objectives) == 2:  # then more cost must buy more accuracy
             accuracies = [record.accuracy for record in front]
@@ -85,8 +89,38 @@ def test_front_starts_with_the_cheapest(objectives: tuple[str, ...]) -> None:
 
 def test_front_uses_all_objectives_by_default() -> None:
     records = random_trials(1, 60, 10)
-    assert pareto_front(records) == pareto_front(records, OBJECTIVES)
-    assert SUBSETS[0] == OBJECTIVES
+    assert pareto_front(records) == pareto_front(records, DEFAULT_OBJECTIVES)
+    assert SUBSETS[0] == DEFAULT_OBJECTIVES
+
+
+@dataclass(frozen=True)
+class Point:
+    """A trial of something that is no architecture."""
+
+    number: int
+    accuracy: float | None
+    costs: dict[str, float]
+    state: str = "complete"
+    origin: str = "random"
+    reason: str = ""
+
+    @property
+    def hash(self) -> str:
+        return str(self.costs)
+
+
+def test_front_and_its_certainty_are_those_of_any_records() -> None:
+    points = [Point(0, 70.0, {"ms": 2.5}), Point(1, 60.0, {"ms": 1.5}), Point(2, 65.0, {"ms": 3.5})]
+    points.append(Point(3, 72.0, {"ms": 2.5}, "repeat"))
+    objectives = ("accuracy", "ms")
+    front = pareto_front(points, objectives)
+    assert front == [points[1], replace(points[0], accuracy=71.0)]
+    assert pick(points, "accuracy", objectives) == front[1]
+    assert pick(points, "trial=2", objectives) == points[2]
+    assert pick(points, "knee", objectives) in front
+    assert front_probabilities(points, objectives)[1] == 1.0
+    assert ties(front, points, objectives) == {}
+    assert most_unsettled(points, objectives, {}) == points[2]
 
 
 def test_front_keeps_the_first_of_equals() -> None:
@@ -171,7 +205,7 @@ def test_pick_knee_is_nearest_to_the_best_of_every_objective(objectives: tuple[s
         records = random_trials(seed, 40, 1000)
         front = pareto_front(records, objectives)
         points = [
-            [-r.accuracy if n == "accuracy" else log1p(getattr(r, n)) for n in objectives]  # type: ignore[operator]
+            [-r.accuracy if n == "accuracy" else log1p(r.costs[n]) for n in objectives]  # type: ignore[operator]
             for r in front
         ]
         columns = list(zip(*points, strict=True))

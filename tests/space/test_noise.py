@@ -7,6 +7,7 @@ import pytest
 
 from cheapsearch.space import (
     Architecture,
+    Cost,
     TrialRecord,
     averaged,
     front_probabilities,
@@ -26,7 +27,7 @@ OBJECTIVES = ("accuracy", "params", "flops")
 
 
 def trial(number: int, which: int, accuracy: float, cost: int, state: str = "complete") -> TrialRecord:
-    return TrialRecord(number, ARCHITECTURES[which], state, "random", cost, cost, accuracy)  # type: ignore[arg-type]
+    return TrialRecord(number, ARCHITECTURES[which], state, "random", Cost(params=cost, flops=cost), accuracy)  # type: ignore[arg-type]
 
 
 FIVE = [trial(i, i, accuracy, i + 1) for i, accuracy in enumerate([50.0, 51.0, 50.5, 60.0, 59.5])]
@@ -73,7 +74,7 @@ def test_front_probabilities_are_those_of_a_simulation() -> None:
 
 
 def test_front_probabilities_look_at_the_costs_of_the_objectives() -> None:
-    cheap = replace(FIVE[1], flops=0)
+    cheap = replace(FIVE[1], costs=Cost(params=2, flops=0))
     assert front_probabilities([FIVE[0], cheap], ("accuracy", "params"))[0] == 1.0
     assert front_probabilities([FIVE[0], cheap], ("accuracy", "flops"))[0] < 0.5
 
@@ -90,7 +91,9 @@ def test_ties_name_the_cheaper_member_that_may_be_as_good() -> None:
     front = pareto_front(FIVE)
     assert [record.number for record in front] == [0, 1, 3]
     assert ties(front, FIVE) == {1: 0}
-    other = replace(FIVE[1], flops=0)  # fewer parameters alone do not make the first one cheaper
+    other = replace(
+        FIVE[1], costs=Cost(params=2, flops=0)
+    )  # fewer parameters alone do not make the first one cheaper
     assert ties([FIVE[0], other], FIVE) == {}
     assert ties([FIVE[0], other], FIVE, ("accuracy", "params")) == {1: 0}
     repeats = [trial(5 + i, i % 2, FIVE[i % 2].accuracy or 0.0, 1 + i % 2, "repeat") for i in range(16)]

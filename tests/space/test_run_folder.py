@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cheapsearch.space import Architecture, RunRecord, TrialRecord, UserError
+from cheapsearch.space import Architecture, Cost, RunRecord, TrialRecord, UserError
 from cheapsearch.space.run_folder import RunFolder
 
 RECORD = RunRecord(
@@ -26,8 +26,7 @@ RECORD = RunRecord(
     train_images=1150,
     val_images=288,
     objectives=("accuracy", "params"),
-    max_params=None,
-    max_flops=10**9,
+    limits={"flops": 10**9},
     sampler="random",
     seed=3,
     in_flight=2,
@@ -36,10 +35,11 @@ RECORD = RunRecord(
     device="cpu",
 )
 MIXED = Architecture("mobilenet_v2", expand=("conv", "reuse", "ghost", "conv", "reuse", "reuse", "conv"))
+COST = Cost(params=10, flops=20)
 TRIALS = [
-    TrialRecord(0, MIXED, "complete", "unmodified", 10, 20, 61.25, 12.5),
-    TrialRecord(1, MIXED, "failed", "tpe", 10, 20, None, 0.25, 'loss is NaN, "again",\nstep 3'),
-    TrialRecord(3, MIXED, "duplicate", "tpe", 10, 20, 61.25, None, "the same network as trial 0"),
+    TrialRecord(0, MIXED, "complete", "unmodified", COST, 61.25, 12.5),
+    TrialRecord(1, MIXED, "failed", "tpe", COST, None, 0.25, 'loss is NaN, "again",\nstep 3'),
+    TrialRecord(3, MIXED, "duplicate", "tpe", COST, 61.25, None, "the same network as trial 0"),
 ]
 
 

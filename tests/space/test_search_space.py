@@ -144,7 +144,7 @@ def test_size_is_the_product_of_the_parameters_stage_by_stage(
     assert space.size == prod(single) * prod(len(operations[site]) ** n for site, n in count.items())
 
 
-@pytest.mark.parametrize(("name", "width"), [*((name, 1.0) for name in BACKBONES), (V2, 0.25), (SMALL, 0.25)])
+@pytest.mark.parametrize(("name", "width"), [(V2, 1.0), (LARGE, 1.0), (D6, 1.0), (V2, 0.25), (SMALL, 0.25)])
 def test_distinct_size_is_the_number_of_canonical_forms(name: str, width: float) -> None:
     tried = every_architecture(name, width, ())
     space = SearchSpace(name, width)
@@ -234,7 +234,7 @@ def test_iteration_stage_by_stage_begins_at_once_and_stays_in_the_space() -> Non
     assert all(point in space for point in points)
 
 
-@pytest.mark.parametrize("backbone", [V2, D6])
+@pytest.mark.parametrize("backbone", [V2])
 def test_distinct_lists_each_canonical_form_once_in_order_of_appearance(backbone: str) -> None:
     space = SearchSpace(backbone)
     forms = list(space.distinct())

@@ -6,12 +6,12 @@ import pytest
 
 from cheapsearch.space import BACKBONES, SITE_NAMES, SITES, STAGED_SITES
 
-# design.md, "Sites and operations": the names of each row, in order.
+# design.md, "Sites and operations": the names of each row, in order; V2's first shortcut comes first.
 DESIGN = {
     "first_conv": "conv reuse pre_reuse",
     "expand": "conv reuse shuffle_reuse reuse_group group_conv ghost",
     "project": "conv conv_shuffle group_conv reduce",
-    "shortcut": "identity conv reuse pool_reuse",
+    "shortcut": "conv identity reuse pool_reuse",
     "last_stage": "conv reuse pool_first group_conv",
     "se": "se reuse_r4 reuse_r8 eca none",
 }

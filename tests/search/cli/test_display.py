@@ -20,34 +20,62 @@ from cheapsearch.search.cli.display import (
     time_left,
     trial_line,
 )
-from cheapsearch.space import OBJECTIVES, Architecture, SearchSpace, TrialRecord
+from cheapsearch.space import DEFAULT_OBJECTIVES, Architecture, Cost, SearchSpace, TrialRecord
 
 UNMODIFIED = Architecture("mobilenet_v2")
-BASE = TrialRecord(0, UNMODIFIED, "complete", "unmodified", 2_000_000, 90_000_000, 60.0, 10.0)
+BASE = TrialRecord(
+    0, UNMODIFIED, "complete", "unmodified", Cost(params=2_000_000, flops=90_000_000), 60.0, 10.0
+)
 CHEAP = TrialRecord(
-    1, replace(UNMODIFIED, expand="reuse"), "complete", "tpe", 1_000_000, 45_000_000, 58.25, 5.0
+    1,
+    replace(UNMODIFIED, expand="reuse"),
+    "complete",
+    "tpe",
+    Cost(params=1_000_000, flops=45_000_000),
+    58.25,
+    5.0,
 )
 BETTER = TrialRecord(
-    2, replace(UNMODIFIED, shortcut="reuse"), "complete", "tpe", 2_100_000, 91_000_000, 61.5, 12.0
+    2,
+    replace(UNMODIFIED, shortcut="reuse"),
+    "complete",
+    "tpe",
+    Cost(params=2_100_000, flops=91_000_000),
+    61.5,
+    12.0,
 )
 WORSE = TrialRecord(
-    3, replace(UNMODIFIED, expand="ghost"), "complete", "tpe", 1_500_000, 60_000_000, 40.0, 8.0
+    3,
+    replace(UNMODIFIED, expand="ghost"),
+    "complete",
+    "tpe",
+    Cost(params=1_500_000, flops=60_000_000),
+    40.0,
+    8.0,
 )
 FAILED = TrialRecord(
-    4, replace(UNMODIFIED, project="reduce"), "failed", "tpe", 5, 6, None, 1.4, "DivergedError: nan"
+    4,
+    replace(UNMODIFIED, project="reduce"),
+    "failed",
+    "tpe",
+    Cost(params=5, flops=6),
+    None,
+    1.4,
+    "DivergedError: nan",
 )
 DUPLICATE = TrialRecord(
     5,
     replace(UNMODIFIED, project="conv_shuffle"),
     "duplicate",
     "tpe",
-    2_000_000,
-    90_000_000,
+    Cost(params=2_000_000, flops=90_000_000),
     60.0,
     None,
     "the same network as trial 0",
 )
-REFUSED = TrialRecord(6, replace(UNMODIFIED, first_conv="reuse"), "refused", "tpe", 9, 9, reason="too dear")
+REFUSED = TrialRecord(
+    6, replace(UNMODIFIED, first_conv="reuse"), "refused", "tpe", Cost(params=9, flops=9), reason="too dear"
+)
 
 
 @pytest.fixture
@@ -177,7 +205,9 @@ def test_display_on_a_terminal_says_that_trainings_are_under_way() -> None:
 
 def test_display_on_a_terminal_thins_a_long_front() -> None:
     trials = tuple(
-        replace(BASE, number=number, accuracy=float(number), params=1_000 * (number + 1), flops=1_000)
+        replace(
+            BASE, number=number, accuracy=float(number), costs=Cost(params=1_000 * (number + 1), flops=1_000)
+        )
         for number in range(60)
     )
     shown = rendered(SearchDisplay(terminal(), make_run(trials, budget=60)))
@@ -254,6 +284,6 @@ def test_trial_line_holds_what_is_known() -> None:
 
 def test_front_table_without_the_unmodified_network_shows_no_differences() -> None:
     console = plain_console()
-    console.print(front_table([CHEAP], [CHEAP, FAILED], UNMODIFIED, OBJECTIVES))
+    console.print(front_table([CHEAP], [CHEAP, FAILED], UNMODIFIED, DEFAULT_OBJECTIVES))
     assert "(" not in text_of(console)
     assert "58.2 %" in text_of(console)

@@ -159,7 +159,7 @@ def test_export_prints_what_load_builds_with_the_same_costs(call: Call, tmp_path
     config = read_config(path)
     network = cheapsearch.load(path)
     cost = count(network)
-    assert (config.params, config.flops) == (cost.params, cost.flops)
+    assert config.costs == cost
     assert (config.num_classes, config.input_size) == (7, 16)
     assert network.architecture == PRESETS[name]
     assert dict(config.origin) == {"source": name}
@@ -192,7 +192,7 @@ def test_export_of_a_run_picks_by_the_rule(
     origin = config["origin"]
     trial = next(trial for trial in trials if trial.number == origin["trial"])
     assert origin["proxy_accuracy"] == trial.accuracy == picked(trials)
-    assert (config["hash"], config["params"], config["flops"]) == (trial.hash, trial.params, trial.flops)
+    assert (config["hash"], config["params"], config["flops"]) == (trial.hash, *trial.costs.values())
     assert (origin["run"], origin["pick"]) == ("run", rule)
 
 
@@ -225,7 +225,7 @@ def test_report_writes_the_report_again(call: Call, digits_run: Path, tmp_path: 
     page = (out / "report.html").read_text(encoding="utf-8")
     assert page.lstrip().lower().startswith("<!doctype html>")
     for trial in read_trials(out):
-        assert f"{trial.params:,}" in page or trial.hash in page
+        assert f"{trial.costs['params']:,}" in page or trial.hash in page
 
 
 # --- searching --------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from cheapsearch.search.samplers.limits import Limits
 from cheapsearch.space import SearchSpace, architecture_hash
 
 COST_NAMES = ["params", "flops"]
-LIMITS = Limits(max_params=900_000)
+LIMITS = Limits({"params": 900_000})
 
 
 def _accuracy(name):
@@ -63,12 +63,12 @@ def test_candidates_give_the_same_after_a_resume(table, per_stage):
 
 
 def test_listed_candidates_are_all_there_are(table):
-    limits = Limits(max_params=330_000)
+    limits = Limits({"params": 330_000})
     space = SearchSpace("mobilenet_v2")
     affordable = {
         architecture_hash(architecture)
         for architecture in space
-        if table.cost(architecture).params <= limits.max_params
+        if table.cost(architecture).params <= limits["params"]
     }
     names, _ = _proposals(make_candidates(space, table, limits, COST_NAMES, seed=0), space, 1000)
     assert len(names) == len(affordable)

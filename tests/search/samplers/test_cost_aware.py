@@ -191,6 +191,22 @@ def test_propose_takes_a_noise_that_is_known(table):
     assert deviations[0] < deviations[1]
 
 
+def test_propose_fits_anew_where_the_first_observations_change(table):
+    # As in a study of several processes, where a trial that was begun early ends late.
+    choices, costs, accuracy = table
+    observed = np.random.default_rng(0).choice(len(costs), 20, replace=False).tolist()
+    late = [observed[-1], *observed[:-1]]
+
+    def propose(core, known):
+        return core.propose(known, accuracy[known].tolist(), pending=[], closed=[], seed=1)
+
+    core = CostAware(choices, OPTIONS, costs)
+    before = propose(core, observed)
+    again = propose(core, late)
+    assert again == propose(CostAware(choices, OPTIONS, costs), late)
+    assert again.deviation != before.deviation
+
+
 def test_propose_bears_equal_accuracies(table):
     choices, costs, _ = table
     core = CostAware(choices, OPTIONS, costs)

@@ -1,13 +1,14 @@
 """Limits on costs, and the cheapest architecture, against plain enumeration."""
 
 import random
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
-from cheapsearch.models import Cost, CostTable, cost_table
+from cheapsearch.models import CostTable, cost_table
 from cheapsearch.search.samplers.limits import LISTABLE, Limits, cheapest_architecture
-from cheapsearch.space import COSTS, SITE_NAMES, Architecture, SearchSpace, UserError, join_choice
+from cheapsearch.space import COSTS, SITE_NAMES, Architecture, Cost, SearchSpace, UserError, join_choice
 
 V2 = "mobilenet_v2"
 SPACE = SearchSpace(V2, 0.25)
@@ -36,14 +37,22 @@ def refusal(limits: Limits, space: SearchSpace, table: CostTable) -> str:
 @pytest.mark.parametrize(
     ("limits", "cost", "reason"),
     [
-        (Limits(), Cost(10**12, 10**15), ""),
-        (Limits(max_params=1000), Cost(1000, 10**9), ""),  # at the limit is within it
-        (Limits(max_params=1000), Cost(1001, 1), "params 1,001 are over --max-params 1,000"),
-        (Limits(max_flops=5000), Cost(10**9, 5000), ""),
-        (Limits(max_flops=5000), Cost(1, 5001), "flops 5,001 are over --max-flops 5,000"),
-        (Limits(1000, 5000), Cost(1000, 5000), ""),
-        (Limits(1000, 5000), Cost(2000, 6000), "params 2,000 are over --max-params 1,000"),
-        (Limits(1000, 5000), Cost(1000, 6000), "flops 6,000 are over --max-flops 5,000"),
+        (Limits(), Cost(params=10**12, flops=10**15), ""),
+        (Limits({"params": 1000}), Cost(params=1000, flops=10**9), ""),  # at the limit is within it
+        (Limits({"params": 1000}), Cost(params=1001, flops=1), "params 1,001 are over --max-params 1,000"),
+        (Limits({"flops": 5000}), Cost(params=10**9, flops=5000), ""),
+        (Limits({"flops": 5000}), Cost(params=1, flops=5001), "flops 5,001 are over --max-flops 5,000"),
+        (Limits({"params": 1000, "flops": 5000}), Cost(params=1000, flops=5000), ""),
+        (
+            Limits({"params": 1000, "flops": 5000}),
+            Cost(params=2000, flops=6000),
+            "params 2,000 are over --max-params 1,000",
+        ),
+        (
+            Limits({"params": 1000, "flops": 5000}),
+            Cost(params=1000, flops=6000),
+            "flops 6,000 are over --max-flops 5,000",
+        ),
     ],
 )
 def test_refusal_names_cost_and_limit(limits: Limits, cost: Cost, reason: str) -> None:
@@ -94,8 +103,8 @@ def test_check_reachable_takes_the_cost_of_the_cheapest_and_refuses_less(
     costs: dict[Architecture, Cost], table: CostTable, name: str
 ) -> None:
     least = cheapest(costs, name)
-    Limits(**{f"max_{name}": least}).check_reachable(SPACE, table)
-    message = refusal(Limits(**{f"max_{name}": least - 1}), SPACE, table)
+    Limits({name: least}).check_reachable(SPACE, table)
+    message = refusal(Limits({name: least - 1}), SPACE, table)
     start = f"--max-{name}: must be at least {least:,}, that of the cheapest mobilenet_v2 at width 0.25 ("
     assert message.startswith(start)
     assert message.endswith(f"), got {least - 1:,}; raise it or lower --width")
@@ -137,7 +146,7 @@ def test_check_reachable_refuses_two_limits_that_nothing_keeps_together(
     smallest, quickest = least["params"], least["flops"]
     assert smallest.params < quickest.params
     assert smallest.flops > quickest.flops
-    message = refusal(Limits(smallest.params, quickest.flops), space, wide_table)
+    message = refusal(Limits({"params": smallest.params, "flops": quickest.flops}), space, wide_table)
     assert message.startswith(
         f"--max-params, --max-flops: no architecture of {SMALL} keeps both "
         f"{smallest.params:,} and {quickest.flops:,}; the smallest one ("
@@ -146,10 +155,10 @@ def test_check_reachable_refuses_two_limits_that_nothing_keeps_together(
         f") has params {smallest.params:,} and flops {smallest.flops:,}; raise one of them or lower --width"
     )
     for reachable in (
-        Limits(smallest.params, smallest.flops),
-        Limits(quickest.params, quickest.flops),
-        Limits(smallest.params, 10**12),
-        Limits(10**12, quickest.flops),
+        Limits({"params": smallest.params, "flops": smallest.flops}),
+        Limits({"params": quickest.params, "flops": quickest.flops}),
+        Limits({"params": smallest.params, "flops": 10**12}),
+        Limits({"params": 10**12, "flops": quickest.flops}),
     ):
         reachable.check_reachable(space, wide_table)
 
@@ -164,9 +173,9 @@ def test_check_reachable_agrees_with_enumeration_about_two_limits(wide_table: Co
         kept = any(cost.params <= max_params and cost.flops <= max_flops for cost in every)
         seen.add(kept)
         if kept:
-            Limits(max_params, max_flops).check_reachable(space, wide_table)
+            Limits({"params": max_params, "flops": max_flops}).check_reachable(space, wide_table)
         else:
-            message = refusal(Limits(max_params, max_flops), space, wide_table)
+            message = refusal(Limits({"params": max_params, "flops": max_flops}), space, wide_table)
             assert f"keeps both {max_params:,} and {max_flops:,}; the smallest one (" in message
     assert seen == {True, False}
 
@@ -181,7 +190,46 @@ def test_check_reachable_stage_by_stage_takes_what_an_architecture_costs(wide_ta
         for name in rng.sample(list(choices), 2):
             choices[name] = rng.choice(space.parameters[name])
         cost = wide_table.cost(space.architecture(choices))
-        Limits(cost.params, cost.flops).check_reachable(space, wide_table)
+        Limits({"params": cost.params, "flops": cost.flops}).check_reachable(space, wide_table)
+
+
+def test_check_reachable_warns_where_it_can_neither_find_nor_exclude(table: CostTable) -> None:
+    """What keeps the limits has the cheapest operation of no mixture of the costs: 12, 20 at one stage."""
+    space = SearchSpace(V2, 0.25, ("expand", "project"))
+    assert space.size > LISTABLE
+    dear = Cost(params=100, flops=100)
+    parts = {
+        part: {operation: dear if index else Cost(params=0, flops=0) for index, operation in enumerate(costs)}
+        for part, costs in table.parts.items()
+    }
+    parts["expand", 1] |= {
+        "conv": Cost(params=0, flops=30),
+        "ghost": Cost(params=12, flops=20),
+        "reuse": Cost(params=20, flops=0),
+    }
+    made = replace(table, parts=parts, fixed=Cost(params=1000, flops=1000))
+    kept = space.architecture(space.choices(space.unmodified) | {"expand.1": "ghost"})
+    assert made.cost(kept) == Cost(params=1012, flops=1020)
+    assert Limits(made.cost(kept)).check_reachable(space, made) == (
+        "--max-params, --max-flops: no architecture is known yet that keeps both 1,012 and 1,020; "
+        "the search goes on"
+    )
+    assert Limits({"params": 1012, "flops": 1030}).check_reachable(space, made) == ""
+    # Half of each cost is at least 10 at that stage, and these limits add up to less.
+    assert "no architecture of" in refusal(Limits({"params": 1005, "flops": 1005}), space, made)
+
+
+def test_limits_refuse_an_unknown_cost() -> None:
+    with pytest.raises(UserError, match=r"^limits: .*'parms'; did you mean 'params'"):
+        Limits({"parms": 3})
+
+
+def test_limits_are_a_mapping() -> None:
+    limits = Limits({"flops": 5, "params": 3})
+    assert dict(limits) == {"flops": 5, "params": 3}
+    assert len(limits) == 2
+    assert limits["params"] == 3
+    assert not Limits()
 
 
 # --- stage by stage ---------------------------------------------------------------------------------
@@ -192,14 +240,14 @@ def test_check_reachable_stage_by_stage_names_the_cheapest(table: CostTable) -> 
     assert space.size > LISTABLE
     found = cheapest_architecture(space, table, {"flops": 1.0})
     least = table.cost(found).flops
-    Limits(max_flops=least).check_reachable(space, table)
-    message = refusal(Limits(max_flops=least - 1), space, table)
+    Limits({"flops": least}).check_reachable(space, table)
+    message = refusal(Limits({"flops": least - 1}), space, table)
     assert message.startswith(f"--max-flops: must be at least {least:,}, ")
     for site in ("expand", "project"):
         assert f"{site} {join_choice(getattr(found, site))}" in message
 
 
 def test_check_reachable_names_backbone_and_width() -> None:
-    message = refusal(Limits(max_params=10_000), SearchSpace(V2), cost_table(V2))
+    message = refusal(Limits({"params": 10_000}), SearchSpace(V2), cost_table(V2))
     assert "that of the cheapest mobilenet_v2 at width 1 (" in message
     assert "got 10,000; raise it or lower --width" in message

@@ -69,7 +69,7 @@ def test_domain_takes_a_record_back_to_its_choices(make: Make, per_stage: tuple[
         subject = domain.subject(drawn)
         record = domain.record(subject, number=3, state="complete", origin="random", accuracy=50.0)
         assert domain.subject(domain.choices(record)) == subject
-        assert (record.params, record.flops) == (
+        assert (record.costs["params"], record.costs["flops"]) == (
             domain.costs(subject)["params"],
             domain.costs(subject)["flops"],
         )
@@ -84,15 +84,15 @@ def test_domain_names_networks_that_train_the_same_alike(make: Make) -> None:
 
 def test_domain_refuses_what_is_over_a_limit(make: Make, table: CostTable) -> None:
     params = table.cost(UNMODIFIED).params
-    assert make(limits=Limits(max_params=params)).refusal(UNMODIFIED) == ""
-    refusal = make(limits=Limits(max_params=params - 1)).refusal(UNMODIFIED)
+    assert make(limits=Limits({"params": params})).refusal(UNMODIFIED) == ""
+    refusal = make(limits=Limits({"params": params - 1})).refusal(UNMODIFIED)
     assert refusal == f"params {params:,} are over --max-params {params - 1:,}"
 
 
 def test_domain_draws_every_untried_network_once(make: Make, table: CostTable) -> None:
     # Limits at the third of the costs leave a few.
     costs = sorted({table.cost(architecture).params for architecture in SearchSpace(V2, 0.25)})
-    domain = make(limits=Limits(max_params=costs[2]))
+    domain = make(limits=Limits({"params": costs[2]}))
     rng, tried = random.Random(0), set[str]()
     while (drawn := domain.untried(tried, rng)) is not None:
         key = domain.key(domain.subject(drawn))
@@ -117,7 +117,7 @@ def test_domain_draws_from_a_space_too_large_to_list_as_long_as_it_finds_somethi
     assert again is not None
     assert again != drawn
     monkeypatch.setattr(domain_module, "_DRAWS", 5)
-    assert make(("expand", "project"), Limits(max_params=1)).untried(set(), random.Random(0)) is None
+    assert make(("expand", "project"), Limits({"params": 1})).untried(set(), random.Random(0)) is None
 
 
 @pytest.mark.parametrize("reference", [None, 55.5])

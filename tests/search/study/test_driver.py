@@ -65,7 +65,7 @@ def hashes(records: list[TrialRecord], state: str = "complete") -> list[str]:
 
 def told(records: list[TrialRecord]) -> list[tuple[object, ...]]:
     """What must not depend on the pool or on interruptions: all but numbers and times."""
-    return [(r.hash, r.architecture, r.state, r.origin, r.accuracy, r.params, r.flops) for r in records]
+    return [(r.hash, r.architecture, r.state, r.origin, r.accuracy, r.costs) for r in records]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def handful(table: CostTable, networks: list[Architecture]) -> tuple[Limits, dic
     limit = sorted(forms.values())[2]
     left = {name: params for name, params in forms.items() if params <= limit}
     assert 3 <= len(left) < 8  # some may cost the same
-    return Limits(max_params=limit), left
+    return Limits({"params": limit}), left
 
 
 # --- the trials -------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def test_search_gives_values_that_belong_to_the_architecture(
     for record in search(make_plan(), make_store(), fake_pool("all")):
         cost = table.cost(record.architecture)
         assert record.accuracy == expected_accuracy(record.architecture)
-        assert (record.params, record.flops) == (cost.params, cost.flops)
+        assert (record.costs["params"], record.costs["flops"]) == (cost.params, cost.flops)
 
 
 @pytest.mark.parametrize("in_flight", [1, 2, 5])
@@ -242,11 +242,13 @@ def test_search_trains_nothing_that_is_refused(
     refused = [record for record in records if record.state == "refused"]
     assert refused[0].origin == "unmodified"
     assert not set(pool.hashes) & set(hashes(records, "refused"))
-    assert limits.max_params is not None
+    assert "params" in limits
     for record in records:
-        assert (record.state == "refused") is (record.params > limits.max_params)
+        assert (record.state == "refused") is (record.costs["params"] > limits["params"])
     for record in refused:
-        assert record.reason == f"params {record.params:,} are over --max-params {limits.max_params:,}"
+        assert (
+            record.reason == f"params {record.costs['params']:,} are over --max-params {limits['params']:,}"
+        )
         assert record.accuracy is None
 
 
@@ -277,11 +279,11 @@ def test_search_stage_by_stage_draws_from_a_space_too_large_to_list(
         for _ in range(500)
     ]
     limit = sorted(cost.params for cost in drawn)[10]
-    store, pool = make_store(space=space, limits=Limits(max_params=limit)), fake_pool()
+    store, pool = make_store(space=space, limits=Limits({"params": limit})), fake_pool()
     records = list(search(make_plan(budget=5), store, pool))
     assert len(set(hashes(records))) == len(hashes(records)) == 5
     assert "random untried" in {record.origin for record in records}
-    assert all((record.state == "refused") is (record.params > limit) for record in records)
+    assert all((record.state == "refused") is (record.costs["params"] > limit) for record in records)
 
 
 def test_search_that_knows_the_costs_keeps_tight_limits_in_a_space_too_large_to_list(
@@ -290,7 +292,7 @@ def test_search_that_knows_the_costs_keeps_tight_limits_in_a_space_too_large_to_
     """Within a fifth of the cheapest; no random draw in thousands is."""
     space = SearchSpace(V2, 0.25, ("expand", "project"))
     least = table.cost(cheapest_architecture(space, table, {"params": 1.0})).params
-    limits = Limits(max_params=least * 6 // 5)
+    limits = Limits({"params": least * 6 // 5})
     plan = make_plan(sampler="cost_aware", budget=5)
     records = list(search(plan, make_store(space=space, limits=limits), fake_pool()))
     assert len(set(hashes(records))) == 5
@@ -595,7 +597,10 @@ def test_search_stops_what_cannot_reach_the_front(
     complete = [record for record in records if record.state == "complete"]
     for record in stopped:
         rivals = [
-            other for other in complete if other.params <= record.params and other.flops <= record.flops
+            other
+            for other in complete
+            if other.costs["params"] <= record.costs["params"]
+            and other.costs["flops"] <= record.costs["flops"]
         ]
         truth = expected_accuracy(record.architecture)
         assert truth < max(other.accuracy or 0.0 for other in rivals)

@@ -32,6 +32,7 @@ from cheapsearch.search.workers.local import LocalExecutor
 from cheapsearch.space import (
     PRESETS,
     Architecture,
+    Cost,
     RunRecord,
     SearchSpace,
     TrialRecord,
@@ -120,7 +121,7 @@ def test_run_leaves_record_trials_and_study_that_say_the_same(tmp_path: Path) ->
         ("preset cheap_v2", PRESETS["cheap_v2"]),
     ]
     cost = count(build(PRESETS["cheap_v2"], num_classes=10, input_size=32))  # not of the proxy's network
-    assert (run.trials[1].params, run.trials[1].flops) == (cost.params, cost.flops)
+    assert run.trials[1].costs == cost
     table = cost_table("mobilenet_v2", num_classes=10, input_size=32)
     domain = ArchitectureDomain(SearchSpace("mobilenet_v2"), table, Limits(), run.record.objectives, seed=0)
     store = TrialStore(f"sqlite:///{out / 'study.db'}", study_name="cheapsearch", domain=domain)
@@ -169,7 +170,7 @@ def test_run_records_limits_and_refuses_within_them(tmp_path: Path) -> None:
         ("refused", "unmodified"),
         ("complete", "preset cheap_v2"),
     ]
-    assert read_record(tmp_path / "run").max_params == limit
+    assert read_record(tmp_path / "run").limits == {"params": limit}
     assert read_trials(tmp_path / "run") == trials
 
 
@@ -499,36 +500,64 @@ def test_run_record_keeps_no_password(
 
 # On the front the knee is trial 1, the most accurate is trial 2.
 TRIALS = [
-    TrialRecord(0, Architecture("mobilenet_v2", expand="reuse"), "complete", "tpe", 1_000, 1_000, 10.0),
-    TrialRecord(1, Architecture("mobilenet_v2", expand="ghost"), "complete", "tpe", 2_000, 2_000, 80.0),
-    TrialRecord(2, Architecture("mobilenet_v2"), "complete", "unmodified", 10**6, 10**6, 90.0),
-    TrialRecord(3, Architecture("mobilenet_v2", project="reduce"), "failed", "tpe", 1, 1, reason="nan"),
+    TrialRecord(
+        0,
+        Architecture("mobilenet_v2", expand="reuse"),
+        "complete",
+        "tpe",
+        Cost(params=1_000, flops=1_000),
+        10.0,
+    ),
+    TrialRecord(
+        1,
+        Architecture("mobilenet_v2", expand="ghost"),
+        "complete",
+        "tpe",
+        Cost(params=2_000, flops=2_000),
+        80.0,
+    ),
+    TrialRecord(
+        2, Architecture("mobilenet_v2"), "complete", "unmodified", Cost(params=10**6, flops=10**6), 90.0
+    ),
+    TrialRecord(
+        3,
+        Architecture("mobilenet_v2", project="reduce"),
+        "failed",
+        "tpe",
+        Cost(params=1, flops=1),
+        reason="nan",
+    ),
 ]
 
 
 @pytest.mark.parametrize(
-    ("limits", "rule", "number", "said"),
+    ("changes", "rule", "number", "said"),
     [
         ({}, None, 1, "knee"),
-        ({"max_params": 10**7}, None, 2, "accuracy"),  # within a limit on cost the rest is for accuracy
-        ({"max_flops": 10**9}, None, 2, "accuracy"),
-        ({"max_flops": 10**9}, "knee", 1, "knee"),
+        (
+            {"limits": {"params": 10**7}},
+            None,
+            2,
+            "accuracy",
+        ),  # within a limit on cost the rest is for accuracy
+        ({"limits": {"flops": 10**9}}, None, 2, "accuracy"),
+        ({"limits": {"flops": 10**9}}, "knee", 1, "knee"),
         ({"reference_accuracy": 85.0}, None, 2, "knee"),
         ({}, "accuracy", 2, "accuracy"),
         ({}, "trial=0", 0, "trial=0"),
     ],
 )
 def test_export_trial_picks_by_the_rule_or_by_the_limits(
-    begun: Path, limits: dict[str, float], rule: str | None, number: int, said: str
+    begun: Path, changes: dict[str, object], rule: str | None, number: int, said: str
 ) -> None:
-    record = replace(read_record(begun), **limits)
+    record = replace(read_record(begun), **changes)
     config = export_trial(record, TRIALS, rule, run_name="first")
     picked = TRIALS[number]
     assert config.architecture == picked.architecture
     assert config.hash == architecture_hash(picked.architecture)
     assert (config.num_classes, config.input_size) == (10, 32)
     cost = count(build(picked.architecture, num_classes=10, input_size=32))
-    assert (config.params, config.flops) == (cost.params, cost.flops)
+    assert config.costs == cost
     origin = dict(config.origin)
     assert origin.pop("exported")
     assert origin == {

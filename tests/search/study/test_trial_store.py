@@ -106,9 +106,7 @@ def test_tell_records_accuracy_costs_and_seconds(make_store: MakeStore, table: C
     store = make_store()
     record = store.tell(propose(store, REUSE, "preset cheap"), DONE)
     cost = table.cost(REUSE)
-    assert record == TrialRecord(
-        0, REUSE, "complete", "preset cheap", cost.params, cost.flops, 62.5, 12.35, reason=""
-    )
+    assert record == TrialRecord(0, REUSE, "complete", "preset cheap", cost, 62.5, 12.35, reason="")
     assert store.records() == [record]
     assert store.curves() == [(50.0, 62.5)]
     (trial,) = store.study.trials
@@ -174,7 +172,7 @@ def test_a_search_writes_two_attributes_and_one_state_a_trial(
 def test_tell_gives_the_study_the_objectives_asked_for(make_store: MakeStore, table: CostTable) -> None:
     store = make_store(objectives=("accuracy", "flops"))
     record = store.tell(propose(store, REUSE), DONE)
-    assert record.params == table.cost(REUSE).params
+    assert record.costs["params"] == table.cost(REUSE).params
     assert store.study.trials[0].values == [62.5, table.cost(REUSE).flops]
     assert [direction.name for direction in store.study.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert store.study.metric_names == ["accuracy", "flops"]
@@ -274,7 +272,7 @@ def test_store_reads_a_study_whose_trials_have_an_attribute_for_each_fact(
     store = make_store(storage)
     cost = table.cost(UNMODIFIED)
     done, failed, stopped, repeat, duplicate = store.records()
-    assert done == TrialRecord(0, UNMODIFIED, "complete", "unmodified", cost.params, cost.flops, 70.0, 1.5)
+    assert done == TrialRecord(0, UNMODIFIED, "complete", "unmodified", cost, 70.0, 1.5)
     assert (failed.state, failed.reason, failed.accuracy) == ("failed", "DivergedError: nan", None)
     assert (stopped.state, stopped.origin, stopped.reason) == (
         "pruned",

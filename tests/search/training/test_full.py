@@ -298,8 +298,8 @@ def test_train_record_says_what_was_trained(undisturbed: Undisturbed) -> None:
     assert record is not None
     assert record.architecture == Architecture("mobilenet_v3_small", 0.25)
     network = build(record.architecture, num_classes=10, input_size=8)
-    assert record.params == config["params"] == sum(p.numel() for p in network.parameters())
-    assert record.flops == config["flops"]
+    assert record.costs["params"] == config["params"] == sum(p.numel() for p in network.parameters())
+    assert record.costs["flops"] == config["flops"]
     assert (record.dataset, record.data_dir, record.data_seed, record.seed) == ("few.npz", "", 0, 0)
     assert (record.train_images, record.val_images) == (80, 60)
     assert (record.num_classes, record.input_size) == (10, 8)

@@ -12,7 +12,7 @@ from cheapsearch.search.training.policy import Policy
 from cheapsearch.search.training.retrain import Retraining, choose_trials, retrain_jobs
 from cheapsearch.search.workers.jobs import Failed, Message, Progress, Trained
 from cheapsearch.search.workers.local import LocalExecutor
-from cheapsearch.space import Architecture, RunRecord, TrialRecord, UserError, architecture_hash
+from cheapsearch.space import Architecture, Cost, RunRecord, TrialRecord, UserError, architecture_hash
 from cheapsearch.space.run_folder import RunFolder
 from cheapsearch.space.training_folder import TrainingFolder
 
@@ -38,7 +38,12 @@ def record(digits_run: Path) -> RunRecord:
 def trial(number: int, accuracy: float | None, params: int, **sites: str) -> TrialRecord:
     state = "failed" if accuracy is None else "complete"
     return TrialRecord(
-        number, Architecture("mobilenet_v2", **sites), state, "random", params, params, accuracy=accuracy
+        number,
+        Architecture("mobilenet_v2", **sites),
+        state,
+        "random",
+        Cost(params=params, flops=params),
+        accuracy=accuracy,
     )
 
 

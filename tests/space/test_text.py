@@ -1,6 +1,6 @@
 import pytest
 
-from cheapsearch.reports import text
+from cheapsearch.space import text
 
 NAN = float("nan")
 

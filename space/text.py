@@ -10,6 +10,8 @@ _MINUS = "\N{MINUS SIGN}"
 
 def count(value: float) -> str:
     """Four digits and a unit: `1.174 M`."""
+    if isnan(value):
+        return MISSING
     for limit, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if abs(value) >= limit:
             return f"{value / limit:#.4g}".rstrip(".") + unit

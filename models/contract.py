@@ -1,0 +1,217 @@
+"""Whether an operation does what its row says: for the operations here and for those that people add.
+
+The checks build the operation everywhere it is offered and compare numbers in float64; what a row claims of
+sameness is looked for among rearrangements of the weights.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from typing import NamedTuple, NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from ..space import BACKBONES, OPERATIONS, SITES, Backbone, Block, Layout, Operation, UserError, conv_groups
+from ..space.operation import READERS
+from .cost import count_flops
+from .operations import Builder, build_operation
+from .sameness import equal, load, matching, randomise, rearrangements
+
+WIDTHS = (0.28, 1.0)  # at the first, gates of some blocks are tiled such that a shuffle passes
+_SIDE = 5  # of the images, odd
+_INPUT_SIZES = (32, 224)
+
+
+class Place(NamedTuple):
+    """Where an operation is built, and the shapes it has to have there."""
+
+    backbone: Backbone
+    at: Block | Layout
+    given: tuple[int, ...]
+    wanted: tuple[int, ...]
+
+
+def check_operation(operation: Operation, builder: Builder | None = None) -> None:
+    """Build an operation at every backbone that offers it and compare it with its row.
+
+    Checked are: shapes and, at the last stage, features; that the input of `expand` and `shortcut`, which a
+    block reads twice, is left alone; that all its operators are counted; that it computes the same as the
+    operations of the same effect; and that it follows the orders it says it follows.
+
+    Args:
+        operation: Its row, which need not be in the table yet.
+        builder: What builds it, if it is no function of `models.operations` yet.
+
+    Raises:
+        UserError: At the first thing that is not so.
+        NotImplementedError: If it runs an operator that `models.cost.HANDLES` does not list.
+    """
+    alike: dict[object, Place] = {}
+    for place in _places(operation):
+        alike.setdefault((place.backbone.family, _shape(place.at)), place)
+    counted = set()
+    with torch.random.fork_rng(devices=[]):
+        for place in alike.values():
+            torch.manual_seed(0)
+            module = build_operation(operation, place.backbone, place.at, builder)
+            if module is None:
+                _check_absence(operation, place)
+                continue
+            _check_shapes(operation, place, randomise(module))
+            _check_effect(operation, place, module)
+            if isinstance(place.at, Block) and operation.site in READERS:
+                _check_follows(operation, place, module)
+            kind = (place.backbone.family, operation.effect(place.at), _is_cut(place.at))
+            if kind not in counted:
+                counted.add(kind)
+                count_flops(module, place.given)
+
+
+def _places(operation: Operation) -> Iterator[Place]:
+    offering = [backbone for backbone in BACKBONES.values() if backbone.family in operation.families]
+    for backbone, width, size in product(offering, WIDTHS, _INPUT_SIZES):
+        layout = backbone.layout(width, size)
+        if not SITES[operation.site].staged:
+            yield Place(backbone, layout, *_layout_shapes(operation, layout))
+            continue
+        for block in layout.blocks:
+            yield Place(backbone, block, *_block_shapes(operation, block))
+
+
+def _shape(at: Block | Layout) -> Block | Layout:
+    """What tells one place from another: an operation of a block depends on channels and strides."""
+    return replace(at, stage=1, kernel_size=3, activation="relu") if isinstance(at, Block) else at
+
+
+def _is_cut(at: Block | Layout) -> bool:
+    """Whether a tile does not fit, which takes other operators."""
+    return isinstance(at, Block) and (at.hidden % at.in_channels > 0 or at.out_channels % at.in_channels > 0)
+
+
+def _layout_shapes(operation: Operation, layout: Layout) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    if operation.features is None:
+        side = -(-_SIDE // layout.stem_stride)
+        return (2, 3, _SIDE, _SIDE), (2, layout.stem_channels, side, side)
+    return (2, layout.blocks[-1].out_channels, _SIDE, _SIDE), (2, operation.features(layout), 1, 1)
+
+
+def _block_shapes(operation: Operation, block: Block) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    inputs = {"expand": block.in_channels, "shortcut": block.in_channels}
+    outputs = {"expand": block.hidden, "se": block.hidden}
+    side = -(-_SIDE // block.stride) if operation.site == "shortcut" else _SIDE
+    return (
+        (2, inputs.get(operation.site, block.hidden), _SIDE, _SIDE),
+        (2, outputs.get(operation.site, block.out_channels), side, side),
+    )
+
+
+def _refuse(operation: Operation, place: Place, rule: str) -> NoReturn:
+    raise UserError(f"{operation.site} {operation.name}: {rule}; of {place.backbone.name} at {place.at}")
+
+
+def _check_absence(operation: Operation, place: Place) -> None:
+    expands = isinstance(place.at, Block) and place.at.expands
+    if operation.site not in ("shortcut", "se") and (operation.site != "expand" or expands):
+        _refuse(operation, place, "effect must not be 'absent' where the network needs its output")
+
+
+@torch.no_grad()
+def _check_shapes(operation: Operation, place: Place, module: nn.Module) -> None:
+    if operation.site == "expand" and isinstance(place.at, Block) and not place.at.expands:
+        _refuse(operation, place, "effect must be 'absent' in a block that does not expand")
+    if operation.site == "se" and isinstance(place.at, Block) and not place.at.squeeze_excitation:
+        _refuse(operation, place, "effect must be 'absent' in a block without squeeze-and-excitation")
+    x = torch.randn(place.given, dtype=torch.float64)
+    given = x.clone()
+    y = module(given)
+    if tuple(y.shape) != place.wanted:
+        _refuse(operation, place, f"must make {place.wanted} of {place.given}, got {tuple(y.shape)}")
+    if operation.site in ("expand", "shortcut") and not torch.equal(given, x):
+        _refuse(operation, place, "must not write into its input, which the block reads twice")
+
+
+@torch.no_grad()
+def _check_effect(operation: Operation, place: Place, module: nn.Module) -> None:
+    """Compare with the other operations of the same effect there."""
+    effect = operation.effect(place.at)
+    others = [
+        other
+        for other in OPERATIONS
+        if (other.site, other.name) != (operation.site, operation.name)
+        and other.site == operation.site
+        and place.backbone.family in other.families
+        and other.effect(place.at) == effect
+    ]
+    x = torch.randn(place.given, dtype=torch.float64)
+    for other in others:
+        same = randomise(build_operation(other, place.backbone, place.at) or nn.Identity())
+        expected = same(x.clone())
+        order = [_order(row, place.at, expected.shape[1]) for row in (operation, other)]
+        weights = list(same.state_dict().values())
+        if [value.shape for value in module.state_dict().values()] != [value.shape for value in weights]:
+            _refuse(operation, place, f"has the effect {effect!r} of {other.name} but other weights than it")
+        load(module, weights)
+        made = module(x.clone())
+        # channel j of either is channel order[j] of one and the same
+        if equal(made[:, order[0].argsort()], expected[:, order[1].argsort()]):
+            continue
+        rows = matching(made, expected)
+        if operation.order is None and other.order is None and rows is not None:
+            load(
+                module,
+                [
+                    value[rows.argsort()] if value.shape[:1] == rows.shape else value
+                    for value in same.state_dict().values()
+                ],
+            )
+            if equal(module(x.clone()), expected):
+                continue
+        _refuse(operation, place, f"has the effect {effect!r} of {other.name} but computes something else")
+
+
+def _order(operation: Operation, at: Block | Layout, channels: int) -> Tensor:
+    order = operation.order_at(at) if isinstance(at, Block) else ()
+    return torch.tensor(order or range(channels))
+
+
+@torch.no_grad()
+def _check_follows(operation: Operation, place: Place, module: nn.Module) -> None:
+    block = place.at
+    assert isinstance(block, Block)
+    x = torch.randn(place.given, dtype=torch.float64)
+    expected = module(x.clone())
+    weights = [value.clone() for value in module.state_dict().values()]
+    for order in _orders(block, place.backbone):
+        if not operation.follows_order(block, order):
+            continue
+        wanted = expected[:, order] if operation.site == "se" else expected
+        for rearranged in rearrangements(module, order):
+            load(module, rearranged)
+            found = equal(module(x[:, order]), wanted)
+            load(module, weights)
+            if found:
+                break
+        else:
+            _refuse(
+                operation,
+                place,
+                f"follows says that it computes the same from channels in the order {order[:8]}..., but no "
+                "rearrangement of its weights does",
+            )
+
+
+def _orders(block: Block, backbone: Backbone) -> Iterator[list[int]]:
+    """Those of the operations at `expand`, copies moved alike, groups mixed within, and any."""
+    hidden, channels = block.hidden, block.in_channels
+    for operation in OPERATIONS:
+        if operation.site == "expand" and backbone.family in operation.families:
+            order = operation.order_at(block)
+            if order:
+                yield list(order)
+    if hidden % channels == 0:
+        moved = torch.randperm(channels).tolist()
+        yield [moved[j % channels] + j // channels * channels for j in range(hidden)]
+    size = hidden // conv_groups(hidden, block.out_channels)
+    yield [first + j for first in range(0, hidden, size) for j in torch.randperm(size).tolist()]
+    yield torch.randperm(hidden).tolist()

@@ -1,0 +1,135 @@
+"""What a network costs: one table, whose rows everything that counts, limits or shows a cost walks.
+
+A further cost is a row here and the function that counts it in `models/cost.py`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import text
+from .errors import UserError, check_name
+
+Number = type[int] | type[float]
+FLOPS_CONVENTION = "multiply-adds of convolutions, linear layers and matrix products (fvcore), one each"
+
+
+@dataclass(frozen=True)
+class CostKind:
+    """A cost of a network. All are known before any training.
+
+    Attributes:
+        name: In files and on the command line.
+        title: In a sentence or above a figure.
+        unit: Of the number, where the title does not say it.
+        type: Whether it is whole.
+        format: Writes one number short, with the unit of a measurement: `1.174 M`, `3.2 ms`.
+        convention: What is counted and what is not, empty where the title says it all.
+        additive: Whether it adds up over the sites of a network; else whole networks are measured.
+    """
+
+    name: str
+    title: str
+    unit: str = ""
+    type: Number = int
+    format: Callable[[float], str] = text.count
+    convention: str = ""
+    additive: bool = True
+
+    @property
+    def heading(self) -> str:
+        """Title and unit."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+
+COSTS: dict[str, CostKind] = {
+    kind.name: kind
+    for kind in (
+        CostKind("params", "parameters"),
+        CostKind("flops", "FLOPs", unit="multiply-adds", convention=FLOPS_CONVENTION),
+    )
+}
+
+# Whether a further cost is searched for is for the user to say.
+DEFAULT_OBJECTIVES = ("accuracy", "params", "flops")
+
+
+class Cost(Mapping[str, float]):
+    """What one network costs, by name of the cost; immutable.
+
+    A value is also an attribute: `cost.params` is `cost["params"]`.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, float] | None = None, /, **named: float) -> None:
+        self._values: dict[str, float] = {**(values or {}), **named}
+
+    def __getitem__(self, name: str) -> float:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self._values:
+            raise AttributeError(f"Cost has no {name!r}")
+        return self._values[name]
+
+    @classmethod
+    def total(cls, parts: Iterable["Cost"]) -> "Cost":
+        """Of one or more parts of a network, whose costs have the same names."""
+        values = [part._values for part in parts]
+        return cls({name: sum([value[name] for value in values]) for name in values[0]})
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return self.total((self, other))
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._values.items()))
+
+    def __repr__(self) -> str:
+        return f"Cost({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
+
+
+def additive_costs() -> list[str]:
+    """Names of the costs that add up over the sites of a network."""
+    return [name for name, kind in COSTS.items() if kind.additive]
+
+
+def check_cost(cost: Mapping[str, float], prefix: str = "") -> None:
+    """Make sure that every value is of a known cost, and a number of its type from 0.
+
+    Args:
+        prefix: What a message writes before the name of the cost.
+
+    Raises:
+        UserError: If one is not.
+    """
+    for name, value in cost.items():
+        whole = COSTS[check_name("costs", name, COSTS)].type is int
+        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not value >= 0:
+            kind = "a whole number" if whole else "a number"
+            raise UserError(f"{prefix}{name}: must be {kind} from 0, got {value!r}")
+
+
+def flattened(data: Mapping[str, Any]) -> dict[str, Any]:
+    """As it is written to a file: the entries of `costs` in its place."""
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        flat |= value if key == "costs" else {key: value}
+    return flat
+
+
+def gathered(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Inverse of `flattened`: what is named like a cost is under `costs`."""
+    rest = {key: value for key, value in data.items() if key not in COSTS}
+    return rest | {"costs": Cost({name: data[name] for name in COSTS if name in data})}
+
+
+def in_every_file() -> list[str]:
+    """The costs no file lacks; one whose row came later is missing from older files."""
+    return [name for name in COSTS if name in DEFAULT_OBJECTIVES]
