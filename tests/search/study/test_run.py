@@ -548,7 +548,7 @@ TRIALS = [
     ],
 )
 def test_export_trial_picks_by_the_rule_or_by_the_limits(
-    begun: Path, changes: dict[str, object], rule: str | None, number: int, said: str
+    begun: Path, changes: dict[str, Any], rule: str | None, number: int, said: str
 ) -> None:
     record = replace(read_record(begun), **changes)
     config = export_trial(record, TRIALS, rule, run_name="first")

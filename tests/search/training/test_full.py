@@ -20,7 +20,7 @@ from cheapsearch.search.data import channel_statistics, load_images, load_test, 
 from cheapsearch.search.training import full as full_training
 from cheapsearch.search.training.full import FullTrainer, TrainingJob, trained_architecture
 from cheapsearch.search.training.images import DataSource
-from cheapsearch.search.training.loop import DivergedError
+from cheapsearch.search.training.loop import DivergedError, score
 from cheapsearch.search.training.policy import Policy
 from cheapsearch.search.workers.jobs import Failed, Measured, Progress, Trained
 from cheapsearch.space import METRICS, Architecture, TrainingResult, UserError
@@ -252,8 +252,8 @@ def test_train_result_is_the_best_row(policy: Policy, undisturbed: Undisturbed) 
 
 
 def test_train_result_is_the_first_of_equal_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = full_training.train
-    scores = full_training.score(
+    real = full_training.train  # type: ignore[attr-defined]
+    scores = score(
         build(Architecture("mobilenet_v3_small", 0.25), num_classes=10, input_size=8), trainer().val_split
     )
     monkeypatch.setattr(

@@ -311,8 +311,9 @@ def test_score_counts_every_image_of_every_batch(monkeypatch: pytest.MonkeyPatch
 
 def test_score_keeps_no_gradient_and_no_statistics() -> None:
     network = nn.Sequential(nn.BatchNorm2d(3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    before = network[0].running_mean.clone()
+    norm: Any = network[0]
+    before = norm.running_mean.clone()
     score(network, zeros(6))
-    assert torch.equal(network[0].running_mean, before)
+    assert torch.equal(norm.running_mean, before)
     assert not network.training
     assert all(parameter.grad is None for parameter in network.parameters())

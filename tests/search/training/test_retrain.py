@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -35,8 +36,8 @@ def record(digits_run: Path) -> RunRecord:
     return found
 
 
-def trial(number: int, accuracy: float | None, params: int, **sites: str) -> TrialRecord:
-    state = "failed" if accuracy is None else "complete"
+def trial(number: int, accuracy: float | None, params: int, **sites: Any) -> TrialRecord:
+    state: Literal["failed", "complete"] = "failed" if accuracy is None else "complete"
     return TrialRecord(
         number,
         Architecture("mobilenet_v2", **sites),
@@ -157,7 +158,7 @@ def test_retraining_counts_the_epochs_an_interrupted_training_has_behind_it(
     ) as retraining:
         assert retraining.estimate() == 100.0  # one of two epochs is left
         under_way, ended = next(retraining.train())
-    assert (under_way, ended) == ([(job, Progress(0, 1, pytest.approx(first.val.top1)))], [])
+    assert (under_way, ended) == ([(job, Progress(0, 1, first.val.top1))], [])
 
 
 def test_retraining_tells_of_a_network_that_cannot_be_measured_or_trained(

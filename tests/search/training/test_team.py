@@ -102,7 +102,7 @@ def test_train_of_a_team_gives_the_figures_of_one_process(
     pair: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = tmp_path / "alone"
-    normalise = splits.normalise
+    normalise = splits.normalise  # type: ignore[attr-defined]
     monkeypatch.setattr(splits, "normalise", lambda *given: normalise(*given).double())
     monkeypatch.setattr(full_training, "synchronise", lambda *given: synchronise(*given).double())
     list(FullTrainer(DIGITS, POLICY, "cpu").train(TrainingJob(0, V2, 0, alone)))
