@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
+from typing import Literal
 
 import numpy as np
 import optuna
@@ -65,11 +66,9 @@ def _propose(
     sampler: BaseSampler, told: Sequence[FrozenTrial], costs: int, *, globally: int
 ) -> dict[str, str]:
     """What the sampler chooses in a study of these trials."""
-    study = optuna.create_study(
-        storage=optuna.storages.InMemoryStorage(),
-        sampler=sampler,
-        directions=[StudyDirection.MAXIMIZE, *[StudyDirection.MINIMIZE] * costs],
-    )
+    directions: list[Literal["maximize", "minimize"]] = ["maximize", "minimize", "minimize", "minimize"]
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(storage=storage, sampler=sampler, directions=directions[: 1 + costs])
     study.add_trials(told)
     with _global_seed(globally):
         trial = study.ask()

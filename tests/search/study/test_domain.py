@@ -12,7 +12,7 @@ from cheapsearch.search.study import domain as domain_module
 from cheapsearch.search.study.domain import ArchitectureDomain, first_architectures
 from cheapsearch.space import (
     BACKBONES,
-    OBJECTIVES,
+    DEFAULT_OBJECTIVES,
     PRESETS,
     Architecture,
     SearchSpace,
@@ -30,7 +30,7 @@ def make(table: CostTable) -> Make:
     def made(
         per_stage: tuple[str, ...] = (),
         limits: Limits = Limits(),  # noqa: B008
-        objectives: tuple[str, ...] = OBJECTIVES,
+        objectives: tuple[str, ...] = DEFAULT_OBJECTIVES,
         reference: float | None = None,
     ) -> ArchitectureDomain:
         space = SearchSpace(V2, 0.25, per_stage)

@@ -328,7 +328,7 @@ def test_search_gives_up_after_failures_in_a_row(
 ) -> None:
     store = make_store()
     trials = search(make_plan(budget=100, in_flight=1), store, fake_pool(fails=lambda architecture: True))
-    records = []
+    records: list[TrialRecord] = []
     with pytest.raises(SearchFailedError) as caught:
         records.extend(trials)
     assert str(caught.value) == (

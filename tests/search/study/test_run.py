@@ -3,7 +3,7 @@
 import csv
 import shlex
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import version
@@ -20,12 +20,15 @@ from sqlalchemy.exc import OperationalError
 import cheapsearch
 from cheapsearch.models import CostTable, build, cost_table, count
 from cheapsearch.search.cli.arguments import given_settings, make_parser
-from cheapsearch.search.samplers.candidates import Candidates, make_candidates
+from cheapsearch.search.samplers.limits import Limits
 from cheapsearch.search.study import run as run_module
+from cheapsearch.search.study.domain import ArchitectureDomain
 from cheapsearch.search.study.driver import SearchFailedError
 from cheapsearch.search.study.run import default_folder, export_trial, open_run
 from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.search.training.proxy import DIGITS
+from cheapsearch.search.workers.executor import Setup
+from cheapsearch.search.workers.local import LocalExecutor
 from cheapsearch.space import (
     PRESETS,
     Architecture,
@@ -40,16 +43,14 @@ from cheapsearch.space import (
 
 PROXY = {"epochs": 1, "images": 60, "input_size": 8, "width": 0.25, "batch_size": 20}
 SETTINGS: dict[str, Any] = {
-    **{"dataset": "digits", "budget": 3, "workers": 1, "device": "cpu", "sampler": "random"},
+    **{"dataset": "digits", "budget": 3, "workers": 0, "device": "cpu", "sampler": "random"},
     **{"in_flight": 2, "proxy": PROXY},
 }
 
-pytestmark = pytest.mark.usefixtures("in_process")
-
 
 def run_to_the_end(out: Path, given: dict[str, Any]) -> list[TrialRecord]:
-    """Every trial of the run, once it has nothing left to do."""
-    with open_run(given, out=out) as run:
+    """Every trial of the run, in this process, once it has nothing left to do."""
+    with open_run(given, out=out, make_executor=LocalExecutor) as run:
         list(run.search())
         return run.trials
 
@@ -77,14 +78,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def templates(tmp_path_factory: pytest.TempPathFactory, in_process_pool: Any) -> Path:
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folders of two runs: `begun` has trained nothing, `finished` all that it was to train."""
     root = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module, "WorkerPool", in_process_pool)
-        with open_run(SETTINGS, out=root / "begun"):
-            pass
-        run_to_the_end(root / "finished", SETTINGS)
+    with open_run(SETTINGS, out=root / "begun"):
+        pass
+    run_to_the_end(root / "finished", SETTINGS)
     return root
 
 
@@ -124,13 +123,8 @@ def test_run_leaves_record_trials_and_study_that_say_the_same(tmp_path: Path) ->
     cost = count(build(PRESETS["cheap_v2"], num_classes=10, input_size=32))  # not of the proxy's network
     assert run.trials[1].costs == cost
     table = cost_table("mobilenet_v2", num_classes=10, input_size=32)
-    store = TrialStore(
-        f"sqlite:///{out / 'study.db'}",
-        study_name="cheapsearch",
-        space=SearchSpace("mobilenet_v2"),
-        table=table,
-        objectives=run.record.objectives,
-    )
+    domain = ArchitectureDomain(SearchSpace("mobilenet_v2"), table, Limits(), run.record.objectives, seed=0)
+    store = TrialStore(f"sqlite:///{out / 'study.db'}", study_name="cheapsearch", domain=domain)
     assert store.records() == run.trials == read_trials(out)
     assert read_config(out / "best.yaml") == best
     # A folder of class folders and the like say what they read; digits come with scikit-learn.
@@ -183,16 +177,42 @@ def test_run_records_limits_and_refuses_within_them(tmp_path: Path) -> None:
 def test_run_tells_the_search_its_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = []
 
-    def recording(*arguments: Any, **settings: Any) -> Candidates:
-        told.append(settings["reference"])
-        return make_candidates(*arguments, **settings)
+    class Recording(ArchitectureDomain):
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            told.append(settings["reference"])
+            super().__init__(*arguments, **settings)
 
-    monkeypatch.setattr("cheapsearch.search.study.run.make_candidates", recording)
+    monkeypatch.setattr(run_module, "ArchitectureDomain", Recording)
     with open_run(SETTINGS | {"reference_accuracy": 62.5}, out=tmp_path / "run") as run:
         assert run.record.reference_accuracy == run.plan.reference_accuracy == 62.5
     with open_run({}, out=tmp_path / "run") as run:
         assert run.plan.reference_accuracy == 62.5
     assert told == [62.5, 62.5]
+
+
+def test_run_trains_by_the_executor_it_is_given_or_by_what_workers_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[int | None, list[str]]] = []
+
+    def executor_for(workers: int | None) -> Callable[..., LocalExecutor]:
+        def make(setup: Setup, devices: Sequence[str]) -> LocalExecutor:
+            made.append((workers, list(devices)))
+            return LocalExecutor(setup, devices)
+
+        return make
+
+    monkeypatch.setattr(run_module, "executor_for", executor_for)
+    once = SETTINGS | {"budget": 1}
+    with open_run(once | {"workers": 2}, out=tmp_path / "two") as run:
+        assert len(list(run.search())) == 1
+    with open_run(once, out=tmp_path / "none") as run:
+        assert run.record.workers == 0
+        assert len(list(run.search())) == 1
+    assert made == [(2, ["cpu", "cpu"]), (0, ["cpu"])]
+    with open_run(once | {"workers": 2}, out=tmp_path / "given", make_executor=executor_for(7)) as run:
+        assert len(list(run.search())) == 1
+    assert made[2:] == [(7, ["cpu", "cpu"])]
 
 
 def test_run_gives_up_with_its_trials_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,8 +226,19 @@ def test_run_gives_up_with_its_trials_written(tmp_path: Path, monkeypatch: pytes
         run_to_the_end(out, SETTINGS | {"budget": 100})
     trials = read_trials(out)
     assert [trial.state for trial in trials] == ["failed"] * 2
+    assert {trial.reason for trial in trials} == {"RuntimeError: CUDA error"}
+    # The whole traceback of each is kept; its last line is the reason.
+    errors = {path.name: path.read_text() for path in (out / "errors").iterdir()}
+    assert errors.keys() == {"0.txt", "1.txt"}
+    for trace in errors.values():
+        assert trace.startswith("Traceback (most recent call last):\n")
+        assert "in broken" in trace
+        assert trace.rstrip().splitlines()[-1] == "RuntimeError: CUDA error"
+    (out / "errors" / "1.txt").unlink()
     with open_run({}, out=out) as run:
         assert run.trials == trials
+    # They are written again from the study.
+    assert {path.name: path.read_text() for path in (out / "errors").iterdir()} == errors
 
 
 def test_run_tells_in_one_line_that_its_study_cannot_be_written(
@@ -217,7 +248,7 @@ def test_run_tells_in_one_line_that_its_study_cannot_be_written(
         raise OperationalError("UPDATE trials SET state=?", {}, Exception("database or disk is full"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(TrialStore, "complete", full)
+        patch.setattr(TrialStore, "tell", full)
         with pytest.raises(UserError) as caught:
             run_to_the_end(begun, {})
     assert str(caught.value).startswith(
@@ -234,7 +265,7 @@ def test_run_tells_in_one_line_that_its_study_cannot_be_written(
 
 def test_run_goes_on_with_a_larger_budget(finished: Path) -> None:
     first, created = read_trials(finished), read_record(finished).created
-    with open_run({"budget": 4}, out=finished) as run:
+    with open_run({"budget": 4, "workers": 0}, out=finished) as run:
         assert run.trials == first
         more = list(run.search())
         assert run.trained == 4
@@ -245,12 +276,13 @@ def test_run_goes_on_with_a_larger_budget(finished: Path) -> None:
     assert read_record(finished).proxy == DIGITS.to_dict() | PROXY
 
 
-def test_run_with_nothing_left_starts_no_worker(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_pool(*arguments: object, **settings: object) -> object:
+def test_run_with_nothing_left_starts_no_worker(finished: Path) -> None:
+    def no_executor(setup: Setup, devices: Sequence[str]) -> LocalExecutor:
         raise AssertionError("a worker was started")
 
-    monkeypatch.setattr(run_module, "WorkerPool", no_pool)
-    assert run_to_the_end(finished, {}) == read_trials(finished)
+    with open_run({}, out=finished, make_executor=no_executor) as run:
+        assert list(run.search()) == []
+        assert run.trials == read_trials(finished)
 
 
 def test_run_writes_trials_csv_again_from_the_study(finished: Path) -> None:
@@ -277,7 +309,16 @@ def test_run_refuses_to_go_on_as_another(begun: Path, changed: dict[str, Any], n
     assert contents(begun) == before
 
 
-def test_run_refuses_other_images_under_the_same_name(tmp_path: Path, table: CostTable) -> None:
+def test_run_refuses_other_images_under_the_same_name(
+    tmp_path: Path, table: CostTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables: list[CostTable] = []
+
+    def recording(*arguments: Any, **settings: Any) -> CostTable:
+        tables.append(cost_table(*arguments, **settings))
+        return tables[-1]
+
+    monkeypatch.setattr(run_module, "cost_table", recording)
     archive, out = tmp_path / "images.npz", tmp_path / "run"
 
     def write(seed: int) -> None:
@@ -288,7 +329,7 @@ def test_run_refuses_other_images_under_the_same_name(tmp_path: Path, table: Cos
     with open_run(SETTINGS | {"dataset": str(archive), "width": 0.25}, out=out) as run:
         fingerprint = run.record.fingerprint
         assert (run.record.num_classes, run.record.input_size) == (3, 8)
-        assert run.plan.table == table  # of the width, the classes and the size of the images
+        assert tables == [table]  # of the width, the classes and the size of the images
     with open_run({}, out=out) as run:
         assert run.record.fingerprint == fingerprint
     write(1)
@@ -342,7 +383,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "objectives": {"objectives": ("params",)},
     "--per-stage": {"per_stage": ("se",)},
     "--device": {"device": "cuda:99"},
-    "--workers": {"workers": 0},
+    "--workers": {"workers": -1},
     "--max-params": {"max_params": 1000},
     "--max-flops": {"max_flops": 1000},
     "proxy": {"proxy": {"epochs": 0}},
@@ -445,10 +486,10 @@ def test_run_keeps_its_trials_in_the_storage_given(tmp_path: Path) -> None:
 
 
 def test_run_record_keeps_no_password(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_store: Callable[..., TrialStore]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_store: Callable[..., Any]
 ) -> None:
     monkeypatch.setattr(run_module, "check_storage", lambda url: None)
-    monkeypatch.setattr(run_module, "TrialStore", lambda url, **settings: make_store(space=settings["space"]))
+    monkeypatch.setattr(run_module, "TrialStore", lambda url, **settings: make_store())
     with open_run(SETTINGS | {"storage": "postgresql://me:secret@host/db"}, out=tmp_path / "run"):
         pass
     assert read_record(tmp_path / "run").storage == "postgresql://me:***@host/db"
@@ -507,7 +548,7 @@ TRIALS = [
     ],
 )
 def test_export_trial_picks_by_the_rule_or_by_the_limits(
-    begun: Path, changes: dict[str, object], rule: str | None, number: int, said: str
+    begun: Path, changes: dict[str, Any], rule: str | None, number: int, said: str
 ) -> None:
     record = replace(read_record(begun), **changes)
     config = export_trial(record, TRIALS, rule, run_name="first")

@@ -37,6 +37,10 @@ RECORD = RunRecord(
 )
 
 
+def settings_of(**given: Any) -> RunSettings:
+    return RunSettings(**given)
+
+
 def refusal(given: dict[str, Any], record: RunRecord | None = None) -> str:
     with pytest.raises(UserError) as caught:
         settle(given, record, where=OUT)
@@ -56,9 +60,15 @@ def test_settings_default_to_those_of_the_design() -> None:
     assert settings.objectives == DEFAULT_OBJECTIVES
 
 
-@pytest.mark.parametrize("name", ["budget", "in_flight", "workers", "max_params", "max_flops"])
+@pytest.mark.parametrize("name", ["workers", "confirm"])
+def test_settings_refuse_less_than_none(name: str) -> None:
+    assert getattr(settings_of(**{name: 0}), name) == 0
+    assert refusal({name: -1}) == f"{flag(name)}: must be 0 or more, got -1"
+
+
+@pytest.mark.parametrize("name", ["budget", "in_flight", "max_params", "max_flops"])
 def test_settings_refuse_less_than_one(name: str) -> None:
-    assert getattr(RunSettings(**{name: 1}), name) == 1
+    assert getattr(settings_of(**{name: 1}), name) == 1
     for value in (0, -5):
         assert refusal({name: value}) == f"{flag(name)}: must be 1 or more, got {value}"
 

@@ -336,9 +336,7 @@ def flat_study(storage: optuna.storages.BaseStorage, table: CostTable) -> None:
     study = optuna.create_study(
         storage=storage, study_name="tests", directions=["maximize", "minimize", "minimize"]
     )
-    reduce, ghost = (
-        replace(UNMODIFIED, **changed) for changed in ({"project": "reduce"}, {"expand": "ghost"})
-    )
+    reduce, ghost = replace(UNMODIFIED, project="reduce"), replace(UNMODIFIED, expand="ghost")
     done = {
         "state": "complete",
         "reason": "",
