@@ -24,6 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "training": {"data", "workers"},
     "samplers": set(),
     "study": {"data", "workers", "training", "samplers"},
+    "testing": {"workers", "samplers", "study"},
     "rehearsal": {"workers", "samplers", "study"},
     "results": set(),
     "api": {"data", "workers", "training", "samplers", "study", "rehearsal", "results"},

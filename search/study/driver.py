@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Generic
 
@@ -11,7 +11,7 @@ import numpy as np
 from optuna.samplers import BaseSampler
 
 from ...space import RunSettings, averaged, most_unsettled, seed_noise
-from ..samplers.registry import fixed_sampler, make_sampler, proposal_seed
+from ..samplers.registry import SAMPLERS, SamplerFactory, fixed_sampler, make_sampler, proposal_seed
 from ..workers.executor import Executor
 from ..workers.jobs import Failed, Job, Measured, Outcome, Progress, Stopped, Trained
 from .domain import RecordT, SubjectT
@@ -70,14 +70,22 @@ class Search(Generic[SubjectT, RecordT]):
 
     Args:
         store: What has been proposed and told so far; the search goes on from there.
+        samplers: By name; the plan's is one of them.
 
     Attributes:
         told: Every trial told of, in the order of the proposals.
         proposing: Seconds it took to choose, and `choices` how often that was.
     """
 
-    def __init__(self, plan: Plan, store: TrialStore[SubjectT, RecordT]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        store: TrialStore[SubjectT, RecordT],
+        *,
+        samplers: Mapping[str, SamplerFactory] = SAMPLERS,
+    ) -> None:
         self.plan, self.store, self.domain = plan, store, store.domain
+        self._samplers = samplers
         self.told: list[RecordT] = store.records()
         self.proposing, self.choices = 0.0, 0
         self._first = self.domain.first()
@@ -177,8 +185,9 @@ class Search(Generic[SubjectT, RecordT]):
             origin, choices = self._first[self._index]
             return self._ask(origin, fixed_sampler(choices, seed=seed))
         if self._barren < MAX_BARREN:
-            sampler = make_sampler(self.plan.sampler, lambda: self.domain.candidates, seed=seed)
-            return self._ask(self.plan.sampler, sampler)
+            name = self.plan.sampler
+            sampler = make_sampler(name, lambda: self.domain.candidates, seed=seed, samplers=self._samplers)
+            return self._ask(name, sampler)
         tried = self._known.keys() | {key for key, repeat in self._training if not repeat}
         left = self.domain.untried(tried, random.Random(seed))
         if left is None:

@@ -1,6 +1,7 @@
 """Limits on costs, and the cheapest architecture, against plain enumeration."""
 
 import random
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -190,6 +191,45 @@ def test_check_reachable_stage_by_stage_takes_what_an_architecture_costs(wide_ta
             choices[name] = rng.choice(space.parameters[name])
         cost = wide_table.cost(space.architecture(choices))
         Limits({"params": cost.params, "flops": cost.flops}).check_reachable(space, wide_table)
+
+
+def test_check_reachable_warns_where_it_can_neither_find_nor_exclude(table: CostTable) -> None:
+    """What keeps the limits has the cheapest operation of no mixture of the costs: 12, 20 at one stage."""
+    space = SearchSpace(V2, 0.25, ("expand", "project"))
+    assert space.size > LISTABLE
+    dear = Cost(params=100, flops=100)
+    parts = {
+        part: {operation: dear if index else Cost(params=0, flops=0) for index, operation in enumerate(costs)}
+        for part, costs in table.parts.items()
+    }
+    parts["expand", 1] |= {
+        "conv": Cost(params=0, flops=30),
+        "ghost": Cost(params=12, flops=20),
+        "reuse": Cost(params=20, flops=0),
+    }
+    made = replace(table, parts=parts, fixed=Cost(params=1000, flops=1000))
+    kept = space.architecture(space.choices(space.unmodified) | {"expand.1": "ghost"})
+    assert made.cost(kept) == Cost(params=1012, flops=1020)
+    assert Limits(made.cost(kept)).check_reachable(space, made) == (
+        "--max-params, --max-flops: no architecture is known yet that keeps both 1,012 and 1,020; "
+        "the search goes on"
+    )
+    assert Limits({"params": 1012, "flops": 1030}).check_reachable(space, made) == ""
+    # Half of each cost is at least 10 at that stage, and these limits add up to less.
+    assert "no architecture of" in refusal(Limits({"params": 1005, "flops": 1005}), space, made)
+
+
+def test_limits_refuse_an_unknown_cost() -> None:
+    with pytest.raises(UserError, match=r"^limits: .*'parms'; did you mean 'params'"):
+        Limits({"parms": 3})
+
+
+def test_limits_are_a_mapping() -> None:
+    limits = Limits({"flops": 5, "params": 3})
+    assert dict(limits) == {"flops": 5, "params": 3}
+    assert len(limits) == 2
+    assert limits["params"] == 3
+    assert not Limits()
 
 
 # --- stage by stage ---------------------------------------------------------------------------------
