@@ -14,7 +14,7 @@ from rich.console import Console
 from ...space import RETRAIN_FOLDER, ArchitectureConfig, RunRecord, TrialRecord, UserError, find_architecture
 from ...space.run_folder import RunFolder
 from ...space.training_folder import TrainingFolder
-from ..data import open_images
+from ..data import dataset_name, open_images
 from ..training.full import FullTrainer, TrainingJob
 from ..training.images import DataSource
 from ..training.loop import DivergedError
@@ -111,7 +111,7 @@ def train(options: argparse.Namespace) -> int:
         raise UserError(f"--seeds: must be 1 or more, got {options.seeds}")
     found = find_architecture(options.arch)
     architecture = found.architecture if isinstance(found, ArchitectureConfig) else found
-    name = f"{Path(options.arch).stem}-{Path(options.dataset).stem}"
+    name = f"{Path(options.arch).stem}-{dataset_name(options.dataset)}"
     out = options.out or Path("runs") / name
     seeds = range(options.seed, options.seed + options.seeds)
     jobs = [

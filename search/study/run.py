@@ -22,7 +22,7 @@ from ...space import (
 )
 from ...space.provenance import now, versions
 from ...space.run_folder import RunFolder
-from ..data import ImageData, load_images
+from ..data import ImageData, dataset_name, load_images, shown
 from ..samplers.limits import Limits
 from ..training.proxy import Proxy, default_proxy
 from ..training.short import ProxyTrainer
@@ -160,8 +160,8 @@ def open_run(
     )
     if existing is not None and data.fingerprint != existing.fingerprint:
         raise UserError(
-            f"--dataset: must be the images the run in {out} began with, fingerprint {existing.fingerprint}, "
-            f"got {settings.dataset} with {data.fingerprint}; choose another --out"
+            f"--dataset: must be what the run in {out} began with, {shown(existing.dataset)}, fingerprint "
+            f"{existing.fingerprint}, got {shown(settings.dataset)}, {data.fingerprint}; choose another --out"
         )
     space = settings.space
     table = cost_table(
@@ -223,7 +223,7 @@ def open_run(
 def default_folder(given: Mapping[str, Any]) -> Path:
     """runs/BACKBONE-DATASET, by what was given."""
     backbone = given.get("backbone", RunSettings.backbone)
-    return Path("runs") / f"{backbone}-{Path(given.get('dataset', RunSettings.dataset)).stem}"
+    return Path("runs") / f"{backbone}-{dataset_name(given.get('dataset', RunSettings.dataset))}"
 
 
 def export_trial(
