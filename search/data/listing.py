@@ -36,7 +36,7 @@ _SYSTEM_FOLDERS = (
 _OUTPUT_FILES = ("run.yaml", "training.yaml")
 
 HIDDEN = "hidden or the system's"
-LINKS = "links to what is read at its own place, or back"
+LINKS = "links that lead back or to images read at their own place"
 NO_FILES = "pipes, sockets or devices"
 OUTPUTS = "results of cheapsearch"
 OUTSIDE = "images outside the class folders"
@@ -88,7 +88,7 @@ class Listing:
                 reason = OUTSIDE if outside else None
             elif _is_hidden(entry.name) or entry.name.startswith("__"):
                 reason = HIDDEN
-            elif _is_output(Path(entry.path)):
+            elif _is_output(entry.path):
                 reason = OUTPUTS
             else:
                 found.append(entry.name)
@@ -208,14 +208,21 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
 
 
-def _is_output(folder: Path) -> bool:
+def _is_output(folder: str) -> bool:
     """Whether it is the folder of a run or a training, or `runs` with such folders or nothing in it."""
-    if any((folder / name).exists() for name in _OUTPUT_FILES):
+    if _has_output_files(folder):
         return True
-    if folder.name.lower() != "runs":
+    if os.path.basename(folder).lower() != "runs":  # noqa: PTH119
         return False
-    inside = list(folder.iterdir())
-    return not inside or any((path / name).exists() for path in inside for name in _OUTPUT_FILES)
+    try:
+        inside = os.listdir(folder)  # noqa: PTH208
+    except OSError:  # listing it as a class says so
+        return False
+    return not inside or any(_has_output_files(f"{folder}/{name}") for name in inside)
+
+
+def _has_output_files(folder: str) -> bool:
+    return any(os.path.exists(f"{folder}/{name}") for name in _OUTPUT_FILES)  # noqa: PTH110
 
 
 def _ending(name: str) -> str:

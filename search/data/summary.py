@@ -160,8 +160,7 @@ class DataSummary:
         said = [
             f"data       {shown(self.dataset)}: {len(self.classes):,} classes ({names}{more})",
             "images     " + "; ".join(self._split(split) for split in self.images),
-            f"per class  from {self.smallest_class[1]:,} ({self.smallest_class[0]}) to "
-            f"{self.largest_class[1]:,} ({self.largest_class[0]}) to train on",
+            f"per class  {self._class_sizes()} to train on",
             f"sizes      {self._sizes()}; the network takes {self.input_size} x {self.input_size}",
         ]
         if self.notes:
@@ -179,6 +178,10 @@ class DataSummary:
                 f"skipped    {len(self.skipped):,} unreadable: {shown(first.name)} ({first.reason}){more}"
             )
         return said
+
+    def _class_sizes(self) -> str:
+        (small, fewest), (large, most) = self.smallest_class, self.largest_class
+        return f"{most:,} each" if fewest == most else f"from {fewest:,} ({small}) to {most:,} ({large})"
 
     def _split(self, split: str) -> str:
         count = self.images[split]

@@ -59,6 +59,7 @@ def test_summary_says_where_parts_come_from_that_nobody_made(make_folder: MakeFo
         "val": "20% of the training images, by the seed",
         "test": "a fifth of each class, held out",
     }
+    assert summary.lines()[2] == "per class  16 each to train on"
 
 
 def test_summary_says_how_grey_values_are_read(make_folder: MakeFolder) -> None:
