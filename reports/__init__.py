@@ -1,5 +1,6 @@
 """A run as tables, figures and one self-contained HTML page, without torch."""
 
+from .contact_sheet import write_contact_sheet
 from .figures import accuracy_against_cost, progress
 from .operation_figures import operations_by_site, operations_by_stage
 from .operations import operation_frame, operation_means
@@ -32,6 +33,7 @@ __all__ = [
     "retraining_frame",
     "share_of_hypervolume",
     "trials_frame",
+    "write_contact_sheet",
     "write_rehearsal",
     "write_report",
     "write_space",

@@ -26,6 +26,7 @@ from ..space import (
 )
 from ..space.run_folder import RunFolder
 from ..space.training_folder import read_results
+from .data import dataset_name
 from .rehearsal.compare import rehearse as compare_samplers
 from .rehearsal.result_table import DIGITS_TABLE, load_table
 from .results import RehearsalResult, RetrainResult, RunResult, TrainResult
@@ -158,7 +159,7 @@ def retrain(
     with (
         RunFolder(folder / RETRAIN_FOLDER).locked(),
         Retraining(
-            DataSource(settings.dataset, place, record.input_size, settings.seed),
+            DataSource(settings.dataset, place, record.input_size, settings.seed, settings.skip_corrupt),
             full,
             jobs,
             devices=worker_devices(resolve_device(device), workers, len(jobs)),
@@ -192,10 +193,12 @@ def train(
     dataset: str | PathLike[str] = "cifar10",
     data_dir: str | PathLike[str] | None = None,
     input_size: int | None = None,
+    skip_corrupt: bool = False,
     seed: int = 0,
     out: str | PathLike[str] | None = None,
     seeds: int = 1,
     device: str = "auto",
+    threads: int | None = None,
     policy: str | None = None,
     on_epoch: Callable[[Epoch, Policy], None] = _nothing,
     say: Say = _nothing,
@@ -210,8 +213,11 @@ def train(
         arch: An architecture, a preset's name, or the path of an exported YAML.
         dataset: As for `run`, and `data_dir` too.
         input_size: Side of the network's input in pixels, None for the data set's.
+        skip_corrupt: Leave images out that cannot be read, as for `run`.
         out: Where its files go, None for runs/ARCH-DATASET.
         seeds: How often to train it, counting from `seed`.
+        threads: How many compute on a CPU, None for one per core that this process may use; a training that
+            goes on keeps what it began with.
         policy: Name of a policy, None for that of the data set.
         on_epoch: Called with every epoch as its checkpoint is written, and the policy.
         say: Called with a line of text while data is read.
@@ -224,19 +230,24 @@ def train(
     _check_arguments(train, changes, _POLICY)
     if seeds < 1:
         raise UserError(f"--seeds: must be 1 or more, got {seeds}")
+    if threads is not None and threads < 1:
+        raise UserError(f"--threads: must be 1 or more, got {threads}")
     architecture, name = _architecture(arch)
-    folder = Path("runs") / f"{name}-{Path(dataset).stem}" if out is None else Path(out)
+    folder = Path("runs") / f"{name}-{dataset_name(os.fspath(dataset))}" if out is None else Path(out)
     place = None if data_dir is None else Path(data_dir)
     jobs = [
         TrainingJob(index, architecture, number, seeded_folder(folder, number, seed))
         for index, number in enumerate(range(seed, seed + seeds))
     ]
-    source = DataSource(os.fspath(dataset), place, input_size, seed)
+    source = DataSource(os.fspath(dataset), place, input_size, seed, skip_corrupt)
 
     def make_policy(size: int) -> Policy:
         return changed_policy(policy, changes, dataset=source.dataset, input_size=size)
 
-    for epoch, full in train_alone(jobs, source, make_policy, device=resolve_device(device), say=say):
+    trainings = train_alone(
+        jobs, source, make_policy, device=resolve_device(device), threads=threads, say=say
+    )
+    for epoch, full in trainings:
         on_epoch(epoch, full)
     return TrainResult(folder, read_results(job.folder for job in jobs))
 

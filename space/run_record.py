@@ -21,6 +21,7 @@ class RunRecord:
             password.
         fingerprint: Hash of the images and labels the search may see.
         study: Name of the study in the storage.
+        skipped: Paths within the data set of the images that were left out, since they cannot be read.
     """
 
     version: str
@@ -31,6 +32,7 @@ class RunRecord:
     train_images: int
     val_images: int
     study: str = "cheapsearch"
+    skipped: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -40,6 +42,8 @@ class RunRecord:
                 raise UserError(f"{f.name}: must be text, got {value!r}")
             if f.type is int and (isinstance(value, bool) or not isinstance(value, int)):
                 raise UserError(f"{f.name}: must be a whole number, got {value!r}")
+        if not all(isinstance(name, str) for name in self.skipped):
+            raise UserError(f"skipped: must be paths, got {self.skipped!r}")
         if not isinstance(self.versions, Mapping):
             raise UserError(f"versions: must be a mapping, got {self.versions!r}")
         for name in _DECIDED:
@@ -62,7 +66,7 @@ class RunRecord:
         for f in fields(self):
             value = getattr(self, f.name)
             data |= self._settings_to_dict() if f.name == "settings" else {f.name: value}
-        return data | {"versions": dict(self.versions)}
+        return data | {"skipped": list(self.skipped), "versions": dict(self.versions)}
 
     def _settings_to_dict(self) -> dict[str, Any]:
         found = self.settings.to_dict()
@@ -86,10 +90,12 @@ class RunRecord:
         asked = {name: data[name] for name in RunSettings.declared()}
         for name in ("data_dir", "storage"):
             asked[name] = None if asked[name] == "" else asked[name]
-        return cls(settings=RunSettings.from_dict(asked), **{name: data[name] for name in facts})
+        facts_given = {name: data[name] for name in facts} | {"skipped": tuple(data["skipped"])}
+        return cls(settings=RunSettings.from_dict(asked), **facts_given)
 
 
 def _before_it_was_there() -> dict[str, Any]:
     """What a setting is in runs that were begun before there was any such setting."""
     limits = {f"max_{name}": None for name in COSTS if name not in in_every_file()}
-    return {"repeats": 0, "confirm": 0, "stopping": False, "reference_accuracy": None, **limits}
+    none = {"repeats": 0, "confirm": 0, "stopping": False, "reference_accuracy": None}
+    return none | {"skip_corrupt": False, "skipped": [], **limits}

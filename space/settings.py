@@ -73,6 +73,9 @@ class RunSettings:
     data_dir: Path | None = setting(  # noqa: RUF009  (it makes a field)
         None, "where the data set lies, or shall lie", kind="path", metavar="DIR"
     )
+    skip_corrupt: bool = setting(
+        False, "leave images out that cannot be read (default: name them and stop)", kind="switch", fixed=True
+    )
     input_size: int | None = setting(
         None,
         "of the full networks (default: the data set's)",

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from ... import __version__
 from ...space import UserError
-from . import export, presets, rehearse, report, retrain, run, show, space, train
+from ..workers.devices import let_threads_sleep
+from . import data, export, presets, rehearse, report, retrain, run, show, space, train
 from .exits import EXIT_INTERRUPTED, EXIT_USER, complain
 from .parser import Parser
 
@@ -27,6 +28,7 @@ COMMANDS: dict[str, Command] = {
     "run": run,
     "retrain": retrain,
     "train": train,
+    "data": data,
     "show": show,
     "space": space,
     "presets": presets,
@@ -42,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 something failed while running, 2 the user's mistake, 130 interrupted.
     """
+    let_threads_sleep()
     try:
         options = make_parser().parse_args(arguments)
         return COMMANDS[options.command].perform(options)

@@ -106,6 +106,9 @@ def print_start(console: "Console", run: "Run") -> None:
     """What is about to be searched, and with what."""
     from .console import print_line
 
+    if run.summary is not None:
+        for line in run.summary.lines():
+            print_line(console, line)
     settings = run.record.settings
     workers = f"{_many(len(run.devices), 'worker')} on {settings.device}"
     print_line(

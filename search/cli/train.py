@@ -28,6 +28,10 @@ def add(commands: Any) -> None:
     train.add_argument(
         "--input-size", type=int, metavar="PIXELS", help="of the network (default: the data set's)"
     )
+    train.add_argument("--skip-corrupt", action="store_true", help="leave images out that cannot be read")
+    train.add_argument(
+        "--threads", type=int, metavar="N", help="that compute on a CPU (default: one per core)"
+    )
     train.add_argument("--seed", type=int, default=0, help="of weights and images (default 0)")
     train.add_argument(
         "--out", type=Path, metavar="DIR", help="where its files go (default runs/ARCH-DATASET)"
@@ -46,7 +50,8 @@ def perform(options: argparse.Namespace) -> int:
     console = make_console(stderr=options.json, markup=False)
     # A polite `kill` ends a training as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    given = {name: getattr(options, name) for name in ("dataset", "data_dir", "input_size", "seed", "out")}
+    names = ("dataset", "data_dir", "input_size", "skip_corrupt", "seed", "out", "threads")
+    given = {name: getattr(options, name) for name in names}
     try:
         result = api.train(
             options.arch,

@@ -3,28 +3,40 @@
 from .augment import augment, channel_statistics, normalise
 from .cifar import cache_dir
 from .image_data import ByteArray, ImageData
+from .names import dataset_name, shown
+from .overview import SheetRow, Survey, contact_sheet, survey
 from .pool import Images, Part, choose
 from .sources import DATASET_PATHS, DATASETS, OpenImages, load_images, load_test, open_images, open_test
 from .split import IntArray, stratified_split, stratified_subset
+from .summary import DataSummary, LeftOut, Skipped
 
 __all__ = [
     "DATASETS",
     "DATASET_PATHS",
     "ByteArray",
+    "DataSummary",
     "ImageData",
     "Images",
     "IntArray",
+    "LeftOut",
     "OpenImages",
     "Part",
+    "SheetRow",
+    "Skipped",
+    "Survey",
     "augment",
     "cache_dir",
     "channel_statistics",
     "choose",
+    "contact_sheet",
+    "dataset_name",
     "load_images",
     "load_test",
     "normalise",
     "open_images",
     "open_test",
+    "shown",
     "stratified_split",
     "stratified_subset",
+    "survey",
 ]

@@ -11,16 +11,27 @@ from typing import Any
 import numpy as np
 
 from ...space import UserError
-from .pool import ArrayImages, Part, Pool, Progress, fingerprint_arrays
+from .pool import ArrayImages, Part, Pool, Progress, fingerprint_arrays, sizes_of
+from .summary import Seen
 
 INPUT_SIZE = 32
+VAL_FRACTION = 0.1
 # Without one, a firewall that drops packets holds the download for minutes.
 TIMEOUT_SECONDS = 30.0
 
 
 def cache_dir() -> Path:
-    """Where downloads go without `--data-dir`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cheapsearch"
+    """Where downloads go without `--data-dir`.
+
+    Raises:
+        UserError: If nobody knows the home folder.
+    """
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cheapsearch"
+    except RuntimeError:
+        raise UserError(
+            "--data-dir: must say where downloads go, since the home folder is not known: give it or set HOME"
+        ) from None
 
 
 def cifar_pool(name: str, data_dir: Path | None, progress: Progress | None = None) -> Pool:
@@ -43,8 +54,16 @@ def cifar_pool(name: str, data_dir: Path | None, progress: Progress | None = Non
         open_test=lambda: _part(_open(name, root, train=False, progress=progress)),
         classes=tuple(train.classes),
         input_size=INPUT_SIZE,
-        val_fraction=0.1,
+        val_fraction=VAL_FRACTION,
         fingerprint=fingerprint_arrays(images, labels),
+        seen=Seen(
+            origins={
+                "train": f"{train.base_folder}/",
+                "val": f"{VAL_FRACTION:.0%} of the training images, by the seed",
+                "test": "its test batch",
+            },
+            sizes=sizes_of(images),
+        ),
     )
 
 

@@ -1,33 +1,46 @@
 """Image files: any size and mode, decoded in threads straight to the size a proxy works at."""
 
 import os
-import struct
-import zlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, UnidentifiedImageError
 
 from ...space import UserError
 from .image_data import ByteArray
+from .names import shown
+from .pixels import GreyBits, bits_of, to_rgb, upright
 from .pool import Progress
 from .split import IntArray
 
 # Pillow releases the interpreter's lock while it decodes and resizes.
 MAX_THREADS = 8
 PROGRESS_EVERY = 1000
-# What Pillow's readers raise for damaged files, beside OSError for unknown and truncated ones.
-DECODE_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
+# Reading these means running another program (Ghostscript), on a file that only claims to be an image.
+_UNSAFE_FORMATS = ("EPS",)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """An image file that cannot be used, and why."""
+
+    path: Path
+    reason: str
+
+
+class UnreadableError(UserError):
+    """One image file or more cannot be used.
+
+    Attributes:
+        files: All of them.
+    """
+
+    files: tuple[Unreadable, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +50,18 @@ class FileImages:
     Attributes:
         root: The folder of all.
         names: Paths below it, with forward slashes; strings because ImageNet has 1.3 million.
+        grey_bits: Of grey values beyond 8 bits where the files do not state them.
     """
 
     root: Path
     names: tuple[str, ...]
+    grey_bits: GreyBits = field(default_factory=dict)
 
     def path(self, index: int) -> Path:
         return self.root / self.names[index]
+
+    def choose(self, indices: IntArray) -> "FileImages":
+        return replace(self, names=tuple(self.names[index] for index in indices.tolist()))
 
     def read(self, indices: IntArray, size: int, progress: Progress | None = None) -> ByteArray:
         """The files at `indices` as uint8 (len(indices), size, size, 3).
@@ -54,78 +72,128 @@ class FileImages:
             progress: Called every thousand files.
 
         Raises:
-            UserError: Naming the first file that cannot be decoded.
+            UnreadableError: Of all files that cannot be decoded, naming the first.
         """
         images = np.empty((len(indices), size, size, 3), dtype=np.uint8)
 
-        def decode_into(position: int) -> None:
-            images[position] = decode(self.path(indices[position]), size)
+        def decode_into(position: int, path: Path) -> None:
+            images[position] = decode(path, size, self.grey_bits)
 
-        with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as threads:
-            for done, _ in enumerate(threads.map(decode_into, range(len(indices))), start=1):
-                if progress is not None and done % PROGRESS_EVERY == 0:
-                    progress(f"decoded {done:,} of {len(indices):,} images")
+        unreadable = _each(self, indices, decode_into, progress, "decoded")
+        if unreadable:
+            raise refusal(list(unreadable.values()), len(indices))
         return images
 
     def original(self, index: int) -> ByteArray:
         """One file at its own size, upright, uint8 (H, W, 3).
 
         Raises:
-            UserError: If it cannot be decoded.
+            UnreadableError: If it cannot be decoded.
         """
-        path = self.path(index)
-        try:
-            with Image.open(path) as image:
-                return np.array(_to_rgb(ImageOps.exif_transpose(image)))
-        except DECODE_ERRORS as error:
-            raise _undecodable(path, error) from error
+        with quietly(), opened(self.path(index)) as image:
+            bits = bits_of(image, self.grey_bits)
+            return np.array(to_rgb(upright(image), bits))
+
+    def unreadable(self, progress: Progress | None = None) -> dict[int, Unreadable]:
+        """What is wrong with which files, by their position; every file is decoded."""
+
+        def try_to_decode(position: int, path: Path) -> None:
+            decode(path, 1, self.grey_bits)
+
+        return _each(self, np.arange(len(self.names)), try_to_decode, progress, "checked")
 
 
-def decode(path: Path, size: int) -> ByteArray:
+def decode(path: Path, size: int, grey_bits: GreyBits) -> ByteArray:
     """One file as uint8 (size, size, 3): turned upright, shorter side to `size`, centre crop.
 
     Raises:
-        UserError: If it cannot be decoded.
+        UnreadableError: If it cannot be decoded.
     """
-    try:
-        with Image.open(path) as image:
-            # JPEG decodes to an eighth to a half at a fraction of the cost; the filter gets twice the target.
-            image.draft(None, (2 * size, 2 * size))
-            rgb = _to_rgb(ImageOps.exif_transpose(image))
+    with opened(path) as image:
+        # JPEG decodes to an eighth to a half at a fraction of the cost; the filter gets twice the target.
+        image.draft(None, (2 * size, 2 * size))
+        bits = bits_of(image, grey_bits)
+        rgb = to_rgb(upright(image), bits)
         side = min(rgb.size)
         left, top = (rgb.width - side) // 2, (rgb.height - side) // 2
         box = (left, top, left + side, top + side)
         return np.asarray(rgb.resize((size, size), Image.Resampling.BILINEAR, box=box, reducing_gap=3.0))
-    except DECODE_ERRORS as error:
-        raise _undecodable(path, error) from error
 
 
-def shorter_side(path: Path) -> int:
-    """Read from the file's header.
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """The file, its header read.
 
     Raises:
-        UserError: If it cannot be read.
+        UnreadableError: If that fails, or what is done with the image.
     """
     try:
-        with Image.open(path) as image:
-            return min(image.size)
-    except DECODE_ERRORS as error:
-        raise _undecodable(path, error) from error
+        # A pipe would wait for a writer for ever.
+        if not path.is_file():
+            raise FileNotFoundError("it is no regular file" if path.exists() else "the file is not there")
+        with Image.open(path, formats=_formats()) as image:
+            yield image
+    except UserError:
+        raise
+    except Exception as error:  # Pillow's readers raise whatever a damaged byte leads them to
+        raise refusal([Unreadable(path, _reason(error))], 1) from error
 
 
-def _undecodable(path: Path, error: BaseException) -> UserError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return UserError(f"--dataset: '{path}' cannot be decoded as an image ({reason}): replace or delete it")
+def refusal(files: Sequence[Unreadable], count: int) -> UnreadableError:
+    """The error for these of `count` files, of which there is at least one."""
+    first = f"'{shown(files[0].path)}' cannot be decoded as an image ({files[0].reason})"
+    error = UnreadableError(
+        f"--dataset: {first}: replace or delete it, or leave it out with --skip-corrupt"
+        if len(files) == 1
+        else f"--dataset: {len(files):,} of {count:,} images cannot be decoded, the first: {first}; replace "
+        "or delete them, or leave them out with --skip-corrupt; `cheapsearch data` names them all"
+    )
+    error.files = tuple(files)
+    return error
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        # 16 bits, which Pillow before 11 opens as 32; convert("L") would cut everything above 255 to white.
-        return Image.fromarray(np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8)).convert("RGB")
-    if image.mode == "F":
-        raise ValueError("floating-point pixels have no known range: save it with 8 or 16 bits")
-    if image.has_transparency_data:
-        # The colour of transparent pixels is whatever the editor left there.
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
-    return image.convert("RGB")
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without Pillow's warnings of odd metadata and large images; for all threads, so around them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _each(
+    images: FileImages,
+    indices: IntArray,
+    work: Callable[[int, Path], None],
+    progress: Progress | None,
+    verb: str,
+) -> dict[int, Unreadable]:
+    """Do the work at every position of `indices`, in threads; give those where a file is unreadable."""
+
+    def attempt(position: int) -> Unreadable | None:
+        try:
+            work(position, images.path(indices[position]))
+        except UnreadableError as error:
+            return error.files[0]
+        return None
+
+    count, unreadable = len(indices), {}
+    with quietly(), ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as threads:
+        for position, found in enumerate(threads.map(attempt, range(count))):
+            if found is not None:
+                unreadable[position] = found
+            if progress is not None and (position + 1) % PROGRESS_EVERY == 0:
+                progress(f"{verb} {position + 1:,} of {count:,} images")
+    return unreadable
+
+
+def _formats() -> tuple[str, ...]:
+    Image.init()  # does nothing the second time
+    return tuple(name for name in Image.ID if name not in _UNSAFE_FORMATS)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "its content is no image's"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return shown(" ".join(str(error).split())) or type(error).__name__

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .split import IntArray
+from .summary import DataSummary
 
 ByteArray = npt.NDArray[np.uint8]
 
@@ -24,6 +25,7 @@ class ImageData:
         name: The data set as it was asked for.
         flip: Whether an image mirrored left to right keeps its label.
         fingerprint: 16 hexadecimal digits that name the data, whatever the seed, limit and size.
+        summary: What the data set was understood to be; None for images from nowhere.
     """
 
     train_images: ByteArray
@@ -35,6 +37,7 @@ class ImageData:
     name: str
     flip: bool
     fingerprint: str
+    summary: DataSummary | None = None
 
     def __post_init__(self) -> None:
         for images, labels in (

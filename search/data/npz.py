@@ -1,24 +1,24 @@
 """MedMNIST-style archives: train_images, train_labels and optionally val_* and test_* in one .npz."""
 
-import zlib
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from ...space import UserError
 from .image_data import ByteArray
-from .pool import ArrayImages, Part, Pool, fingerprint_arrays
+from .names import shown
+from .pool import ArrayImages, Part, Pool, fingerprint_arrays, sizes_of
 from .split import IntArray
+from .summary import Seen
 
 VAL_FRACTION = 0.2
-# Of zipfile and numpy: ValueError for what is neither .npz nor .npy and for pickled objects, RuntimeError
-# for encryption.
-READ_ERRORS = (OSError, ValueError, EOFError, RuntimeError, BadZipFile, zlib.error)
+# Those of numpy whose functions for them are public.
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def npz_pool(path: Path) -> Pool:
@@ -39,6 +39,7 @@ def npz_pool(path: Path) -> Pool:
             val_images, val_labels = _read_split(archive, "val", path)
             _check_classes("val", val_labels, num_classes, path)
             val = Part(ArrayImages(val_images), val_labels)
+        test_images = _check_test(archive, num_classes, path)
     train = Part(ArrayImages(train_images), train_labels)
     of_val = () if val is None else (val_images, val.labels)
     return Pool(
@@ -49,7 +50,34 @@ def npz_pool(path: Path) -> Pool:
         input_size=min(train_images.shape[1:3]),
         val_fraction=VAL_FRACTION,
         fingerprint=fingerprint_arrays(train_images, train_labels, *of_val),
+        seen=Seen(
+            origins={
+                "train": "train_images",
+                "val": "val_images" if val else f"{VAL_FRACTION:.0%} of the training images, by the seed",
+                **({} if test_images is None else {"test": "test_images"}),
+            },
+            sizes=sizes_of(train_images),
+            test_images=test_images,
+        ),
     )
+
+
+def _check_test(archive: Any, num_classes: int, path: Path) -> int | None:
+    """How many test images there are, None for none; checked as far as that takes no look at one."""
+    if "test_images" not in archive.files:
+        return None
+    labels = _read_array(archive, "test_labels", path)
+    try:
+        with archive.zip.open("test_images.npy") as file:
+            read_header = _HEADERS.get(np.lib.format.read_magic(file))
+            shape, _, dtype = read_header(file) if read_header else (None, None, None)
+    except Exception as error:  # as in _open
+        raise _damaged(path, error) from error
+    if shape is not None:
+        _check_images(shape, dtype, f"--dataset: '{shown(path)}' test_images")
+        labels = _check_labels(labels, shape[0], f"--dataset: '{shown(path)}' test_labels")
+        _check_classes("test", labels, num_classes, path)
+    return int(labels.size)
 
 
 def _open_test(path: Path, num_classes: int) -> Part[ArrayImages]:
@@ -61,25 +89,25 @@ def _open_test(path: Path, num_classes: int) -> Part[ArrayImages]:
 
 @contextmanager
 def _open(path: Path) -> Iterator[Any]:
-    if not path.is_file():
-        raise UserError(f"--dataset: there is no file '{path}': check the path")
+    if not os.path.isfile(path):  # noqa: PTH113 - which has no error for a name that is too long
+        raise UserError(f"--dataset: there is no file '{shown(path)}': check the path")
     with ExitStack() as stack:
         try:
             # Opened here because numpy leaves its own file open where the archive is damaged.
             archive = np.load(stack.enter_context(path.open("rb")), allow_pickle=False)
-        except READ_ERRORS as error:
+        except Exception as error:  # numpy and zipfile raise whatever a damaged byte leads them to
             raise _damaged(path, error) from error
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise UserError(
-                f"--dataset: '{path}' must be an archive of named arrays, got a single array: write it with "
-                "numpy.savez"
+                f"--dataset: '{shown(path)}' must be an archive of named arrays, got a single array: write "
+                "it with numpy.savez"
             )
         yield stack.enter_context(archive)
 
 
 def _damaged(path: Path, error: Exception) -> UserError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return UserError(f"--dataset: '{path}' cannot be read ({reason}): download or write it again")
+    reason = shown(" ".join(str(error).split())) or type(error).__name__
+    return UserError(f"--dataset: '{shown(path)}' cannot be read ({reason}): download or write it again")
 
 
 def _read_array(archive: Any, key: str, path: Path) -> Any:
@@ -87,28 +115,41 @@ def _read_array(archive: Any, key: str, path: Path) -> Any:
         near = get_close_matches(key, archive.files, n=1, cutoff=0.5)
         hint = f"; is it {near[0]!r}?" if near else ""
         raise UserError(
-            f"--dataset: '{path}' must have an array {key!r}, got {', '.join(archive.files) or 'none'}{hint}"
+            f"--dataset: '{shown(path)}' must have an array {key!r}, got "
+            f"{shown(', '.join(archive.files)) or 'none'}{hint}"
         )
     try:
-        return archive[key]
-    except READ_ERRORS as error:
+        array = archive[key]
+    except Exception as error:  # as in _open
         raise _damaged(path, error) from error
+    if not isinstance(array, np.ndarray):
+        raise UserError(
+            f"--dataset: '{shown(path)}' must have an array {key!r}, that is something else: write it with "
+            "numpy.savez"
+        )
+    return array
 
 
 def _read_split(archive: Any, split: str, path: Path) -> tuple[ByteArray, IntArray]:
     """Images as uint8 (N, H, W, C) and labels as int64 (N,), checked."""
     images = _read_array(archive, f"{split}_images", path)
     labels = _read_array(archive, f"{split}_labels", path)
-    where = f"--dataset: '{path}' {split}_images"
-    if images.dtype != np.uint8:
-        raise UserError(f"{where} must be uint8 in 0..255, got {images.dtype}: scale and convert them")
+    _check_images(images.shape, images.dtype, f"--dataset: '{shown(path)}' {split}_images")
     if images.ndim == 3:
         images = images[..., None]
-    if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
-        raise UserError(
-            f"{where} must be (N, H, W) grey or (N, H, W, 3) RGB, got {images.shape}: reshape them"
-        )
-    where = f"--dataset: '{path}' {split}_labels"
+    return images, _check_labels(labels, len(images), f"--dataset: '{shown(path)}' {split}_labels")
+
+
+def _check_images(shape: tuple[int, ...], dtype: Any, where: str) -> None:
+    if dtype != np.uint8:
+        raise UserError(f"{where} must be uint8 in 0..255, got {dtype}: scale and convert them")
+    channels = shape[3] if len(shape) == 4 else 1
+    if len(shape) not in (3, 4) or channels not in (1, 3) or 0 in shape:
+        raise UserError(f"{where} must be (N, H, W) grey or (N, H, W, 3) RGB, got {shape}: reshape them")
+
+
+def _check_labels(labels: Any, count: int, where: str) -> IntArray:
+    """The labels as int64 (N,)."""
     if labels.ndim == 2 and labels.shape[1] > 1:
         raise UserError(
             f"{where} must be one class per image, (N,) or (N, 1), got {labels.shape}: multi-label data sets "
@@ -116,17 +157,18 @@ def _read_split(archive: Any, split: str, path: Path) -> tuple[ByteArray, IntArr
         )
     if labels.dtype.kind not in "iu":
         raise UserError(f"{where} must be integers, got {labels.dtype}: number the classes 0, 1, 2, ...")
-    if labels.ndim not in (1, 2) or labels.size != len(images):
+    if labels.ndim not in (1, 2) or labels.size != count:
         raise UserError(
-            f"{where} must be one per image, got {labels.shape} for {len(images)} images: check how the "
-            "archive was written"
+            f"{where} must be one per image, got {labels.shape} for {count} images: check how the archive "
+            "was written"
         )
-    return images, labels.reshape(-1).astype(np.int64)
+    flat: IntArray = labels.reshape(-1).astype(np.int64)
+    return flat
 
 
 def _count_classes(labels: IntArray, path: Path) -> int:
     present = set(np.unique(labels).tolist())
-    where = f"--dataset: '{path}' train_labels"
+    where = f"--dataset: '{shown(path)}' train_labels"
     if len(present) < 2:
         raise UserError(f"{where} must have at least 2 classes, got only {min(present)}: add a class")
     odd = sorted(present - set(range(len(present))))
@@ -142,6 +184,6 @@ def _check_classes(split: str, labels: IntArray, num_classes: int, path: Path) -
     odd = [label for label in np.unique(labels).tolist() if not 0 <= label < num_classes]
     if odd:
         raise UserError(
-            f"--dataset: '{path}' {split}_labels must be classes of train_labels, 0 to {num_classes - 1}, "
-            f"got {odd[0]}: renumber them"
+            f"--dataset: '{shown(path)}' {split}_labels must be classes of train_labels, 0 to "
+            f"{num_classes - 1}, got {odd[0]}: renumber them"
         )

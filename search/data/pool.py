@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from .image_data import ByteArray
 from .resize import resize_images
 from .split import IntArray
+from .summary import Seen, Sizes
 
 Progress = Callable[[str], None]
 
@@ -94,7 +96,9 @@ class Pool:
         input_size: Side in pixels at which the full network is meant to run.
         val_fraction: Share of `train` that becomes validation where `val` is None.
         fingerprint: Of `train` and `val`.
+        seen: What was noticed of the images.
         flip: Whether an image mirrored left to right keeps its label.
+        root: The folder of its files, None where it has none.
     """
 
     train: Part[Images]
@@ -104,7 +108,9 @@ class Pool:
     input_size: int
     val_fraction: float
     fingerprint: str
+    seen: Seen
     flip: bool = True
+    root: Path | None = None
 
 
 def fingerprint_arrays(*arrays: ByteArray | IntArray) -> str:
@@ -114,3 +120,9 @@ def fingerprint_arrays(*arrays: ByteArray | IntArray) -> str:
         digest.update(f"{array.dtype.str} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:FINGERPRINT_DIGITS]
+
+
+def sizes_of(images: ByteArray) -> Sizes:
+    """Of images in one array (N, H, W, C)."""
+    size = (images.shape[2], images.shape[1])
+    return Sizes(size, size, len(images))

@@ -10,24 +10,32 @@ import numpy as np
 from ...space import MIN_INPUT, UserError, check_name
 from .cifar import cifar_pool
 from .digits import digits_pool
-from .folder import folder_pool
+from .folder import folder_pool, readable
 from .image_data import ByteArray, ImageData
 from .imagenet import imagenet_pool
+from .names import expanded, shown
 from .npz import npz_pool
 from .pool import Images, Part, Pool, Progress, choose
 from .split import IntArray, stratified_split, stratified_subset
+from .summary import DataSummary, summarise
 
-DATASETS: dict[str, Callable[[Path | None, Progress | None], Pool]] = {
-    "digits": lambda data_dir, progress: digits_pool(),
-    "cifar10": lambda data_dir, progress: cifar_pool("cifar10", data_dir, progress),
-    "cifar100": lambda data_dir, progress: cifar_pool("cifar100", data_dir, progress),
-    "imagenet": lambda data_dir, progress: imagenet_pool(data_dir),
+DATASETS: dict[str, Callable[[Path | None, bool, Progress | None], Pool]] = {
+    "digits": lambda data_dir, skip_corrupt, progress: digits_pool(),
+    "cifar10": lambda data_dir, skip_corrupt, progress: cifar_pool("cifar10", data_dir, progress),
+    "cifar100": lambda data_dir, skip_corrupt, progress: cifar_pool("cifar100", data_dir, progress),
+    "imagenet": lambda data_dir, skip_corrupt, progress: imagenet_pool(
+        data_dir, skip_corrupt=skip_corrupt, progress=progress
+    ),
 }
 DATASET_PATHS = ("a path ending in .npz", "a folder of class folders")
 
 # A limit thins the validation images too, but not below this: at 1,000 images an accuracy near 50 % has
 # a standard error of 1.6 points already.
 SMALLEST_VALIDATION = 1000
+
+
+# A part and which of its images.
+Choice = tuple[Part[Images], IntArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +47,7 @@ class OpenImages:
         input_size: Side in pixels at which the full network is meant to run.
         flip: Whether an image mirrored left to right keeps its label.
         fingerprint: 16 hexadecimal digits that name the data, whatever the seed, limit and size.
+        summary: What the data set was understood to be, before a limit.
     """
 
     train: Part[Images]
@@ -47,6 +56,7 @@ class OpenImages:
     input_size: int
     flip: bool
     fingerprint: str
+    summary: DataSummary
 
 
 def open_images(
@@ -57,6 +67,7 @@ def open_images(
     seed: int,
     progress: Progress | None = None,
     input_size: int | None = None,
+    skip_corrupt: bool = False,
 ) -> OpenImages:
     """Find the images of a data set and choose those for training and for validation.
 
@@ -66,17 +77,12 @@ def open_images(
     Arguments and errors are those of `load_images`.
     """
     if limit is not None and limit < 2:
-        raise UserError(f"limit: must be at least one image of each class, got {limit}: raise it")
-    pool = _open(dataset, data_dir, progress)
+        raise UserError(f"--proxy images: must be at least one of each class, got {limit}: raise it")
+    pool = open_pool(dataset, data_dir=data_dir, skip_corrupt=skip_corrupt, progress=progress)
     _check_size("--input-size", input_size)
-    train, val = pool.train, pool.val
-    if val is None:
-        train_indices, val_indices = stratified_split(
-            train.labels, pool.val_fraction, seed, classes=pool.classes
-        )
-        val = train
-    else:
-        train_indices, val_indices = np.arange(len(train.labels)), np.arange(len(val.labels))
+    (train, train_indices), (val, val_indices), summary = split_pool(
+        dataset, pool, seed=seed, input_size=input_size
+    )
     if limit is not None and limit < len(train_indices):
         val_limit = max(
             round(len(val_indices) * limit / len(train_indices)), SMALLEST_VALIDATION, len(pool.classes)
@@ -87,10 +93,44 @@ def open_images(
         train=choose(train, train_indices),
         val=choose(val, val_indices),
         classes=pool.classes,
-        input_size=pool.input_size if input_size is None else input_size,
+        input_size=summary.input_size,
         flip=pool.flip,
         fingerprint=pool.fingerprint,
+        summary=summary,
     )
+
+
+def split_pool(
+    dataset: str, pool: Pool, *, seed: int, input_size: int | None = None
+) -> tuple[Choice, Choice, DataSummary]:
+    """Which images are for training and which for validation, and what that comes to.
+
+    Args:
+        dataset: As it was asked for.
+        seed: Of the validation split, where the data set has none of its own.
+        input_size: Side the full network is meant for; None for the data set's own.
+
+    Raises:
+        UserError: If a class has too few images.
+    """
+    train, val = pool.train, pool.val
+    if val is None:
+        train_indices, val_indices = stratified_split(
+            train.labels, pool.val_fraction, seed, classes=pool.classes
+        )
+        val = train
+    else:
+        train_indices, val_indices = np.arange(len(train.labels)), np.arange(len(val.labels))
+    summary = summarise(
+        dataset,
+        classes=pool.classes,
+        seen=pool.seen,
+        train_labels=train.labels[train_indices],
+        val_labels=val.labels[val_indices],
+        input_size=pool.input_size if input_size is None else input_size,
+        fingerprint=pool.fingerprint,
+    )
+    return (train, train_indices), (val, val_indices), summary
 
 
 def load_images(
@@ -102,6 +142,7 @@ def load_images(
     seed: int,
     progress: Progress | None = None,
     input_size: int | None = None,
+    skip_corrupt: bool = False,
 ) -> ImageData:
     """Read the training and validation images of a data set; its test split stays closed.
 
@@ -114,13 +155,20 @@ def load_images(
         seed: Of the validation split, where the data set has none of its own, and of the choice.
         progress: Called with a line of text while long work goes on.
         input_size: Side the full network is meant for; None for the data set's own.
+        skip_corrupt: Leave unreadable image files out, which the summary lists, instead of refusing them.
 
     Raises:
         UserError: If the data set is unknown, missing, damaged or unfit, or a number is out of range.
     """
-    _check_size("size", size)
+    _check_size("--proxy input_size", size)
     opened = open_images(
-        dataset, data_dir=data_dir, limit=limit, seed=seed, progress=progress, input_size=input_size
+        dataset,
+        data_dir=data_dir,
+        limit=limit,
+        seed=seed,
+        progress=progress,
+        input_size=input_size,
+        skip_corrupt=skip_corrupt,
     )
     size = opened.input_size if size is None else size
     _check_memory(len(opened.train.labels) + len(opened.val.labels), size)
@@ -134,11 +182,16 @@ def load_images(
         name=dataset,
         flip=opened.flip,
         fingerprint=opened.fingerprint,
+        summary=opened.summary,
     )
 
 
 def open_test(
-    dataset: str, *, data_dir: Path | None = None, progress: Progress | None = None
+    dataset: str,
+    *,
+    data_dir: Path | None = None,
+    progress: Progress | None = None,
+    skip_corrupt: bool = False,
 ) -> Part[Images]:
     """Find the images of the test split, once per retrained network and never during a search.
 
@@ -147,7 +200,8 @@ def open_test(
     Raises:
         UserError: As `load_images`, and if the data set has no test split.
     """
-    return _open(dataset, data_dir, progress).open_test()
+    pool = open_pool(dataset, data_dir=data_dir, skip_corrupt=skip_corrupt, progress=progress)
+    return _test(pool, skip_corrupt, progress)
 
 
 def load_test(
@@ -156,6 +210,7 @@ def load_test(
     data_dir: Path | None = None,
     size: int | None = None,
     progress: Progress | None = None,
+    skip_corrupt: bool = False,
 ) -> tuple[ByteArray, IntArray]:
     """Read the test split into memory, as `open_test` finds it.
 
@@ -164,29 +219,43 @@ def load_test(
     Returns:
         Images uint8 (N, size, size, 3) and labels int64 (N,).
     """
-    _check_size("size", size)
-    pool = _open(dataset, data_dir, progress)
-    test = pool.open_test()
+    _check_size("--proxy input_size", size)
+    pool = open_pool(dataset, data_dir=data_dir, skip_corrupt=skip_corrupt, progress=progress)
+    test = _test(pool, skip_corrupt, progress)
     size = pool.input_size if size is None else size
     _check_memory(len(test.labels), size)
     return test.read(size, progress), test.labels
 
 
-def _open(dataset: str, data_dir: Path | None, progress: Progress | None) -> Pool:
-    data_dir = data_dir.expanduser() if data_dir is not None else None
+def open_pool(
+    dataset: str, *, data_dir: Path | None, skip_corrupt: bool = False, progress: Progress | None = None
+) -> Pool:
+    """Everything a data set offers, before images are chosen.
+
+    Arguments and errors are those of `load_images`.
+    """
+    data_dir = expanded("--data-dir", data_dir) if data_dir is not None else None
     if dataset in DATASETS:
-        return DATASETS[dataset](data_dir, progress)
-    path = Path(dataset).expanduser()
-    if data_dir is not None and not path.exists() and (data_dir / path).exists():
+        return DATASETS[dataset](data_dir, skip_corrupt, progress)
+    path = expanded("--dataset", dataset)
+    # os.path, because pathlib's have errors of their own for names that are too long or not to be entered.
+    if data_dir is not None and not os.path.exists(path) and os.path.exists(data_dir / path):  # noqa: PTH110
         path = data_dir / path
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz" and not os.path.isdir(path):  # noqa: PTH112
         return npz_pool(path)
-    if path.is_file():
-        raise UserError(f"--dataset: must be {' or '.join(DATASET_PATHS)}, got the file '{path}': convert it")
-    if path.is_dir() or len(path.parts) > 1:
-        return folder_pool(path)
+    if os.path.isfile(path):  # noqa: PTH113
+        raise UserError(
+            f"--dataset: must be {' or '.join(DATASET_PATHS)}, got the file '{shown(path)}': convert it"
+        )
+    if os.path.isdir(path) or len(path.parts) > 1:  # noqa: PTH112
+        return folder_pool(path, skip_corrupt=skip_corrupt, progress=progress)
     check_name("--dataset", dataset, [*DATASETS, *DATASET_PATHS])
     raise AssertionError("no data set is called what a path is described as")
+
+
+def _test(pool: Pool, skip_corrupt: bool, progress: Progress | None) -> Part[Images]:
+    test = pool.open_test()
+    return readable(test, pool.root, progress)[0] if skip_corrupt else test
 
 
 def _check_size(name: str, value: int | None) -> None:
@@ -203,5 +272,5 @@ def _check_memory(count: int, size: int) -> None:
     if needed > present:
         raise UserError(
             f"--dataset: {count:,} images of {size} pixels need {needed / 2**30:.1f} GiB, this machine has "
-            f"{present / 2**30:.1f}: lower the limit or the size"
+            f"{present / 2**30:.1f}: lower --proxy images or its input_size"
         )

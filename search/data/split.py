@@ -79,7 +79,7 @@ def stratified_subset(labels: IntArray, limit: int, seed: int) -> IntArray:
     _, compact, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if limit < len(counts):
         raise UserError(
-            f"limit: must be at least the number of classes, {len(counts)}, got {limit}: one image of each"
+            f"--proxy images: must be at least the number of classes, {len(counts)}, got {limit}: one of each"
         )
     return _draw(compact, _quotas(counts, limit, spare=0), seed)
 

@@ -22,7 +22,7 @@ from ...space import (
 )
 from ...space.provenance import now, versions
 from ...space.run_folder import RunFolder
-from ..data import ImageData, load_images
+from ..data import DataSummary, ImageData, dataset_name, load_images, shown
 from ..samplers.limits import Limits
 from ..training.proxy import Proxy, default_proxy
 from ..training.short import ProxyTrainer
@@ -66,6 +66,11 @@ class Run:
         self._store = store
         self._data = data
         self._make_executor = make_executor
+
+    @property
+    def summary(self) -> DataSummary | None:
+        """What its data set was understood to be."""
+        return self._data.summary
 
     @property
     def trained(self) -> int:
@@ -158,11 +163,12 @@ def open_run(
         seed=settings.seed,
         progress=say,
         input_size=settings.input_size,
+        skip_corrupt=settings.skip_corrupt,
     )
     if existing is not None and data.fingerprint != existing.fingerprint:
         raise UserError(
-            f"--dataset: must be the images the run in {out} began with, fingerprint {existing.fingerprint}, "
-            f"got {settings.dataset} with {data.fingerprint}; choose another --out"
+            f"--dataset: must be what the run in {out} began with, {shown(existing.settings.dataset)}, "
+            f"fingerprint {existing.fingerprint}, got {shown(settings.dataset)}, {data.fingerprint}; choose another --out"
         )
     space = settings.space
     table = cost_table(
@@ -214,7 +220,7 @@ def open_run(
 def default_folder(given: Mapping[str, Any]) -> Path:
     """runs/BACKBONE-DATASET, by what was given."""
     backbone = given.get("backbone", RunSettings.backbone)
-    return Path("runs") / f"{backbone}-{Path(given.get('dataset', RunSettings.dataset)).stem}"
+    return Path("runs") / f"{backbone}-{dataset_name(given.get('dataset', RunSettings.dataset))}"
 
 
 def export_trial(
@@ -261,6 +267,7 @@ def _new_record(settings: RunSettings, data: ImageData) -> RunRecord:
         num_classes=data.num_classes,
         train_images=len(data.train_labels),
         val_images=len(data.val_labels),
+        skipped=() if data.summary is None else tuple(file.name for file in data.summary.skipped),
         study=f"cheapsearch-{uuid4().hex[:12]}" if settings.storage else "cheapsearch",
         versions=versions(),
     )

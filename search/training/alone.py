@@ -23,6 +23,7 @@ def train_alone(
     make_policy: Callable[[int], Policy],
     *,
     device: str,
+    threads: int | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Iterator[tuple[Epoch, Policy]]:
     """Train, or go on, giving every epoch as its checkpoint is written; the first process alone gives any.
@@ -31,6 +32,7 @@ def train_alone(
         jobs: The first one's folder is held meanwhile.
         make_policy: Of the side of the images in pixels.
         device: A torch device; `cuda` is this process's own.
+        threads: How many compute in each process on a CPU, None for the cores there are.
         say: Called with a line of text while images are read, in the first process alone.
 
     Raises:
@@ -41,7 +43,10 @@ def train_alone(
     with join_team() as team:
         tell = say if team.leads else lambda line: None
         begun = TrainingFolder(folder).read_record()
-        threads = begun.threads if begun else max(1, available_cores() // team.size)
+        if begun is not None:
+            threads = begun.threads
+        elif threads is None:
+            threads = max(1, available_cores() // team.size)
         if device == "cuda":
             device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         with _prepared(device, threads):
@@ -51,7 +56,11 @@ def train_alone(
                 seed=0,
                 input_size=source.input_size,
                 progress=tell,
+                skip_corrupt=source.skip_corrupt,
             )
+            if begun is None and images.summary is not None:
+                for line in images.summary.lines():
+                    tell(line)
             policy = make_policy(images.input_size)
             trainer = FullTrainer(source, policy, device, team=team, threads=threads, say=tell)
             # Locked here and not before, so that a mistake leaves no folder.

@@ -16,6 +16,7 @@ from ...models import Network, build, describe
 from ...space import Architecture, TrainingRecord, TrainingResult, UserError, write_bytes, write_text
 from ...space.provenance import now, versions
 from ...space.training_folder import MetricsRow, TrainingFolder, check_policy
+from ..data import shown
 from ..workers.jobs import Failed, Measured, Message, Progress, Trained
 from .checkpoint import load_checkpoint, save_checkpoint
 from .images import DataSource, TrainingImages
@@ -258,6 +259,12 @@ def trained_architecture(architecture: Architecture, policy: Policy) -> Architec
 
 def _check_same(existing: TrainingRecord, record: TrainingRecord, where: Path) -> None:
     """Refuse to go on with another training than the folder's, naming what differs."""
+    if existing.fingerprint != record.fingerprint:
+        raise UserError(
+            f"--dataset: must be the images the training in {where} began with, {shown(existing.dataset)} of "
+            f"fingerprint {existing.fingerprint}, got {shown(record.dataset)} of {record.fingerprint}; "
+            "choose another --out"
+        )
     for f in fields(TrainingRecord):
         before, asked = getattr(existing, f.name), getattr(record, f.name)
         if f.name in _FREE or before == asked:

@@ -38,6 +38,7 @@ class DataSource:
     data_dir: Path | None
     input_size: int | None
     seed: int
+    skip_corrupt: bool = False
 
 
 class TrainingImages:
@@ -50,6 +51,7 @@ class TrainingImages:
         input_size: Side of the network's input in pixels.
         flip: Whether an image mirrored left to right keeps its label.
         fingerprint: Of the training and validation images.
+        summary: What the data set was understood to be.
 
     Args:
         say: Called with a line of text while images are read.
@@ -66,13 +68,17 @@ class TrainingImages:
     ) -> None:
         self._source, self._policy, self._say = source, policy, say
         self._device = torch.device(device)
-        where: dict[str, Any] = {"data_dir": source.data_dir, "seed": source.seed, "progress": say}
-        if policy.crop == "padded":
-            data: ImageData | OpenImages = load_images(source.dataset, **where, input_size=source.input_size)
-        else:
-            data = open_images(source.dataset, **where, input_size=source.input_size)
+        where: dict[str, Any] = {
+            "data_dir": source.data_dir,
+            "seed": source.seed,
+            "progress": say,
+            "input_size": source.input_size,
+            "skip_corrupt": source.skip_corrupt,
+        }
+        read = load_images if policy.crop == "padded" else open_images
+        data: ImageData | OpenImages = read(source.dataset, **where)
         self.num_classes, self.input_size = len(data.classes), data.input_size
-        self.flip, self.fingerprint = data.flip, data.fingerprint
+        self.flip, self.fingerprint, self.summary = data.flip, data.fingerprint, data.summary
         sample = data.train_images if isinstance(data, ImageData) else self._sample(data)
         self._mean, self._std = (values.to(self._device) for values in channel_statistics(sample))
         if isinstance(data, ImageData):
@@ -84,11 +90,12 @@ class TrainingImages:
     def open_test(self) -> Split | None:
         """The test split, to be scored once; None where the data set has none, which is said."""
         source = self._source
+        where: dict[str, Any] = {"data_dir": source.data_dir, "skip_corrupt": source.skip_corrupt}
         try:
             if self._policy.crop == "padded":
-                images, labels = load_test(source.dataset, data_dir=source.data_dir, size=self.input_size)
+                images, labels = load_test(source.dataset, **where, size=self.input_size)
                 return self._in_memory(images, labels)
-            return self._streamed(open_test(source.dataset, data_dir=source.data_dir))
+            return self._streamed(open_test(source.dataset, **where))
         except UserError as error:
             self._say(f"no test accuracy: {error}")
             return None

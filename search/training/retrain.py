@@ -123,6 +123,7 @@ class Retraining:
             seed=source.seed,
             input_size=source.input_size,
             progress=say,
+            skip_corrupt=source.skip_corrupt,
         ).fingerprint
         if found != fingerprint:
             raise UserError(

@@ -6,24 +6,31 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 from torchvision.transforms import v2
 
+from ...space import UserError
 from ..data import Images, Part, choose, normalise
 from .recipe import Recipe
 from .splits import EVALUATION_BATCH, Batch
 from .team import Team
 
 
-class _Decoded(Dataset[tuple[Tensor, int]]):
-    """Images uint8 (3, S, S), transformed, and their labels."""
+class _Decoded(Dataset[tuple[Tensor, int] | UserError]):
+    """Images uint8 (3, S, S), transformed, and their labels; an error where one cannot be read.
+
+    The error is given, not raised: what a data worker raises comes out as the text of its traceback.
+    """
 
     def __init__(self, part: Part[Images], transform: v2.Transform) -> None:
         self.part = part
         self.transform = transform
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        pixels = torch.from_numpy(self.part.images.original(index)).permute(2, 0, 1)
+    def __getitem__(self, index: int) -> tuple[Tensor, int] | UserError:
+        try:
+            pixels = torch.from_numpy(self.part.images.original(index)).permute(2, 0, 1)
+        except UserError as error:
+            return error
         return self.transform(pixels), int(self.part.labels[index])
 
 
@@ -56,6 +63,9 @@ class StreamedSplit:
         """As `Split.training_batches`: a random part of the image, 8 to 100 % of its area, resized.
 
         Draws come from the workers' own generators, seeded from `generator`; without workers from torch's.
+
+        Raises:
+            UserError: Naming the file that cannot be read.
         """
         size = recipe.whole_batch(len(self), team.size)
         order = torch.randperm(len(self), generator=generator, device=generator.device).cpu()
@@ -89,8 +99,21 @@ class StreamedSplit:
             batch_sampler=batches,
             num_workers=self.workers,
             generator=generator,
+            collate_fn=_collate,
             pin_memory=self.mean.device.type == "cuda",
         )
-        for images, labels in loader:
+        for batch in loader:
+            if isinstance(batch, UserError):
+                raise batch
+            images, labels = batch
             pixels = images.to(self.mean.device, non_blocking=True)
             yield normalise(pixels, self.mean, self.std), labels.to(self.mean.device, non_blocking=True)
+
+
+def _collate(items: list[tuple[Tensor, int] | UserError]) -> Batch | UserError:
+    """A batch, or the first error among what was to be in it."""
+    for item in items:
+        if isinstance(item, UserError):
+            return item
+    images, labels = default_collate(items)
+    return images, labels

@@ -61,10 +61,19 @@ def worker_devices(device: str, workers: int | None, in_flight: int) -> list[str
 
 
 def available_cores() -> int:
-    """CPU cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """CPU cores this process may use, by its affinity and the quota of its container."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
+
+
+def let_threads_sleep() -> None:
+    """Make threads that wait for one another sleep; it is too late once torch is loaded.
+
+    By default they keep their cores busy meanwhile. Beside other work, where a core is not always there, a
+    step of two threads then takes several times as long as one of a single thread.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def prepare_process(device: str, *, threads: int) -> None:

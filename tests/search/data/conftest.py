@@ -1,5 +1,6 @@
 """Small data sets on disk, and a check that nobody looks into a folder."""
 
+import os
 import pickle
 import sys
 import tarfile
@@ -14,13 +15,14 @@ import pytest
 from PIL import Image
 from torchvision.datasets import CIFAR10
 
+PATHS = (str, bytes, os.PathLike)
 # Audit hooks cannot be removed, so one hook serves every test and records only while a test asks it to.
 _seen: list[str] | None = None
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if _seen is not None and event in ("open", "os.listdir", "os.scandir"):
-        _seen.append(str(arguments[0]))
+        _seen.append(f"{event} {os.fsdecode(arguments[0])}" if isinstance(arguments[0], PATHS) else event)
 
 
 sys.addaudithook(_audit)
@@ -28,7 +30,7 @@ sys.addaudithook(_audit)
 
 @pytest.fixture
 def opened() -> Iterator[list[str]]:
-    """The paths opened or listed while the test runs, by whatever function."""
+    """What is opened or listed while the test runs, by whatever function: `open PATH`, `os.scandir PATH`."""
     global _seen
     _seen = []
     yield _seen

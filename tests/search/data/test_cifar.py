@@ -21,6 +21,14 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torchvision.datasets.utils, "download_url", refuse)
 
 
+def test_cache_dir_without_a_home_folder_says_what_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UserError, match=r"^data_dir: must say where downloads go, .* or set HOME$"):
+        cache_dir()
+
+
 @pytest.mark.usefixtures("no_network")
 def test_cifar_pool_reads_what_is_on_disk(cifar_root: Path) -> None:
     pool = cifar_pool("cifar10", cifar_root)

@@ -1,4 +1,6 @@
+import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from shutil import copytree
 
@@ -7,6 +9,7 @@ import pytest
 from PIL import Image
 
 from cheapsearch.search.data import load_images, load_test
+from cheapsearch.search.data.decode import UnreadableError
 from cheapsearch.search.data.folder import folder_pool
 from cheapsearch.space import UserError
 
@@ -79,33 +82,15 @@ def test_folder_with_train_alone_has_no_test_split(make_folder: MakeFolder) -> N
         load_test(str(root))
 
 
-def test_folder_with_test_beside_the_classes_holds_nothing_out(make_folder: MakeFolder) -> None:
-    root = make_folder("images")
-    make_folder("images/test", count=3)
-    data = load_images(str(root), seed=0)
-    assert data.classes == ("cat", "dog")
-    assert len(data.train_labels) + len(data.val_labels) == 20
-    assert len(load_test(str(root))[1]) == 6
-
-
-def test_folder_with_val_beside_the_classes_holds_a_test_part_out(make_folder: MakeFolder) -> None:
-    root = make_folder("images")
-    make_folder("images/val", count=3)
-    data = load_images(str(root), seed=0)
-    assert len(data.val_labels) == 6
-    assert np.bincount(data.train_labels).tolist() == [8, 8]
-    assert len(load_test(str(root))[1]) == 4
-
-
-def test_folder_test_is_never_looked_into(make_folder: MakeFolder, opened: list[str]) -> None:
+def test_folder_files_of_the_test_split_are_never_opened(make_folder: MakeFolder, opened: list[str]) -> None:
     make_folder("images/train")
     closed = make_folder("images/test")
     opened.clear()
     load_images(str(closed.parent), seed=0)
-    assert any("train" in path for path in opened)
-    assert not [path for path in opened if path.startswith(str(closed))]
+    assert any(path.startswith(f"open {closed.parent / 'train'}") for path in opened)
+    assert not [path for path in opened if path.startswith(f"open {closed}")]
     load_test(str(closed.parent))
-    assert [path for path in opened if path.startswith(str(closed))]
+    assert [path for path in opened if path.startswith(f"open {closed}")]
 
 
 def test_folder_held_out_files_are_never_opened(make_folder: MakeFolder, opened: list[str]) -> None:
@@ -113,10 +98,6 @@ def test_folder_held_out_files_are_never_opened(make_folder: MakeFolder, opened:
     opened.clear()
     load_images(str(root), seed=0, size=8, limit=40)
     assert len({path for path in opened if path.endswith(".png")}) == 40
-
-
-def test_folder_class_called_train_is_a_class(make_folder: MakeFolder) -> None:
-    assert folder_pool(make_folder(classes=("bus", "train"))).classes == ("bus", "train")
 
 
 def test_folder_takes_nested_and_linked_images_and_ignores_the_rest(
@@ -127,7 +108,8 @@ def test_folder_takes_nested_and_linked_images_and_ignores_the_rest(
     Image.new("RGB", (16, 16)).save(root / "cat" / "more" / "UPPER.PNG")
     elsewhere = make_folder("elsewhere", classes=("cow",), count=7)
     (root / "cow").symlink_to(elsewhere / "cow", target_is_directory=True)
-    (root / "dog" / "linked").symlink_to(elsewhere / "cow", target_is_directory=True)
+    more = make_folder("more", classes=("puppy",), count=7)
+    (root / "dog" / "linked").symlink_to(more / "puppy", target_is_directory=True)
     for name in ("Thumbs.db", ".DS_Store", "._000.png", "notes.txt"):
         (root / "dog" / name).write_bytes(b"no image")
     (root / "readme.md").write_text("about")
@@ -146,9 +128,8 @@ def test_folder_order_does_not_depend_on_the_file_system(
     (root / "cat" / "more").mkdir()
     Image.new("RGB", (16, 16)).save(root / "cat" / "more" / "a.png")
     before = load_images(str(root), seed=0)
-    walk, iterdir = __import__("os").walk, Path.iterdir
-    monkeypatch.setattr("os.walk", lambda *a, **k: reversed([(p, d, f[::-1]) for p, d, f in walk(*a, **k)]))
-    monkeypatch.setattr(Path, "iterdir", lambda self: reversed(list(iterdir(self))))
+    scandir = os.scandir
+    monkeypatch.setattr("os.scandir", lambda path: nullcontext(list(scandir(path))[::-1]))
     after = load_images(str(root), seed=0)
     np.testing.assert_array_equal(before.train_images, after.train_images)
     assert before.fingerprint == after.fingerprint
@@ -215,16 +196,13 @@ def test_folder_pool_refuses_a_single_class(where: str, make_folder: MakeFolder,
     assert "got cat" in message
 
 
-@pytest.mark.parametrize("where", ["images", "images/val"])
+@pytest.mark.parametrize("where", ["images", "images/val", "images/test"])
 def test_folder_pool_names_an_empty_class_folder(where: str, make_folder: MakeFolder, tmp_path: Path) -> None:
-    make_folder("images")
+    make_folder(where)
     if where != "images":
-        make_folder(where)
+        make_folder("images/train", classes=("cat", "cow", "dog"))
     (tmp_path / where / "cow").mkdir()
     (tmp_path / where / "cow" / "notes.txt").write_text("no image")
-    if where != "images":
-        (tmp_path / "images" / "cow").mkdir()
-        Image.new("RGB", (8, 8)).save(tmp_path / "images" / "cow" / "0.png")
     assert f"the class folder '{tmp_path / where / 'cow'}' has no image files" in refusal(tmp_path / "images")
 
 
@@ -236,12 +214,12 @@ def test_folder_pool_refuses_other_classes_in_val(make_folder: MakeFolder) -> No
     assert "got cow missing, dog missing, dogs extra" in message
 
 
-def test_load_test_refuses_other_classes_in_test(make_folder: MakeFolder) -> None:
+def test_folder_pool_refuses_other_classes_in_test(make_folder: MakeFolder) -> None:
     make_folder("images/train")
     root = make_folder("images/test", classes=("cat", "dog", "cow")).parent
-    assert load_images(str(root), seed=0).num_classes == 2
-    with pytest.raises(UserError, match=r"test' must have the class folders .* got cow extra"):
-        load_test(str(root))
+    message = refusal(root)  # before a training, and not after it
+    assert f"'{root / 'test'}' must have the class folders" in message
+    assert "got cow extra" in message
 
 
 def test_folder_pool_names_a_class_too_small_for_three_parts(make_folder: MakeFolder) -> None:
@@ -249,10 +227,74 @@ def test_folder_pool_names_a_class_too_small_for_three_parts(make_folder: MakeFo
     assert "every class needs at least 3 images to be split, class 'cat' has 2" in refusal(root)
 
 
-def test_folder_images_name_a_file_that_cannot_be_decoded(make_folder: MakeFolder) -> None:
+def break_files(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).write_bytes(b"no image")
+
+
+def test_folder_unreadable_files_are_refused_with_their_number(make_folder: MakeFolder) -> None:
     make_folder("images/train")
     root = make_folder("images/val").parent
-    (root / "val" / "dog" / "003.png").write_bytes(b"no image")
-    with pytest.raises(UserError) as error:
+    break_files(root, "train/cat/004.png", "val/dog/003.png")
+    with pytest.raises(UnreadableError) as error:
         load_images(str(root), seed=0)
-    assert str(error.value).startswith(f"dataset: '{root / 'val' / 'dog' / '003.png'}' cannot be decoded")
+    first = root / "train" / "cat" / "004.png"
+    assert str(error.value) == (
+        f"dataset: 2 of 40 images cannot be decoded, the first: '{first}' cannot be "
+        "decoded as an image (its content is no image's); replace or delete them, or leave them out with "
+        "skip_corrupt; `cheapsearch data` names them all"
+    )
+    assert [file.path.name for file in error.value.files] == ["004.png", "003.png"]
+
+
+def test_folder_unreadable_files_are_left_out_on_request(make_folder: MakeFolder) -> None:
+    make_folder("images/train")
+    make_folder("images/val")
+    root = make_folder("images/test", count=5).parent
+    break_files(root, "train/cat/004.png", "val/dog/003.png", "test/cat/000.png")
+    data = load_images(str(root), seed=0, skip_corrupt=True)
+    assert values(data.train_images) == [*range(4), *range(5, 10), *range(40, 50)]
+    assert len(data.val_labels) == 19
+    assert data.summary is not None
+    assert [file.name for file in data.summary.skipped] == ["train/cat/004.png", "val/dog/003.png"]
+    assert len(load_test(str(root), skip_corrupt=True)[1]) == 9
+    for name in ("train/cat/004.png", "val/dog/003.png"):
+        (root / name).unlink()
+    assert load_images(str(root), seed=0).fingerprint == data.fingerprint  # as if they had not been there
+
+
+def test_folder_test_images_do_not_depend_on_what_is_left_out(make_folder: MakeFolder) -> None:
+    root = make_folder(count=25)
+    before = values(load_test(str(root))[0])
+    spare = next(index for index in range(25) if index not in before)
+    break_files(root, f"cat/{spare:03}.png")
+    assert values(load_test(str(root), skip_corrupt=True)[0]) == before
+
+
+def test_folder_class_without_a_readable_image_is_refused(make_folder: MakeFolder) -> None:
+    root = make_folder("images/train", count=2).parent
+    break_files(root, "train/dog/000.png", "train/dog/001.png")
+    with pytest.raises(UserError, match="class 'dog' has none in train"):
+        load_images(str(root), seed=0, skip_corrupt=True)
+
+
+def test_folder_classes_composed_in_different_ways_are_the_same(make_folder: MakeFolder) -> None:
+    make_folder("images/train", classes=("caf\u00e9", "bar"))
+    root = make_folder("images/val", classes=("cafe\u0301", "bar"), count=3).parent
+    data = load_images(str(root), seed=0)
+    assert data.classes == ("bar", "caf\u00e9")
+    # make_folder fills cafe from 0 and bar from 40.
+    assert values(data.val_images) == [40, 41, 42, 0, 1, 2]
+    assert data.val_labels.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_folder_names_that_are_not_utf8_can_be_read_and_shown(make_folder: MakeFolder) -> None:
+    root = make_folder("images/train", classes=("caf\udce9", "bar\udcff")).parent
+    make_folder("images/val", classes=("caf\udce9", "bar\udcff"))
+    (root / "train" / "caf\udce9" / "\udcfe.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"caf\ufffd/\ufffd\.png"):
+        load_images(str(root), seed=0)
+    data = load_images(str(root), seed=0, skip_corrupt=True)
+    assert data.classes == ("bar\ufffd", "caf\ufffd")
+    assert data.summary is not None
+    assert "\n".join(data.summary.lines()).encode()

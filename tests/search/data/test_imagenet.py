@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def small_imagenet(make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch) -> 
 def test_imagenet_validation_is_carved_from_train(small_imagenet: Path, opened: list[str]) -> None:
     opened.clear()
     data = load_images("imagenet", data_dir=small_imagenet, seed=0, size=8)
-    assert not [path for path in opened if path.startswith(str(small_imagenet / "val"))]
+    assert not [path for path in opened if path.startswith(f"open {small_imagenet / 'val'}")]
     # 4 % of 50 images a class.
     assert np.bincount(data.val_labels).tolist() == [2, 2]
     assert np.bincount(data.train_labels).tolist() == [48, 48]
@@ -33,6 +34,19 @@ def test_imagenet_published_validation_is_the_test_split(small_imagenet: Path) -
     images, labels = load_test("imagenet", data_dir=small_imagenet, size=8)
     assert images.shape == (10, 8, 8, 3)
     assert labels.tolist() == [0] * 5 + [1] * 5
+
+
+def test_imagenet_refuses_other_classes_in_its_validation_set(small_imagenet: Path) -> None:
+    (small_imagenet / "val" / WNIDS[0]).rename(small_imagenet / "val" / "n00000001")
+    with pytest.raises(UserError, match="got n01440764 missing, n00000001 extra"):
+        load_images("imagenet", data_dir=small_imagenet, seed=0)
+
+
+def test_imagenet_without_its_validation_set_has_no_test_split(small_imagenet: Path) -> None:
+    rmtree(small_imagenet / "val")
+    assert load_images("imagenet", data_dir=small_imagenet, seed=0, size=8).num_classes == 2
+    with pytest.raises(UserError, match=r"there is no folder '.*val': add it"):
+        load_test("imagenet", data_dir=small_imagenet)
 
 
 def test_imagenet_needs_a_data_dir() -> None:

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from cheapsearch.search.data import load_images, load_test
 from cheapsearch.search.data.npz import npz_pool
+from cheapsearch.search.data.summary import Sizes
 from cheapsearch.space import UserError
 
 MakeNpz = Callable[..., Path]
@@ -24,13 +26,13 @@ def refusal(path: Path) -> str:
     return message
 
 
-def corrupt(path: Path, member: str) -> None:
-    """Overwrite the bytes of one member, leaving the archive's directory as it was."""
+def corrupt(path: Path, member: str, *, header: int = 60) -> None:
+    """Overwrite the bytes of one member but its first ones, leaving the archive's directory as it was."""
     with ZipFile(path) as archive:
         assert archive.getinfo(member).compress_type == ZIP_STORED
         start, size = archive.getinfo(member).header_offset, archive.getinfo(member).file_size
     payload = bytearray(path.read_bytes())
-    payload[start + 60 : start + size] = b"?" * (size - 60)
+    payload[start + header : start + size] = b"?" * (size - header)
     path.write_bytes(payload)
 
 
@@ -60,9 +62,8 @@ def test_npz_pool_takes_grey_images_and_flat_labels(make_npz: MakeNpz) -> None:
 
 
 def test_npz_test_split_stays_closed(make_npz: MakeNpz) -> None:
-    path = make_npz()
-    corrupt(path, "test_images.npy")
-    corrupt(path, "test_labels.npy")
+    path = make_npz(test_images=np.zeros((6, 40, 40, 3), np.uint8))
+    corrupt(path, "test_images.npy", header=300)  # of zip and array, which says how many images there are
     assert load_images(str(path), seed=0).train_images.shape == (30, 12, 12, 3)
     with pytest.raises(UserError, match="cannot be read"):
         load_test(str(path))
@@ -140,6 +141,12 @@ def test_npz_pool_names_the_nearest_array_for_a_missing_one(make_npz: MakeNpz) -
         ({"train_labels": np.zeros(30, np.int64)}, "must have at least 2 classes, got only 0"),
         ({"val_labels": np.full(9, 3)}, "val_labels must be classes of train_labels, 0 to 2, got 3"),
         ({"val_images": np.zeros((9, 12, 12, 3))}, "val_images must be uint8"),
+        ({"train_images": None, "train_images.txt": b"no array"}, "must have an array 'train_images'"),
+        ({"test_images": np.zeros((6, 12, 12, 3))}, "test_images must be uint8"),
+        ({"test_images": np.zeros((6, 12), np.uint8)}, "test_images must be (N, H, W)"),
+        ({"test_labels": np.zeros(5, np.int64)}, "test_labels must be one per image, got (5,) for 6"),
+        ({"test_labels": np.full(6, 3)}, "test_labels must be classes of train_labels, 0 to 2, got 3"),
+        ({"test_labels": None}, "must have an array 'test_labels'"),
     ],
 )
 def test_npz_pool_refuses_unfit_arrays(replaced: dict[str, Any], expected: str, make_npz: MakeNpz) -> None:
@@ -155,3 +162,45 @@ def test_npz_images_refuse_a_class_too_small_to_split(make_npz: MakeNpz) -> None
 def test_load_test_refuses_an_archive_without_a_test_split(make_npz: MakeNpz) -> None:
     with pytest.raises(UserError, match="must have an array 'test_images'"):
         load_test(str(make_npz(test_images=None, test_labels=None)))
+
+
+def test_npz_pool_refuses_what_is_no_array(make_npz: MakeNpz) -> None:
+    path = make_npz(train_labels=None)
+    with ZipFile(path, "a") as archive:
+        archive.writestr("train_labels", b"0 1 2")
+    assert "must have an array 'train_labels', that is something else" in refusal(path)
+
+
+def test_npz_pool_refuses_an_array_too_large_for_any_memory(make_npz: MakeNpz) -> None:
+    header = "{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000, 4, 4), }"
+    path = make_npz(train_images=None)
+    with ZipFile(path, "a") as archive:
+        archive.writestr(
+            "train_images.npy", b"\x93NUMPY\x01\x00\x76\x00" + header.ljust(117).encode() + b"\n"
+        )
+    assert "cannot be read" in refusal(path)
+
+
+class _Bomb:
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, where: Path) -> None:
+        self.where = where
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.where),)
+
+
+@pytest.mark.parametrize("name", ["train_images", "train_labels", "test_labels"])
+def test_npz_pool_runs_nothing_that_an_archive_holds(name: str, make_npz: MakeNpz, tmp_path: Path) -> None:
+    path = make_npz(**{name: np.array([_Bomb(tmp_path / "run")] * 6, dtype=object)})
+    assert "cannot be read" in refusal(path)
+    assert not (tmp_path / "run").exists()
+
+
+def test_npz_pool_says_what_it_saw(make_npz: MakeNpz) -> None:
+    seen = npz_pool(make_npz()).seen
+    assert seen.test_images == 6
+    assert seen.origins == {"train": "train_images", "val": "val_images", "test": "test_images"}
+    assert seen.sizes == Sizes((12, 12), (12, 12), 30)
+    assert "test" not in npz_pool(make_npz(test_images=None)).seen.origins

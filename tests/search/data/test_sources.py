@@ -94,7 +94,8 @@ def test_load_images_limit_keeps_a_share_of_the_validation_images(
 ) -> None:
     monkeypatch.setattr(sources, "SMALLEST_VALIDATION", 20)
     images = np.zeros((500, 8, 8), np.uint8)
-    path = make_npz(train_images=images, train_labels=np.arange(500) % 2, val_images=None)
+    no_test = {"test_images": None, "test_labels": None}
+    path = make_npz(train_images=images, train_labels=np.arange(500) % 2, val_images=None, **no_test)
     data = load_images(str(path), seed=0, limit=limit)
     assert len(data.train_labels) == min(limit, 400)
     assert len(data.val_labels) == expected
@@ -107,9 +108,9 @@ def test_load_images_limit_keeps_all_of_few_validation_images() -> None:
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"limit": 0}, "limit: must be at least one image of each class, got 0"),
-        ({"limit": 9}, "limit: must be at least the number of classes, 10, got 9"),
-        ({"size": 4}, "size: must be at least 8 pixels, got 4"),
+        ({"limit": 0}, "proxy images: must be at least one of each class, got 0"),
+        ({"limit": 9}, "proxy images: must be at least the number of classes, 10, got 9"),
+        ({"size": 4}, "proxy input_size: must be at least 8 pixels, got 4"),
         ({"input_size": 0}, "input_size: must be at least 8 pixels, got 0"),
     ],
 )
@@ -127,6 +128,8 @@ def test_load_images_refuses_an_unknown_name_and_names_the_nearest() -> None:
 
 def test_load_images_refuses_a_path_that_is_not_there() -> None:
     assert refusal("no/such/folder") == "dataset: there is no folder 'no/such/folder': check the path"
+    assert refusal("a" * 300 + "/b").endswith("b': check the path")
+    assert refusal("a\0b") == "dataset: must be a path, got one with a zero byte: check it"
     assert refusal("none.npz") == "dataset: there is no file 'none.npz': check the path"
 
 
@@ -154,6 +157,24 @@ def test_load_images_takes_a_folder_called_like_a_data_set_by_its_path(
     monkeypatch.chdir(make_folder("digits").parent)
     assert load_images("digits", seed=0, size=8).num_classes == 10
     assert load_images("./digits", seed=0, size=8).num_classes == 2
+
+
+@pytest.mark.parametrize("dataset", ["~/images", "~nobody-of-that-name/images"])
+def test_load_images_without_a_home_folder_says_so(dataset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    message = refusal(dataset)
+    assert message.startswith("dataset: must be a path, the home folder in '~")
+    assert message.endswith("is not known: write it out or set HOME")
+    assert refusal("digits", data_dir=Path("~")).startswith(
+        "data_dir: must be a path, the home folder in '~'"
+    )
+
+
+@pytest.mark.parametrize("name", ["MED.NPZ", "Med.Npz"])
+def test_load_images_takes_an_archive_in_any_case(name: str, make_npz: MakeNpz) -> None:
+    path = make_npz()
+    assert load_images(str(path.rename(path.with_name(name))), seed=0).num_classes == 3
 
 
 def test_load_images_refuses_more_than_the_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:

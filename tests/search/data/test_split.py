@@ -82,7 +82,7 @@ def test_stratified_subset_depends_on_the_seed() -> None:
 
 
 def test_stratified_subset_refuses_fewer_images_than_classes() -> None:
-    with pytest.raises(UserError, match="limit: must be at least the number of classes, 3, got 2"):
+    with pytest.raises(UserError, match="proxy images: must be at least the number of classes, 3, got 2"):
         stratified_subset(LABELS, 2, seed=0)
 
 

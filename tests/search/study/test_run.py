@@ -346,7 +346,7 @@ def test_run_refuses_other_images_under_the_same_name(
     write(1)
     message = refusal(out, {})
     assert message.startswith(
-        f"dataset: must be the images the run in {out} began with, fingerprint {fingerprint}, got {archive}"
+        f"dataset: must be what the run in {out} began with, {archive}, fingerprint {fingerprint}, "
     )
 
 
@@ -475,6 +475,7 @@ def test_run_refuses_a_study_without_its_record(begun: Path) -> None:
         ({"backbone": "mobilenet_v3_small", "dataset": "digits"}, "runs/mobilenet_v3_small-digits"),
         ({"dataset": "/data/pathmnist.npz"}, "runs/mobilenet_v2-pathmnist"),
         ({"dataset": "my/photos/"}, "runs/mobilenet_v2-photos"),
+        ({"dataset": "flowers/train"}, "runs/mobilenet_v2-flowers-train"),
     ],
 )
 def test_default_folder_goes_by_backbone_and_data_set(given: dict[str, Any], folder: str) -> None:

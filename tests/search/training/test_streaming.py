@@ -14,6 +14,7 @@ from cheapsearch.search.data import open_images
 from cheapsearch.search.training.recipe import Recipe
 from cheapsearch.search.training.streaming import StreamedSplit
 from cheapsearch.search.training.team import ALONE, Team
+from cheapsearch.space import UserError
 
 RECIPE = Recipe(epochs=1, batch_size=4, learning_rate=0.1, warmup_epochs=0, flip=True, rotation=5)
 
@@ -79,3 +80,19 @@ def test_streamed_split_evaluation_batches_give_every_image_once(streamed: Strea
 def test_streamed_split_first_keeps_the_first(streamed: StreamedSplit) -> None:
     assert streamed.first(3).part.labels.tolist() == streamed.part.labels[:3].tolist()
     assert len(streamed.first(100)) == 10
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_streamed_split_names_the_file_that_cannot_be_read(
+    workers: int, streamed: StreamedSplit, tmp_path: Path
+) -> None:
+    file = tmp_path / "train" / "dog" / "3.png"
+    file.write_bytes(file.read_bytes()[:60])
+    split = replace(streamed, workers=workers)
+    for batches in (lambda: batches_of(split), lambda: list(split.evaluation_batches(ALONE))):
+        with pytest.raises(UserError) as error:
+            batches()
+        message = str(error.value)
+        assert message.startswith(f"--dataset: '{file}' cannot be decoded as an image (")
+        assert "\n" not in message
+        assert len(message) - len(str(file)) < 150

@@ -1,0 +1,81 @@
+"""What a sample of the training images tells of all: how large they are, and how deep their grey values."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...space import MIN_INPUT, UserError
+from .decode import FileImages, opened, quietly
+from .names import shown
+from .pixels import GreyBits, bits_for, grey_mode, has_deep_colour, stated_bits
+from .summary import Sizes
+
+LARGEST_INPUT_SIZE = 224
+# Images looked at.
+SAMPLE = 200
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the sample tells.
+
+    Attributes:
+        sizes: Smallest and largest.
+        input_size: 224, or the median shorter side where that is smaller, rounded to a multiple of 32 from
+            64 pixels on and of 8 below.
+        grey_bits: Of grey values beyond 8 bits in files that do not state them.
+        notes: What that means, each a sentence.
+    """
+
+    sizes: Sizes
+    input_size: int
+    grey_bits: GreyBits
+    notes: tuple[str, ...]
+
+
+def measure(images: FileImages) -> Measured:
+    """Look at a sample: at the headers, and at the pixels where they have more than 8 bits.
+
+    Raises:
+        UnreadableError: If one of the sample cannot be read.
+        UserError: If colours of 16 bits have values of 12 or fewer, of which Pillow keeps nothing.
+    """
+    sample = np.unique(np.linspace(0, len(images.names) - 1, SAMPLE).astype(np.int64))
+    sizes: list[tuple[int, int]] = []
+    greatest: dict[str, int] = {}
+    deepest: int | None = None
+    with quietly():
+        for index in sample.tolist():
+            with opened(images.path(index)) as image:
+                sizes.append(image.size)
+                mode = grey_mode(image)
+                if mode is not None and stated_bits(image) is None:
+                    greatest[mode] = max(greatest.get(mode, 0), int(np.asarray(image).max()))
+                elif has_deep_colour(image):
+                    deepest = max(deepest or 0, int(np.asarray(image.convert("RGB")).max()))
+    if deepest is not None and deepest < 16:
+        raise UserError(
+            f"--dataset: colour images of 16 bits must use that range, those in '{shown(images.root)}' have "
+            "12 bits or fewer and would be black: save them with 8 bits"
+        )
+    grey_bits = {mode: bits_for(most) for mode, most in sorted(greatest.items())}
+    return Measured(
+        sizes=Sizes(min(sizes, key=_area), max(sizes, key=_area), len(sizes)),
+        input_size=_input_size(float(np.median([min(size) for size in sizes]))),
+        grey_bits=grey_bits,
+        notes=tuple(
+            f"{mode} is taken to hold {bits} bits, from the greatest value {greatest[mode]} in the sample"
+            for mode, bits in grey_bits.items()
+        ),
+    )
+
+
+def _area(size: tuple[int, int]) -> int:
+    return size[0] * size[1]
+
+
+def _input_size(median: float) -> int:
+    if median >= LARGEST_INPUT_SIZE:
+        return LARGEST_INPUT_SIZE
+    step = 32 if median >= 64 else 8
+    return max(MIN_INPUT, int(median / step + 0.5) * step)

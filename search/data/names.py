@@ -1,0 +1,80 @@
+"""Names of files, classes and data sets: as they are compared, as they are shown, as folders are called."""
+
+import os
+from hashlib import sha256
+from pathlib import Path
+from unicodedata import category, normalize
+
+from ...space import UserError
+
+# Names of the splits, in any case.
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+# Control characters, lone surrogates (bytes that are not UTF-8), line and paragraph separators.
+_UNSHOWABLE = ("Cc", "Cs", "Zl", "Zp")
+_DIGITS = 6
+
+
+def shown(name: object) -> str:
+    """A path or name as any terminal, CSV or YAML can take it: what cannot be shown becomes U+FFFD."""
+    return "".join("\ufffd" if category(char) in _UNSHOWABLE else char for char in str(name))
+
+
+def class_name(folder: str) -> str:
+    """What a class folder's class is called: composed (NFC), since file systems differ in that."""
+    return normalize("NFC", shown(folder))
+
+
+def split_of(folder: str) -> str | None:
+    """`train`, `val` or `test` where that is what a folder's name says."""
+    return SPLIT_NAMES.get(folder.casefold())
+
+
+def expanded(argument: str, path: str | Path) -> Path:
+    """The path with `~` replaced.
+
+    Raises:
+        UserError: If nobody knows the home folder, or the path cannot be one.
+    """
+    if "\0" in str(path):
+        raise UserError(f"{argument}: must be a path, got one with a zero byte: check it")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(
+            f"{argument}: must be a path, the home folder in '{shown(path)}' is not known: write it out or "
+            "set HOME"
+        ) from None
+
+
+def dataset_name(dataset: str) -> str:
+    """What a folder for results on a data set is called.
+
+    Args:
+        dataset: As `--dataset` takes it. Of a path its last part counts, without the ending .npz, and the
+            part before it too where the last is a split's name: `flowers/train` is `flowers-train`.
+
+    Returns:
+        A name without slashes and without what shells and URLs give a meaning; where something had to
+        be replaced, a few digits keep it distinct from other names.
+
+    Raises:
+        UserError: If the path cannot be one.
+    """
+    # Made absolute by text alone: a link is called what the user calls it.
+    path = Path(os.path.abspath(expanded("--dataset", dataset)))  # noqa: PTH100
+    last = path.name[: -len(".npz")] if path.name.lower().endswith(".npz") else path.name
+    parts = [last] if split_of(last) is None else [path.parent.name, last]
+    name = normalize("NFC", "-".join(part for part in parts if part)) or "root"
+    plain = "".join(char if char.isalnum() or char in " ._+-@" else "_" for char in name).strip()
+    if plain == name:
+        return name
+    return f"{plain}-{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:_DIGITS]}"
