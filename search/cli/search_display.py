@@ -122,7 +122,7 @@ def trial_line(trial: TrialRecord, unmodified: Architecture) -> str:
     seconds = f"  {text.duration(trial.seconds)}" if trial.seconds is not None else ""
     state = "" if trial.accuracy is not None and not trial.reason else f"  {trial.state}: {trial.reason}"
     what = operations(trial.architecture, unmodified)
-    return f"trial {trial.number}  {accuracy:>7}  {cost}  {what} ({trial.origin}){seconds}{state}"
+    return f"trial {trial.number}  {accuracy:>8}  {cost}  {what} ({trial.origin}){seconds}{state}"
 
 
 def operations(architecture: Architecture, unmodified: Architecture) -> str:

@@ -28,7 +28,7 @@ def test_export_prints_what_load_builds_with_the_same_costs(call: Call, tmp_path
     config = read_config(path)
     network = cheapsearch.load(path)
     cost = count(network)
-    assert (config.params, config.flops) == (cost.params, cost.flops)
+    assert config.costs == cost
     assert (config.num_classes, config.input_size) == (7, 16)
     assert network.architecture == PRESETS[name]
     assert dict(config.origin) == {"source": name}
@@ -61,7 +61,7 @@ def test_export_of_a_run_picks_by_the_rule(
     origin = config["origin"]
     trial = next(trial for trial in trials if trial.number == origin["trial"])
     assert origin["proxy_accuracy"] == trial.accuracy == picked(trials)
-    assert (config["hash"], config["params"], config["flops"]) == (trial.hash, trial.params, trial.flops)
+    assert (config["hash"], config["params"], config["flops"]) == (trial.hash, *trial.costs.values())
     assert (origin["run"], origin["pick"]) == ("run", rule)
 
 
@@ -74,8 +74,8 @@ def test_export_of_a_run_picks_the_knee_unless_told_otherwise(call: Call, digits
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--pick", "trial=99"), "pick: trial must be a complete one, got 99"),
-        (("--pick", "best"), "pick: must be one of accuracy, knee, trial=N, got 'best'"),
+        (("--pick", "trial=99"), "--pick: trial must be a complete one, got 99"),
+        (("--pick", "best"), "--pick: must be one of accuracy, knee, trial=N, got 'best'"),
         (("--num-classes", "10"), "--num-classes: is the run's own; leave it out for a run folder"),
         (("--input-size", "32"), "--input-size: is the run's own; leave it out for a run folder"),
         (("-o", "no/such/folder/best.yaml"), "cannot read or write no/such/folder/"),

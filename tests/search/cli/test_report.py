@@ -16,4 +16,4 @@ def test_report_writes_the_report_again(call: Call, digits_run: Path, tmp_path: 
     page = (out / "report.html").read_text(encoding="utf-8")
     assert page.lstrip().lower().startswith("<!doctype html>")
     for trial in load_run(out).trials:
-        assert f"{trial.params:,}" in page or trial.hash in page
+        assert f"{trial.costs['params']:,}" in page or trial.hash in page

@@ -61,7 +61,7 @@ def test_retrain_asks_first_and_shows_the_front_retrained(
     # Nothing is trained twice, nor asked.
     before = result.stat().st_mtime_ns
     assert main([*command, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["settings"]["trial"] == settings["trial"]
+    assert json.loads(capsys.readouterr().out)["results"][0]["settings"]["trial"] == settings["trial"]
     assert result.stat().st_mtime_ns == before
 
 

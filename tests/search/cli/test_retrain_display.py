@@ -28,7 +28,7 @@ def test_display_says_what_each_training_came_to(terminal: bool) -> None:
     with RetrainDisplay(console, total=3, epochs=40) as display:
         display.update([], [(JOBS[0], Trained(0, 91.256, seconds=61.7))])
         display.update([], [(JOBS[2], Failed(2, "DivergedError: the training loss is nan"))])
-    assert "1 of 3  trial 0, seed 7  validation 91.26 %  62 s" in text.getvalue()
+    assert "1 of 3  trial 0, seed 7  validation 91.26 %  1 min" in text.getvalue()
     assert "2 of 3  trial 2, seed 7  failed: DivergedError: the training loss is nan" in text.getvalue()
 
 

@@ -105,12 +105,12 @@ def test_space_costs_are_those_of_its_networks(per_stage: tuple[str, ...]) -> No
     facts = space_facts("mobilenet_v2", **settings)
     costs = space_costs("mobilenet_v2", **settings)
     assert len(costs) == min(facts["distinct"], 2_000)
-    for index, name in enumerate(COSTS):
+    for name in COSTS:
         span = facts["ranges"][name]
-        assert span["least"] <= min(cost[index] for cost in costs)
-        assert max(cost[index] for cost in costs) <= span["most"]
+        assert span["least"] <= min(cost[name] for cost in costs)
+        assert max(cost[name] for cost in costs) <= span["most"]
         if not per_stage:
-            assert {span["least"], span["unmodified"], span["most"]} <= {cost[index] for cost in costs}
+            assert {span["least"], span["unmodified"], span["most"]} <= {cost[name] for cost in costs}
 
 
 def test_space_as_json_as_text_and_drawn(call: Call, tmp_path: Path) -> None:

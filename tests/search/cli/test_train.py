@@ -62,7 +62,7 @@ def test_train_prints_results_and_trains_each_seed(
 ) -> None:
     out = tmp_path / "plain"
     assert main([*TRAIN, "--epochs", "2", "--seeds", "2", "--out", str(out), "--json"]) == 0
-    printed = json.loads(capsys.readouterr().out)
+    printed = json.loads(capsys.readouterr().out)["results"]
     assert [result["settings"]["seed"] for result in printed] == [0, 1]
     assert printed[0] == json.loads((out / "result.json").read_text())
     assert printed[1] == json.loads((tmp_path / "plain-seed1" / "result.json").read_text())
