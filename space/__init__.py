@@ -30,6 +30,8 @@ from .noise import (
 )
 from .operation import Operation
 from .operations import OPERATIONS, get_operation
+from .names import shown
+from .preprocessing import Preprocessing
 from .presets import PRESETS, get_preset
 from .records import RunRecord, TrialRecord, join_choice
 from .search_space import SearchSpace
@@ -50,6 +52,7 @@ __all__ = [
     "OPERATIONS",
     "PICKS",
     "PRESETS",
+    "Preprocessing",
     "SITES",
     "SITE_NAMES",
     "STAGED_SITES",
@@ -95,6 +98,7 @@ __all__ = [
     "parse_yaml",
     "pick",
     "read_config",
+    "shown",
     "shuffle_order",
     "seed_noise",
     "ties",
