@@ -18,6 +18,7 @@ from .errors import UserError, check_complete, check_keys, check_name
 from .files import write_bytes, write_text
 from .front import PICKS, check_objectives, pareto_front, pick
 from .layout import Block, Layout
+from .names import shown
 from .noise import (
     ASSUMED_DEVIATION,
     SeedNoise,
@@ -30,7 +31,6 @@ from .noise import (
 )
 from .operation import Operation
 from .operations import OPERATIONS, get_operation
-from .names import shown
 from .preprocessing import Preprocessing
 from .presets import PRESETS, get_preset
 from .records import RunRecord, TrialRecord, join_choice

@@ -127,8 +127,8 @@ def check_classes(classes: object, num_classes: int) -> tuple[str, ...]:
     for name in classes:
         if not isinstance(name, str) or not name or not is_shown_whole(name):
             raise UserError(
-                f"classes: must be names without control characters and bytes that are not UTF-8, got {name!a:.100};"
-                " rename it"
+                "classes: must be names without control characters and bytes that are not UTF-8, got "
+                f"{name!a:.100}; rename it"
             )
     if len(set(classes)) < len(classes):
         twice = next(name for index, name in enumerate(classes) if name in classes[:index])

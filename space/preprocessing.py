@@ -62,8 +62,8 @@ class Preprocessing:
                 raise UserError(f"preprocessing: {name} must be a whole number from {least}, got {value!r}")
         if self.resize == "square" and self.resize_to != self.input_size:
             raise UserError(
-                f"preprocessing: resize_to must be the input size, {self.input_size}, where resize is square, "
-                f"got {self.resize_to}"
+                f"preprocessing: resize_to must be the input size, {self.input_size}, where resize is "
+                f"square, got {self.resize_to}"
             )
         for name, above in (("mean", None), ("std", 0)):
             object.__setattr__(self, name, _channels(name, getattr(self, name), above))

@@ -83,7 +83,7 @@ def test_config_of_no_weights_says_nothing_of_classes_and_preprocessing() -> Non
     [
         (NAMES[1:], "must be 10 names, one for each class, got ["),
         ("abcdefghij", "must be 10 names, one for each class, got 'abc"),
-        ({name: 1 for name in NAMES}, "must be 10 names"),
+        (dict.fromkeys(NAMES, 1), "must be 10 names"),
         ((*NAMES[1:], NAMES[1]), "must differ, got 'null' twice"),
         ((*NAMES[1:], ""), "must be names without control characters"),
         ((*NAMES[1:], 3), "must be names without control characters"),
@@ -93,7 +93,7 @@ def test_config_of_no_weights_says_nothing_of_classes_and_preprocessing() -> Non
 )
 def test_config_refuses_classes_that_cannot_be(classes: Any, message: str) -> None:
     given = list(classes) if isinstance(classes, tuple) else classes
-    with pytest.raises(UserError, match="^best.yaml: classes: ") as caught:
+    with pytest.raises(UserError, match=r"^best.yaml: classes: ") as caught:
         ArchitectureConfig.from_dict(CONFIG.to_dict() | {"classes": given}, "best.yaml")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -101,9 +101,9 @@ def test_config_refuses_classes_that_cannot_be(classes: Any, message: str) -> No
 
 def test_config_refuses_preprocessing_for_another_input() -> None:
     other = Preprocessing(48, "square", 48, PREPROCESSING.mean, PREPROCESSING.std)
-    with pytest.raises(UserError, match="^preprocessing: input_size must be the network's, 32, got 48$"):
+    with pytest.raises(UserError, match=r"^preprocessing: input_size must be the network's, 32, got 48$"):
         replace(CONFIG, preprocessing=other)
-    with pytest.raises(UserError, match="^best.yaml: preprocessing: must be a mapping, got 'square'$"):
+    with pytest.raises(UserError, match=r"^best.yaml: preprocessing: must be a mapping, got 'square'$"):
         ArchitectureConfig.from_yaml(changed(preprocessing="square"), "best.yaml")
 
 

@@ -81,7 +81,7 @@ def test_preprocessing_refuses_what_is_no_mapping(data: Any) -> None:
     ],
 )
 def test_preprocessing_refuses_another_value(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(UserError, match="^preprocessing: ") as caught:
+    with pytest.raises(UserError, match=r"^preprocessing: ") as caught:
         Preprocessing.from_dict(SQUARE.to_dict() | changes)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
