@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from .models import build as build
     from .models import count as count
     from .models import load as load
+    from .search.training.predict import predict as predict
     from .space import PRESETS as PRESETS
     from .space import Architecture as Architecture
     from .space import SearchSpace as SearchSpace
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Public name -> layer it lives in; loaded when first used, so that importing stays free of torch.
+# Public name -> where it lives; loaded when first used, so that importing stays free of torch.
 _PUBLIC = {
     "Architecture": "space",
     "PRESETS": "space",
@@ -26,6 +27,7 @@ _PUBLIC = {
     "build": "models",
     "count": "models",
     "load": "models",
+    "predict": "search.training.predict",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -2,6 +2,7 @@
 
 from .augment import augment, channel_statistics, normalise
 from .cifar import cache_dir
+from .files import UNLABELLED, find_files, image_name
 from .image_data import ByteArray, ImageData
 from .pool import Images, Part, choose
 from .sources import DATASET_PATHS, DATASETS, OpenImages, load_images, load_test, open_images, open_test
@@ -10,6 +11,7 @@ from .split import IntArray, stratified_split, stratified_subset
 __all__ = [
     "DATASETS",
     "DATASET_PATHS",
+    "UNLABELLED",
     "ByteArray",
     "ImageData",
     "Images",
@@ -20,6 +22,8 @@ __all__ = [
     "cache_dir",
     "channel_statistics",
     "choose",
+    "find_files",
+    "image_name",
     "load_images",
     "load_test",
     "normalise",
