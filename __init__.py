@@ -6,6 +6,10 @@ if TYPE_CHECKING:
     from .models import build as build
     from .models import count as count
     from .models import load as load
+    from .search.api import rehearse as rehearse
+    from .search.api import retrain as retrain
+    from .search.api import run as run
+    from .search.api import train as train
     from .search.training.predict import predict as predict
     from .space import PRESETS as PRESETS
     from .space import Architecture as Architecture
@@ -28,6 +32,10 @@ _PUBLIC = {
     "count": "models",
     "load": "models",
     "predict": "search.training.predict",
+    "rehearse": "search.api",
+    "retrain": "search.api",
+    "run": "search.api",
+    "train": "search.api",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -9,6 +9,7 @@ from ..space import (
     Block,
     Preprocessing,
     UserError,
+    flag,
     get_backbone,
     get_operation,
     get_preset,
@@ -120,9 +121,9 @@ def build(
         architecture = get_preset(architecture)
     for name, value in (("num_classes", num_classes), ("input_size", input_size)):
         if type(value) is not int:
-            raise UserError(f"{name}: must be a whole number, got {value!r}")
+            raise UserError(f"{flag(name)}: must be a whole number, got {value!r}")
     if num_classes < 2:
-        raise UserError(f"num_classes: must be 2 or more, got {num_classes}")
+        raise UserError(f"--num-classes: must be 2 or more, got {num_classes}")
     if not 0 <= dropout < 1:
         raise UserError(f"dropout: must be at least 0 and below 1, got {dropout}")
     with enough_memory(f"num_classes {num_classes}"):

@@ -57,7 +57,7 @@ def render(run: Run) -> str:
         sections.repeat(run),
     ]
     return page(
-        f"{run.record.backbone} on {run.record.dataset}: cheapsearch",
+        f"{run.record.settings.backbone} on {run.record.settings.dataset}: cheapsearch",
         "\n".join(part for part in parts if part),
         figures=any_complete,
     )
@@ -71,7 +71,7 @@ def _nothing_yet(run: Run) -> str:
 
 
 def _results(run: Run, frame: pd.DataFrame, trainings: list[Training]) -> list[str]:
-    objectives = run.record.objectives
+    objectives = run.record.settings.objectives
     operations = operation_frame(run)
     means = operation_means(operations)
     return [
@@ -103,8 +103,9 @@ def _retrained(run: Run, frame: pd.DataFrame, trainings: list[Training]) -> list
     retrained = retraining_frame(frame, trainings)
     if retrained.empty:
         return []
+    settings = run.record.settings
     published = (
-        "" if run.record.dataset == "cifar100" else " Published accuracies are known for CIFAR-100 only."
+        "" if settings.dataset == "cifar100" else " Published accuracies are known for CIFAR-100 only."
     )
     return [
         "<h2>Retrained</h2>",
@@ -113,7 +114,7 @@ def _retrained(run: Run, frame: pd.DataFrame, trainings: list[Training]) -> list
         '<div class="pair">',
         *(
             sections.figure(
-                retrained_front(retrained, cost, dataset=run.record.dataset, backbone=run.record.backbone),
+                retrained_front(retrained, cost, dataset=settings.dataset, backbone=settings.backbone),
                 ident=f"retrained-{cost}",
                 label=f"Retrained accuracy against {COSTS[cost].title}",
                 caption="Means over the seeds; bars are one standard deviation." + published,

@@ -90,7 +90,8 @@ def retraining_frame(frame: pd.DataFrame, trainings: Sequence[Training]) -> pd.D
         settings = group[0].result.settings
         rows.append(
             {
-                **trial.iloc[0][["number", "preset", "unmodified", "accuracy"]].to_dict(),
+                "number": number,
+                **{name: trial[name].iloc[0] for name in ("preset", "unmodified", "accuracy")},
                 "hash": key,
                 **settings.costs,
                 "seeds": len(group),

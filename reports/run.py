@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..space import COSTS, RunRecord, SearchSpace, TrialRecord, UserError, check_objectives, parse_yaml
+from ..space import COSTS, RunRecord, SearchSpace, TrialRecord, UserError, parse_yaml
 from ..space.costs import in_every_file
 
 RECORD_FILE, TRIALS_FILE = "run.yaml", "trials.csv"
@@ -30,7 +30,7 @@ class Run:
     @property
     def space(self) -> SearchSpace:
         """The space that was searched."""
-        return SearchSpace(self.record.backbone, self.record.width, self.record.per_stage)
+        return self.record.settings.space
 
 
 def load_run(path: Path) -> Run:
@@ -42,7 +42,7 @@ def load_run(path: Path) -> Run:
     path = Path(path)
     if not path.is_dir():
         raise UserError(
-            f"run: must be the folder of a run, got {str(path)!r}, which is no folder; "
+            f"RUN: must be the folder of a run, got {str(path)!r}, which is no folder; "
             "give the folder named by --out in `cheapsearch run`"
         )
     record = _read_record(path / RECORD_FILE)
@@ -54,7 +54,7 @@ def _read_text(path: Path) -> str:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         raise UserError(
-            f"run: must hold {RECORD_FILE} and {TRIALS_FILE}, but {str(path)!r} is missing; "
+            f"RUN: must hold {RECORD_FILE} and {TRIALS_FILE}, but {str(path)!r} is missing; "
             "give a folder that `cheapsearch run` wrote"
         ) from None
     except UnicodeDecodeError as error:
@@ -67,13 +67,10 @@ def _read_text(path: Path) -> str:
 def _read_record(path: Path) -> RunRecord:
     data = parse_yaml(_read_text(path), path)
     try:
-        record = RunRecord.from_dict(data)
-        check_objectives(record.objectives)
-        SearchSpace(record.backbone, record.width, record.per_stage)
+        return RunRecord.from_dict(data)
     except (TypeError, ValueError) as error:
         rule = str(error).removeprefix(f"{RECORD_FILE}: ")
         raise UserError(f"{path}: {rule}; put back the file that `cheapsearch run` wrote") from None
-    return record
 
 
 def _read_trials(path: Path, record: RunRecord) -> Iterator[TrialRecord]:
@@ -99,10 +96,11 @@ def _read_trial(row: Mapping[str | Any, Any], record: RunRecord) -> TrialRecord:
     # csv.DictReader puts surplus values under None, and None where a value is missing.
     if None in row or None in row.values():
         raise UserError(f"must have {len([key for key in row if key])} values, got another number of them")
-    trial = TrialRecord.from_row(row, backbone=record.backbone, width=record.width)
+    settings = record.settings
+    trial = TrialRecord.from_row(row, backbone=settings.backbone, width=settings.width)
     if trial.accuracy is not None and not 0 <= trial.accuracy <= 100:
         raise UserError(f"accuracy: must be from 0 to 100 percent, got {trial.accuracy}")
-    for name in record.objectives:
+    for name in settings.objectives:
         if name in COSTS and name not in trial.costs:
             raise UserError(f"{name}: must be there, as an objective of the run, got none")
     for name in in_every_file():

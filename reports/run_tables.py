@@ -37,7 +37,7 @@ def front_table(run: Run, frame: pd.DataFrame) -> str:
         columns,
         ident="front",
         caption="The front, with differences to the unmodified network",
-        sorted_by=next(name for name in run.record.objectives if name != "accuracy"),
+        sorted_by=next(name for name in run.record.settings.objectives if name != "accuracy"),
         footer=unmodified.head(1).assign(name="unmodified"),
     )
 
@@ -154,7 +154,7 @@ def _site_columns(run: Run) -> list[Column]:
             site,
             site,
             text.choice,
-            wide=site in run.record.per_stage,
+            wide=site in run.record.settings.per_stage,
             muted=str(getattr(unmodified, site)),
         )
         for site in searched_sites(run)

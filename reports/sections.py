@@ -22,7 +22,7 @@ def header(run: Run, frame: pd.DataFrame) -> str:
     record = run.record
     states = ", ".join(f"{count:,} {state}" for state, count in frame["state"].value_counts().items())
     return (
-        f"<header><h1>{escape(record.backbone)} on {escape(record.dataset)}</h1>"
+        f"<header><h1>{escape(record.settings.backbone)} on {escape(record.settings.dataset)}</h1>"
         f'<p class="lede">cheapsearch {escape(record.version)}, started {escape(text.date(record.created))}. '
         f"{_many(len(frame), 'trial')}{': ' + states if states else ''}.</p></header>"
     )
@@ -33,9 +33,9 @@ def highlights(run: Run, frame: pd.DataFrame) -> str:
     front = front_of(frame, run)
     if front.empty:
         return ""
-    objectives = run.record.objectives
+    objectives = run.record.settings.objectives
     best, knee = (
-        pick(run.trials, rule, objectives, reference_accuracy=run.record.reference_accuracy).number
+        pick(run.trials, rule, objectives, reference_accuracy=run.record.settings.reference_accuracy).number
         for rule in ("accuracy", "knee")
     )
     titles = {best: ["Most accurate"]}
@@ -75,32 +75,32 @@ def caution(run: Run) -> str:
 
 def facts(run: Run, frame: pd.DataFrame) -> str:
     """What was searched, and what the numbers are."""
-    record, space = run.record, run.space
+    record, settings, space = run.record, run.record.settings, run.space
     trained = int(frame["state"].isin(["complete", "repeat", "pruned"]).sum())
     stopped = int((frame["state"] == "pruned").sum())
     staged = f"; stage by stage: {', '.join(space.per_stage)}" if space.per_stage else ""
     limits = [
-        f"at most {COSTS[cost].format(limit)} {COSTS[cost].title}" for cost, limit in record.limits.items()
+        f"at most {COSTS[cost].format(limit)} {COSTS[cost].title}" for cost, limit in settings.limits.items()
     ]
-    if record.reference_accuracy is not None:
-        limits.append(f"an accuracy below {record.reference_accuracy:g} % is worth nothing")
+    if settings.reference_accuracy is not None:
+        limits.append(f"an accuracy below {settings.reference_accuracy:g} % is worth nothing")
     full = (
-        f"of the full network as it is trained, at width {record.width:g}, for {record.num_classes} classes "
-        f"and images of {record.input_size} x {record.input_size} pixels; folding can make it cheaper"
+        f"of the full network as it is trained, at width {settings.width:g}, for {record.num_classes} "
+        f"classes and images of {record.input_size} x {record.input_size} pixels; folding can make it cheaper"
     )
-    costs = [COSTS[name].title for name in record.objectives if name != "accuracy"]
+    costs = [COSTS[name].title for name in settings.objectives if name != "accuracy"]
     items = {
-        "Trained": f"{trained:,} of a budget of {_many(record.budget + record.confirm, 'training')}, "
+        "Trained": f"{trained:,} of a budget of {_many(settings.budget + settings.confirm, 'training')}, "
         + (f"{stopped} of them stopped early, " if stopped else "")
         + f"{text.duration(float(frame['seconds'].sum()))} of training",
         "Space": f"{space.size:,} combinations, {space.distinct_size:,} of them different networks; "
         f"sites: {', '.join(searched_sites(run))}{staged}",
         "Objectives": f"high accuracy, low in {' and '.join(costs)}"
         + "".join(f"; {limit}" for limit in limits),
-        "Data": f"{record.dataset}, {record.num_classes} classes, {record.train_images:,} training and "
+        "Data": f"{settings.dataset}, {record.num_classes} classes, {record.train_images:,} training and "
         f"{record.val_images:,} validation images",
         "Accuracy": "validation accuracy, in percent, after one short proxy training of a reduced network "
-        f"({_settings(record.proxy) or 'settings not recorded'}). It ranks architectures; it is not what "
+        f"({_settings(settings.proxy) or 'settings not recorded'}). It ranks architectures; it is not what "
         "full training reaches. Test images are never used in a search.",
     }
     for kind in COSTS.values():
@@ -145,26 +145,26 @@ def next_steps(run: Run) -> str:
     commands = (
         f"cheapsearch retrain {path}\n"
         f"cheapsearch export {path} --pick knee -o best.yaml\n"
-        f"cheapsearch run --out {path} --budget {2 * run.record.budget}"
+        f"cheapsearch run --out {path} --budget {2 * run.record.settings.budget}"
     )
     return f"<pre><code>{escape(commands)}</code></pre>"
 
 
 def repeat(run: Run) -> str:
     """Everything that is needed to repeat the run."""
-    record = run.record
+    record, settings = run.record, run.record.settings
     items = {
-        "Seed": f"{record.seed}, sampler {record.sampler}, {record.in_flight} proposals in flight",
-        "Device": f"{record.device}, {_many(record.workers, 'worker')}",
-        "Data": f"{record.dataset}{f' in {record.data_dir}' if record.data_dir else ''}, "
+        "Seed": f"{settings.seed}, sampler {settings.sampler}, {settings.in_flight} proposals in flight",
+        "Device": f"{settings.device}, {_many(record.workers, 'worker')}",
+        "Data": f"{settings.dataset}{f' in {settings.data_dir}' if settings.data_dir else ''}, "
         f"fingerprint {record.fingerprint}",
-        **({"Storage": record.storage} if record.storage else {}),
-        "Proxy": _settings(record.proxy) or text.MISSING,
+        **({"Storage": settings.storage} if settings.storage else {}),
+        "Proxy": _settings(settings.proxy) or text.MISSING,
         "Versions": _settings({"cheapsearch": record.version, **record.versions}),
     }
     return (
         "<p>In another folder, named by <code>--out</code>:</p>"
-        f"<pre><code>{escape(record.command)}</code></pre>{_definitions(items)}"
+        f"<pre><code>{escape(settings.command)}</code></pre>{_definitions(items)}"
     )
 
 

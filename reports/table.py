@@ -48,7 +48,7 @@ def trials_frame(run: Run) -> pd.DataFrame:
     """
     presets = _preset_names(run)
     unmodified = architecture_hash(run.space.unmodified)
-    objectives = run.record.objectives
+    objectives = run.record.settings.objectives
     front = pareto_front(run.trials, objectives)
     members, tied = {trial.number for trial in front}, ties(front, run.trials, objectives)
     probabilities = front_probabilities(run.trials, objectives)
@@ -113,14 +113,14 @@ def front_frame(run: Run) -> pd.DataFrame:
 
 def front_of(frame: pd.DataFrame, run: Run) -> pd.DataFrame:
     """The front within a frame that `trials_frame` made of the same run."""
-    costs = [name for name in run.record.objectives if name != "accuracy"]
+    costs = [name for name in run.record.settings.objectives if name != "accuracy"]
     return frame[frame["front"]].sort_values([*costs, "number"], ignore_index=True)
 
 
 def _preset_names(run: Run) -> dict[str, str]:
     names: dict[str, list[str]] = {}
     for name, preset in PRESETS.items():
-        if preset.backbone == run.record.backbone:
-            key = architecture_hash(replace(preset, width=run.record.width))
+        if preset.backbone == run.record.settings.backbone:
+            key = architecture_hash(replace(preset, width=run.record.settings.width))
             names.setdefault(key, []).append(name)
     return {key: ", ".join(found) for key, found in names.items()}

@@ -14,7 +14,7 @@ from .canonical import architecture_hash, canonical
 from .channels import conv_groups, largest_divisor, shuffle_order
 from .config import ArchitectureConfig, find_architecture, read_config
 from .costs import COSTS, DEFAULT_OBJECTIVES, FLOPS_CONVENTION, Cost, CostKind, additive_costs
-from .errors import UserError, check_complete, check_keys, check_name
+from .errors import UserError, check_complete, check_keys, check_name, flag
 from .files import write_bytes, write_text
 from .front import PICKS, check_objectives, pareto_front, pick
 from .layout import Block, Layout
@@ -33,8 +33,10 @@ from .operation import Operation
 from .operations import OPERATIONS, get_operation
 from .preprocessing import Preprocessing
 from .presets import PRESETS, get_preset
-from .records import RunRecord, TrialRecord, join_choice
+from .records import TrialRecord, join_choice
+from .run_record import RunRecord
 from .search_space import SearchSpace
+from .settings import RunSettings
 from .sites import SITE_NAMES, SITES, STAGED_SITES, Site
 from .training_records import METRICS, RETRAIN_FOLDER, TrainingRecord, TrainingResult
 from .trial import Trial
@@ -67,6 +69,7 @@ __all__ = [
     "Operation",
     "RETRAIN_FOLDER",
     "RunRecord",
+    "RunSettings",
     "SearchSpace",
     "SeedNoise",
     "Site",
@@ -87,6 +90,7 @@ __all__ = [
     "check_width",
     "conv_groups",
     "find_architecture",
+    "flag",
     "front_probabilities",
     "get_backbone",
     "get_operation",

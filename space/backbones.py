@@ -81,7 +81,7 @@ class Backbone:
         """
         check_width(width)
         if input_size < MIN_INPUT:
-            raise UserError(f"input_size: must be at least {MIN_INPUT} pixels, got {input_size}")
+            raise UserError(f"--input-size: must be at least {MIN_INPUT} pixels, got {input_size}")
         return _layout(self.name, float(width), input_size > SMALL_INPUT)
 
 
@@ -92,7 +92,7 @@ def check_width(width: float) -> float:
         UserError: If it is no number from 0.25 to 2.
     """
     if isinstance(width, bool) or not isinstance(width, (int, float)) or not MIN_WIDTH <= width <= MAX_WIDTH:
-        raise UserError(f"width: must be a number from {MIN_WIDTH} to {MAX_WIDTH}, got {width!r}")
+        raise UserError(f"--width: must be a number from {MIN_WIDTH} to {MAX_WIDTH}, got {width!r}")
     return float(width)
 
 
@@ -343,4 +343,4 @@ def get_backbone(name: str) -> Backbone:
     Raises:
         UserError: If there is none of that name.
     """
-    return BACKBONES[check_name("backbone", name, BACKBONES)]
+    return BACKBONES[check_name("--backbone", name, BACKBONES)]

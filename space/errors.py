@@ -1,11 +1,35 @@
 """The one error a user can cause, and how a wrong name finds the right one."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_FLAG = re.compile(r"(?<![^\s(])--([a-z][a-z0-9-]*)")
+_POSITIONAL = re.compile(r"^(ARCH|RUN|TABLE)(?=:)")
+
 
 class UserError(ValueError):
-    """A mistake of the user's: the message is one line that says argument, rule, value and remedy."""
+    """A mistake of the user's: the message is one line that says argument, rule, value and remedy.
+
+    It is made with arguments as they are typed at the command line, `--in-flight` and `RUN`, and says them
+    as they are written in Python and in files, `in_flight` and `run`. What stands in backticks, such as a
+    command, is never changed.
+    """
+
+    @property
+    def at_terminal(self) -> str:
+        """The message to somebody at the command line."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        parts = self.at_terminal.split("`")
+        parts[::2] = (_FLAG.sub(lambda found: found[1].replace("-", "_"), part) for part in parts[::2])
+        return _POSITIONAL.sub(lambda found: found[1].lower(), "`".join(parts))
+
+
+def flag(name: str) -> str:
+    """What an argument is called on the command line."""
+    return f"--{name.replace('_', '-')}"
 
 
 def check_name(argument: str, value: object, allowed: Iterable[str]) -> str:

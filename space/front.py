@@ -18,11 +18,11 @@ def check_objectives(objectives: Sequence[str]) -> tuple[str, ...]:
     """
     known = ("accuracy", *COSTS)
     for name in objectives:
-        check_name("objectives", name, known)
+        check_name("--objectives", name, known)
     ordered = tuple(name for name in known if name in objectives)
     if "accuracy" not in ordered or len(ordered) < 2:
         given, costs = ",".join(objectives), ", ".join(COSTS)
-        raise UserError(f"objectives: must be accuracy and at least one of {costs}, got {given!r}")
+        raise UserError(f"--objectives: must be accuracy and at least one of {costs}, got {given!r}")
     return ordered
 
 
@@ -68,7 +68,7 @@ def pick(
     front = pareto_front(records, objectives)
     if not front:
         raise UserError(
-            "pick: needs a complete trial, but the run has none yet; go on with `cheapsearch run`"
+            "--pick: needs a complete trial, but the run has none yet; go on with `cheapsearch run`"
         )
     if rule == "accuracy":
         return max(front, key=lambda record: record.accuracy or 0.0)
@@ -77,13 +77,13 @@ def pick(
         return _knee(worthy or front, objectives)
     name, _, number = rule.partition("=")
     if name != "trial" or not number.isdecimal():
-        check_name("pick", rule, PICKS)
-        raise UserError(f"pick: must be one of {', '.join(PICKS)}, got {rule!r}")
+        check_name("--pick", rule, PICKS)
+        raise UserError(f"--pick: must be one of {', '.join(PICKS)}, got {rule!r}")
     complete = {record.number: record for record in averaged(records)}
     if int(number) in complete:
         return complete[int(number)]
     raise UserError(
-        f"pick: trial must be a complete one, got {number}; the run has {len(complete)}, "
+        f"--pick: trial must be a complete one, got {number}; the run has {len(complete)}, "
         f"from {min(complete)} to {max(complete)}"
     )
 

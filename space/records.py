@@ -1,15 +1,14 @@
-"""What a run writes down: one record for the run, one for each trial."""
+"""What a run writes down of each trial."""
 
-import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args
 
 from .architecture import Architecture, Choice
 from .canonical import architecture_hash
 from .costs import COSTS, Cost, check_cost, in_every_file
-from .errors import UserError, check_complete, check_keys, check_name
+from .errors import UserError, check_keys, check_name
 from .sites import SITE_NAMES
 
 State = Literal["complete", "repeat", "pruned", "failed", "duplicate", "refused"]
@@ -129,130 +128,6 @@ class TrialRecord:
                 f"trials.csv: hash of trial {record.number} must be {record.hash}, got {row['hash']!r}"
             )
         return record
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """What a run was asked to do, and with what: run.yaml.
-
-    Attributes:
-        dataset: What the data set is called on the command line.
-        fingerprint: Hash of the images and labels the search may see.
-        input_size: Side in pixels of the full network's input, at which costs are counted.
-        data_dir: Where the data set lies, empty for its own default.
-        storage: URL of the Optuna study without its password; empty for study.db in the run folder.
-        study: Name of the study in the storage.
-        limits: The most an architecture may cost, by name of the cost; in the file as max_NAME, or null.
-        proxy: The proxy's settings.
-        in_flight: Proposals made before their results are known; with the seed it fixes the trials.
-        repeats: Trainings within the budget that repeat an architecture with another seed.
-        confirm: Such trainings beyond the budget.
-        stopping: Whether trainings that cannot reach the front are stopped.
-        reference_accuracy: In percent; a network below it is worth nothing. None for no such accuracy.
-    """
-
-    version: str
-    created: str
-    backbone: str
-    width: float
-    per_stage: tuple[str, ...]
-    dataset: str
-    fingerprint: str
-    num_classes: int
-    input_size: int
-    train_images: int
-    val_images: int
-    objectives: tuple[str, ...]
-    limits: Mapping[str, float]
-    sampler: str
-    seed: int
-    in_flight: int
-    budget: int
-    workers: int
-    device: str
-    storage: str = ""
-    study: str = "cheapsearch"
-    data_dir: str = ""
-    repeats: int = 0
-    confirm: int = 0
-    stopping: bool = False
-    reference_accuracy: float | None = None
-    proxy: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if f.type is str and not isinstance(value, str):
-                raise UserError(f"{f.name}: must be text, got {value!r}")
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            if (f.type is int or (f.type == int | None and value is not None)) and not whole:
-                raise UserError(f"{f.name}: must be a whole number, got {value!r}")
-            if f.type == float | None and value is not None and not (whole or isinstance(value, float)):
-                raise UserError(f"{f.name}: must be a number, got {value!r}")
-            if f.type is bool and not isinstance(value, bool):
-                raise UserError(f"{f.name}: must be true or false, got {value!r}")
-            if get_origin(f.type) is Mapping and not isinstance(value, Mapping):
-                raise UserError(f"{f.name}: must be a mapping, got {value!r}")
-        check_cost(self.limits, "max_")
-
-    @property
-    def command(self) -> str:
-        """The command that repeats the run in another folder."""
-        options: dict[str, object] = {
-            "budget": self.budget,
-            "repeats": self.repeats,
-            "confirm": self.confirm or "",
-            "backbone": self.backbone,
-            "width": self.width,
-            "per-stage": ",".join(self.per_stage),
-            "dataset": self.dataset,
-            "data-dir": self.data_dir,
-            "input-size": self.input_size,
-            "objectives": ",".join(self.objectives),
-            **{f"max-{name}": self.limits.get(name) for name in COSTS},
-            "reference-accuracy": self.reference_accuracy,
-            "sampler": self.sampler,
-            "seed": self.seed,
-            "in-flight": self.in_flight,
-            "device": self.device,
-            "proxy": ",".join(f"{name}={value}" for name, value in self.proxy.items()),
-        }
-        given = [
-            f"--{name} {shlex.quote(str(value))}"
-            for name, value in options.items()
-            if value not in ("", None)
-        ]
-        return " ".join(["cheapsearch run", *given, *([] if self.stopping else ["--no-stopping"])])
-
-    def to_dict(self) -> dict[str, Any]:
-        data = asdict(self) | {"per_stage": list(self.per_stage), "objectives": list(self.objectives)}
-        limits = {f"max_{name}": self.limits.get(name) for name in COSTS}
-        flat: dict[str, Any] = {}
-        for key, value in data.items():
-            flat |= limits if key == "limits" else {key: value}
-        return flat
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "RunRecord":
-        """Inverse of `to_dict`.
-
-        Raises:
-            UserError: If the data is no mapping, or a key is unknown or missing.
-        """
-        if not isinstance(data, Mapping):
-            raise UserError(f"run.yaml: must be a mapping, got {type(data).__name__}")
-        flags = {f"max_{name}": name for name in COSTS}
-        # Older runs had none of these.
-        later = {flag: None for flag, name in flags.items() if name not in in_every_file()}
-        data = {"repeats": 0, "confirm": 0, "stopping": False, "reference_accuracy": None, **later, **data}
-        check_complete("run.yaml", data, [*(f.name for f in fields(cls) if f.name != "limits"), *flags])
-        limits = {name: data[flag] for flag, name in flags.items() if data[flag] is not None}
-        data = {key: value for key, value in data.items() if key not in flags} | {"limits": limits}
-        for name in ("per_stage", "objectives"):
-            if not isinstance(data[name], (list, tuple)):
-                raise UserError(f"run.yaml: {name} must be a list, got {data[name]!r}")
-        return cls(**{**data, "per_stage": tuple(data["per_stage"]), "objectives": tuple(data["objectives"])})
 
 
 def join_choice(choice: Choice) -> str:

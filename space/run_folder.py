@@ -12,7 +12,8 @@ from filelock import FileLock, Timeout
 from .architecture import parse_yaml
 from .errors import UserError
 from .files import write_text
-from .records import RunRecord, TrialRecord
+from .records import TrialRecord
+from .run_record import RunRecord
 
 
 class RunFolder:

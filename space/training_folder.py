@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,16 @@ def check_same(existing: TrainingRecord, record: TrainingRecord, where: Path) ->
             f"{f.name}: must stay {before}, as the training in {where} began, got {asked}; "
             "choose another --out, or remove the folder to train anew"
         )
+
+
+def read_results(folders: Iterable[Path]) -> tuple[TrainingResult, ...]:
+    """The results of those trainings that have ended.
+
+    Raises:
+        UserError: If one is damaged.
+    """
+    found = (TrainingFolder(folder).read_result() for folder in folders)
+    return tuple(result for result in found if result is not None)
 
 
 def check_policy(record: TrainingRecord, policy: Mapping[str, Any], where: Path) -> None:

@@ -19,6 +19,7 @@ from cheapsearch.space import (
     Cost,
     CostKind,
     RunRecord,
+    RunSettings,
     SearchSpace,
     TrialRecord,
     UserError,
@@ -61,7 +62,7 @@ def test_it_limits_a_search() -> None:
     assert limits.refusal(table.cost(REUSE)) == ""
     assert "over --max-layers" in limits.refusal(table.cost(SPACE.unmodified))
     assert limits.check_reachable(SPACE, table) == ""
-    with pytest.raises(UserError, match=r"^--max-layers: must be at least "):
+    with pytest.raises(UserError, match=r"^max_layers: must be at least "):
         Limits({"layers": 1}).check_reachable(SPACE, table)
 
 
@@ -91,23 +92,19 @@ def run(tmp_path: Path) -> Run:
     record = RunRecord(
         version="0.1.0",
         created="2026-01-02T03:04:05+00:00",
-        backbone="mobilenet_v2",
-        width=0.25,
-        per_stage=(),
-        dataset="cifar10",
+        settings=RunSettings(
+            width=0.25,
+            input_size=32,
+            objectives=("accuracy", "params", "layers"),
+            limits={"layers": 50},
+            budget=3,
+            workers=1,
+            device="cpu",
+        ),
         fingerprint="0123abcd",
         num_classes=10,
-        input_size=32,
         train_images=1000,
         val_images=500,
-        objectives=("accuracy", "params", "layers"),
-        limits={"layers": 50},
-        sampler="cost_aware",
-        seed=0,
-        in_flight=1,
-        budget=3,
-        workers=1,
-        device="cpu",
     )
     table = cost_table("mobilenet_v2", width=0.25)
     tried = (SPACE.unmodified, REUSE, replace(REUSE, expand="ghost"))
@@ -128,7 +125,7 @@ def test_files_hold_it(run: Run) -> None:
     data = yaml.safe_load(yaml.safe_dump(run.record.to_dict()))
     assert (data["max_params"], data["max_layers"]) == (None, 50)
     assert RunRecord.from_dict(data) == run.record
-    assert "--max-layers 50" in run.record.command
+    assert "--max-layers 50" in run.record.settings.command
 
 
 def test_files_older_than_it_are_read(run: Run) -> None:
@@ -136,14 +133,13 @@ def test_files_older_than_it_are_read(run: Run) -> None:
     trial = TrialRecord.from_row(row, backbone="mobilenet_v2", width=0.25)
     assert list(trial.costs) == ["params", "flops"]
     assert trial.to_row()["layers"] is None
-    old = replace(
-        run, record=replace(run.record, objectives=("accuracy", "params"), limits={}), trials=(trial,)
-    )
+    settings = replace(run.record.settings, objectives=("accuracy", "params"), limits={})
+    old = replace(run, record=replace(run.record, settings=settings), trials=(trial,))
     assert trials_frame(old)["layers"].isna().all()
     assert "layers" in render(old)
     data = run.record.to_dict()
     del data["max_layers"]
-    assert RunRecord.from_dict(data).limits == {}
+    assert RunRecord.from_dict(data).settings.limits == {}
 
 
 def test_an_export_holds_it(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """The terminal."""
 
+import json
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -48,3 +50,17 @@ class LiveDisplay(ABC):
     ) -> None:
         if self._live is not None:
             self._live.__exit__(kind, error, trace)
+
+
+def print_line(console: Console, line: str) -> None:
+    """Print a line as it is: not broken, square brackets no style."""
+    console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def print_facts(facts: dict[str, Any], as_text: Callable[[dict[str, Any]], None], *, as_json: bool) -> int:
+    """Print facts as JSON or as text, and return the exit code."""
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    else:
+        as_text(facts)
+    return 0

@@ -1,19 +1,39 @@
-"""The command line: each command parses, calls the library and prints."""
+"""The command line: every command, what can be typed after `cheapsearch`, and how a command ends."""
 
 import argparse
-import json
 import os
-import signal
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-from ...space import ArchitectureConfig, UserError, find_architecture, write_text
-from .arguments import given_settings, make_parser
-from .exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USER, complain
+from ... import __version__
+from ...space import UserError
+from . import export, presets, rehearse, report, retrain, run, show, space, train
+from .exits import EXIT_INTERRUPTED, EXIT_USER, complain
+from .parser import Parser
 
-# Commands import what they use, so that --help and --version answer without torch.
+
+class Command(Protocol):
+    """A module for a command. It imports what is heavy where it uses it, so that --help answers at once."""
+
+    def add(self, commands: Any) -> None:
+        """Declare the command's flags."""
+
+    def perform(self, options: argparse.Namespace) -> int:
+        """Do it, and return the exit code."""
+
+
+COMMANDS: dict[str, Command] = {
+    "run": run,
+    "retrain": retrain,
+    "train": train,
+    "show": show,
+    "space": space,
+    "presets": presets,
+    "report": report,
+    "rehearse": rehearse,
+    "export": export,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         options = make_parser().parse_args(arguments)
-        return COMMANDS[options.command](options)
+        return COMMANDS[options.command].perform(options)
     except UserError as error:
-        return complain(str(error), EXIT_USER)
+        return complain(error.at_terminal, EXIT_USER)
     except BrokenPipeError:
         # Whoever read the output has seen enough; Python would complain of it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -42,192 +62,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain("interrupted", EXIT_INTERRUPTED)
 
 
-def _run(options: argparse.Namespace) -> int:
-    from ...reports import write_report
-    from ..study.driver import SearchFailedError
-    from ..study.run import Run, default_folder, open_run
-    from .console import make_console
-    from .display import SearchDisplay, print_result, print_start, run_result
-
-    # Progress goes to stderr where stdout is to be read by a program.
-    console = make_console(stderr=options.json, markup=False)
-    given = given_settings(options)
-    out = options.out or default_folder(given)
-    # A polite `kill` ends a search as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-    def finish(run: Run) -> int:
-        write_report(out)
-        if run.trained == 0:
-            return complain(
-                f"no architecture could be trained; the reasons are in {out}/trials.csv", EXIT_FAILED
-            )
-        best = run.write_best()
-        if options.json:
-            print(json.dumps(run_result(run, best), indent=2))
-        else:
-            print_result(console, run, best)
-        return 0
-
-    code = EXIT_FAILED
-    with open_run(given, out=out, say=lambda line: console.print(line, style="dim", markup=False)) as run:
-        print_start(console, run)
-        try:
-            with SearchDisplay(console, run) as display:
-                for trial in run.search():
-                    display.update(trial)
-        except KeyboardInterrupt:
-            write_report(out)
-            return complain(
-                f"interrupted with {run.done} of {run.wanted} architectures trained; "
-                f"go on with: cheapsearch run --out {out}",
-                EXIT_INTERRUPTED,
-            )
-        except SearchFailedError as error:
-            write_report(out)
-            return complain(f"{error}; the trials so far are in {out}", EXIT_FAILED)
-        code = finish(run)
-    if options.retrain and code == 0:
-        again = ["retrain", str(out), "--yes", *(["--json"] if options.json else [])]
-        for name in given.keys() & {"workers", "device"}:
-            again += [f"--{name}", str(given[name])]
-        return _retrain(make_parser().parse_args(again))
-    return code
-
-
-def _retrain(options: argparse.Namespace) -> int:
-    from ...reports import load_run, write_report
-    from .training_commands import retrain
-
-    run = load_run(options.run)
-    return retrain(options, run.record, run.trials, report=lambda: write_report(options.run))
-
-
-def _train(options: argparse.Namespace) -> int:
-    from .training_commands import train
-
-    return train(options)
-
-
-def _show(options: argparse.Namespace) -> int:
-    from .facts import architecture_facts, print_architecture
-
-    architecture, num_classes, input_size = _architecture(options.arch, options)
-    facts = architecture_facts(architecture, num_classes=num_classes, input_size=input_size)
-    return _print(options, facts, print_architecture)
-
-
-def _space(options: argparse.Namespace) -> int:
-    from .facts import print_space, space_costs, space_facts
-
-    names = ("width", "per_stage", "num_classes", "input_size")
-    settings: dict[str, Any] = {name: getattr(options, name) for name in names}
-    facts = space_facts(options.backbone, **settings)
-    if options.output is not None:
-        from ...reports import write_space
-
-        write_space(facts, space_costs(options.backbone, **settings), options.output)
-    return _print(options, facts, print_space)
-
-
-def _presets(options: argparse.Namespace) -> int:
-    from .facts import preset_facts, print_presets
-
-    facts = preset_facts(num_classes=options.num_classes, input_size=options.input_size)
-    return _print(options, facts, print_presets)
-
-
-def _report(options: argparse.Namespace) -> int:
-    from ...reports import write_report
-
-    print(write_report(options.run))
-    return 0
-
-
-def _rehearse(options: argparse.Namespace) -> int:
-    from ...reports import write_rehearsal
-    from ..rehearsal.compare import rehearse
-    from ..rehearsal.result_table import DIGITS_TABLE, load_table
-    from .rehearsal_table import print_rehearsal
-
-    path = options.table or DIGITS_TABLE
-    results = rehearse(
-        load_table(path, options.costs),
-        samplers=options.sampler,
-        budget=options.budget,
-        seeds=options.seeds,
-        reference_accuracy=options.reference_accuracy,
-        in_flight=options.in_flight,
-        stopping=options.stopping,
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of every command; a mistake raises `UserError`."""
+    parser = Parser(
+        prog="cheapsearch",
+        description="Neural architecture search over the modification sites of MobileNetV2 and MobileNetV3.",
+        epilog="A first search that needs no network: cheapsearch run --dataset digits --budget 20",
     )
-    code = _print(options, results, print_rehearsal)
-    if options.output is not None:  # last, so that a page that cannot be written loses nothing
-        write_rehearsal(results, options.output, title=path.name)
-    return code
-
-
-def _export(options: argparse.Namespace) -> int:
-    from ... import __version__
-    from ...models import describe
-    from ...reports import load_run
-    from ..study.run import export_trial
-
-    source = Path(options.source)
-    if source.is_dir():
-        for name in ("num_classes", "input_size"):
-            if getattr(options, name) is not None:
-                raise UserError(
-                    f"--{name.replace('_', '-')}: is the run's own; leave it out for a run folder"
-                )
-        run = load_run(source)
-        config = export_trial(run.record, run.trials, options.pick, run_name=source.resolve().name)
-    else:
-        if options.pick is not None:
-            raise UserError(f"--pick: chooses from a run folder, {options.source} is none; leave it out")
-        architecture, num_classes, input_size = _architecture(options.source, options)
-        config = describe(
-            architecture,
-            num_classes=num_classes,
-            input_size=input_size,
-            version=__version__,
-            origin={"source": options.source},
-        )
-    if options.output is None:
-        print(config.to_yaml(), end="")
-    else:
-        write_text(options.output, config.to_yaml())
-        print(options.output)
-    return 0
-
-
-def _architecture(reference: str, options: argparse.Namespace) -> tuple[Any, int, int]:
-    """ARCH with its number of classes and input size: what was asked, else its own, else 10 and 32."""
-    found = find_architecture(reference)
-    own = (found.num_classes, found.input_size) if isinstance(found, ArchitectureConfig) else (10, 32)
-    architecture = found.architecture if isinstance(found, ArchitectureConfig) else found
-    asked = (options.num_classes, options.input_size)
-    num_classes, input_size = (mine if it is None else it for it, mine in zip(asked, own, strict=True))
-    return architecture, num_classes, input_size
-
-
-def _print(
-    options: argparse.Namespace, facts: dict[str, Any], as_text: Callable[[dict[str, Any]], None]
-) -> int:
-    if options.json:
-        print(json.dumps(facts, indent=2))
-    else:
-        as_text(facts)
-    return 0
-
-
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "run": _run,
-    "retrain": _retrain,
-    "train": _train,
-    "show": _show,
-    "space": _space,
-    "presets": _presets,
-    "report": _report,
-    "export": _export,
-    "rehearse": _rehearse,
-}
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(
+        title="commands", dest="command", required=True, metavar="COMMAND", parser_class=Parser
+    )
+    for command in COMMANDS.values():
+        command.add(commands)
+    return parser

@@ -68,7 +68,7 @@ def open_images(
     if limit is not None and limit < 2:
         raise UserError(f"limit: must be at least one image of each class, got {limit}: raise it")
     pool = _open(dataset, data_dir, progress)
-    _check_size("input_size", input_size)
+    _check_size("--input-size", input_size)
     train, val = pool.train, pool.val
     if val is None:
         train_indices, val_indices = stratified_split(

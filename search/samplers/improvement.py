@@ -180,4 +180,4 @@ def _sampled_improvement(mean: Floats, deviation: Floats, costs: Floats, front: 
         part = slice(start, start + some)
         above = np.maximum(costs[part], 0.0)[:, None, :] + room[part, None, :] * points
         found[part] = expected_improvement(mean[part], deviation[part], front.at(above)).mean(axis=1)
-    return found * room.prod(axis=1)
+    return np.asarray(found * room.prod(axis=1))

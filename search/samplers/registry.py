@@ -121,21 +121,31 @@ def _cost_aware(candidates: Callable[[], Candidates], seed: int) -> BaseSampler:
     return CostAwareSampler(candidates(), seed=seed)
 
 
-SAMPLERS: MappingProxyType[str, Callable[[Callable[[], Candidates], int], BaseSampler]] = MappingProxyType(
+# Makes a fresh sampler: gives what may be proposed, to samplers that ask, and a seed.
+SamplerFactory = Callable[[Callable[[], Candidates], int], BaseSampler]
+
+SAMPLERS: Mapping[str, SamplerFactory] = MappingProxyType(
     {"cost_aware": _cost_aware, "tpe": _tpe, "gp": _gp, "nsga2": _nsga2, "random": _random}
 )
 
 
-def make_sampler(name: str, candidates: Callable[[], Candidates], *, seed: int) -> BaseSampler:
+def make_sampler(
+    name: str,
+    candidates: Callable[[], Candidates],
+    *,
+    seed: int,
+    samplers: Mapping[str, SamplerFactory] = SAMPLERS,
+) -> BaseSampler:
     """A fresh sampler.
 
     Args:
         candidates: Gives what may be proposed, to samplers that ask; listing a space takes a while.
+        samplers: Those there are, by name.
 
     Raises:
         UserError: If there is none of that name.
     """
-    factory = SAMPLERS[check_name("--sampler", name, SAMPLERS)]
+    factory = samplers[check_name("--sampler", name, samplers)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return factory(candidates, seed)

@@ -107,6 +107,11 @@ class ArchitectureDomain:
             self.space, self.table, self.limits, costs, seed=self._seed, reference=self._reference
         )
 
+    @cached_property
+    def affordable(self) -> list[Architecture]:
+        """Every architecture within the limits, for a space that can be listed."""
+        return [architecture for architecture in self.space.distinct() if not self.refusal(architecture)]
+
     def first(self) -> list[tuple[str, dict[str, str]]]:
         """The unmodified backbone and its other presets, at the space's width."""
         return [(origin, self.space.choices(found)) for origin, found in first_architectures(self.space)]
@@ -127,15 +132,13 @@ class ArchitectureDomain:
         return self.limits.refusal(self.table.cost(subject, self.limits))
 
     def untried(self, tried: set[str], rng: random.Random) -> dict[str, str] | None:
-        def is_new(architecture: Architecture) -> bool:
-            return not self.refusal(architecture) and architecture_hash(architecture) not in tried
-
         if self.space.size <= LISTABLE:
-            left = [architecture for architecture in self.space.distinct() if is_new(architecture)]
+            left = [known for known in self.affordable if self.key(known) not in tried]
             return self.space.choices(rng.choice(left)) if left else None
         for _ in range(_DRAWS):
             drawn = {name: rng.choice(ops) for name, ops in self.parameters.items()}
-            if is_new(self.subject(drawn)):
+            subject = self.subject(drawn)
+            if not self.refusal(subject) and self.key(subject) not in tried:
                 return drawn
         return None
 

@@ -3,15 +3,15 @@
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Generic
 
 import numpy as np
 from optuna.samplers import BaseSampler
 
-from ...space import averaged, most_unsettled, seed_noise
-from ..samplers.registry import fixed_sampler, make_sampler, proposal_seed
+from ...space import RunSettings, averaged, most_unsettled, seed_noise
+from ..samplers.registry import SAMPLERS, SamplerFactory, fixed_sampler, make_sampler, proposal_seed
 from ..workers.executor import Executor
 from ..workers.jobs import Failed, Job, Measured, Outcome, Progress, Stopped, Trained
 from .domain import RecordT, SubjectT
@@ -51,6 +51,11 @@ class Plan:
     stopping: bool = False
     reference_accuracy: float | None = None
 
+    @classmethod
+    def of(cls, settings: RunSettings) -> "Plan":
+        """What of a run's settings the search reads."""
+        return cls(**{f.name: getattr(settings, f.name) for f in fields(cls)})
+
 
 class Search(Generic[SubjectT, RecordT]):
     """What a search knows, and what it does next.
@@ -65,14 +70,22 @@ class Search(Generic[SubjectT, RecordT]):
 
     Args:
         store: What has been proposed and told so far; the search goes on from there.
+        samplers: By name; the plan's is one of them.
 
     Attributes:
         told: Every trial told of, in the order of the proposals.
         proposing: Seconds it took to choose, and `choices` how often that was.
     """
 
-    def __init__(self, plan: Plan, store: TrialStore[SubjectT, RecordT]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        store: TrialStore[SubjectT, RecordT],
+        *,
+        samplers: Mapping[str, SamplerFactory] = SAMPLERS,
+    ) -> None:
         self.plan, self.store, self.domain = plan, store, store.domain
+        self._samplers = samplers
         self.told: list[RecordT] = store.records()
         self.proposing, self.choices = 0.0, 0
         self._first = self.domain.first()
@@ -172,8 +185,9 @@ class Search(Generic[SubjectT, RecordT]):
             origin, choices = self._first[self._index]
             return self._ask(origin, fixed_sampler(choices, seed=seed))
         if self._barren < MAX_BARREN:
-            sampler = make_sampler(self.plan.sampler, lambda: self.domain.candidates, seed=seed)
-            return self._ask(self.plan.sampler, sampler)
+            name = self.plan.sampler
+            sampler = make_sampler(name, lambda: self.domain.candidates, seed=seed, samplers=self._samplers)
+            return self._ask(name, sampler)
         tried = self._known.keys() | {key for key, repeat in self._training if not repeat}
         left = self.domain.untried(tried, random.Random(seed))
         if left is None:

@@ -14,7 +14,7 @@ from ...space import (
     Architecture,
     ArchitectureConfig,
     RunRecord,
-    SearchSpace,
+    RunSettings,
     TrialRecord,
     UserError,
     pick,
@@ -31,7 +31,7 @@ from ..workers.executor import ExecutorFactory
 from ..workers.local import executor_for
 from .domain import ArchitectureDomain
 from .driver import Plan, Search, run_search
-from .settings import RunSettings, settle, without_password
+from .settings import settle, without_password
 from .storage import check_storage, storage_errors
 from .trial_store import TrialStore
 
@@ -60,9 +60,9 @@ class Run:
         self.folder = folder
         self.record = record
         self.plan = plan
-        self.space = SearchSpace(record.backbone, record.width, record.per_stage)
+        self.space = record.settings.space
         self.trials = store.records()
-        self.devices = worker_devices(record.device, record.workers, record.in_flight)
+        self.devices = worker_devices(record.settings.device, record.workers, record.settings.in_flight)
         self._store = store
         self._data = data
         self._make_executor = make_executor
@@ -85,7 +85,7 @@ class Run:
     @property
     def wanted(self) -> int:
         """Trainings wanted in all."""
-        return self.record.budget + self.record.confirm
+        return self.record.settings.budget + self.record.settings.confirm
 
     def search(self) -> Iterator[TrialRecord]:
         """Go on with the search, giving every trial as it ends; trials.csv is whole after each.
@@ -96,7 +96,7 @@ class Run:
         """
         if self.done >= self.wanted:
             return
-        proxy = Proxy.from_dict(self.record.proxy)
+        proxy = Proxy.from_dict(self.record.settings.proxy)
         search = Search(self.plan, self._store)
         with closing(self._make_executor(partial(ProxyTrainer, self._data, proxy), self.devices)) as executor:
             for trial in run_search(search, executor):
@@ -141,14 +141,15 @@ def open_run(
     folder = RunFolder(out)
     existing = folder.read_record()
     settings = settle(given, existing, where=out)
+    storage, workers = settings.storage, settings.workers
     device = resolve_device(settings.device)
-    if existing is not None and _kind(device) != _kind(existing.device):
+    if existing is not None and _kind(device) != _kind(existing.settings.device):
         raise UserError(
-            f"--device: must stay {existing.device}, as the run in {out} began, got {device}; "
+            f"--device: must stay {existing.settings.device}, as the run in {out} began, got {device}; "
             "its accuracies would not compare; choose another --out"
         )
     proxy = replace(default_proxy(settings.dataset, device), **settings.proxy)
-    devices = worker_devices(device, settings.workers, settings.in_flight)
+    devices = worker_devices(device, workers, settings.in_flight)
     data = load_images(
         settings.dataset,
         data_dir=settings.data_dir,
@@ -167,23 +168,23 @@ def open_run(
     table = cost_table(
         space.backbone, width=space.width, num_classes=data.num_classes, input_size=data.input_size
     )
-    limits = Limits(_limits(settings))
+    limits = Limits(settings.limits)
     if warning := limits.check_reachable(space, table):
         say(warning)
 
-    record = existing or _new_record(settings, data, proxy, device)
-    record = replace(
-        record,
-        budget=settings.budget,
-        repeats=settings.repeats or 0,
-        confirm=settings.confirm,
-        workers=settings.workers if settings.workers == 0 else len(devices),
+    settings = replace(
+        settings,
+        input_size=data.input_size,
+        workers=0 if workers == 0 else len(devices),
         device=device,
+        storage=without_password(settings.storage),
+        proxy=proxy.to_dict(),
     )
+    record = replace(existing, settings=settings) if existing else _new_record(settings, data)
     if record.versions != versions():
         say(f"other versions than this run began with: {_changes(record.versions, versions())}")
-    if settings.storage:
-        check_storage(settings.storage)
+    if storage:
+        check_storage(storage)
     with folder.locked(), storage_errors(out):
         # First of all, since the study could not be taken up again without it.
         folder.write_record(record)
@@ -191,12 +192,12 @@ def open_run(
             space,
             table,
             limits,
-            record.objectives,
-            seed=record.seed,
-            reference=record.reference_accuracy,
+            settings.objectives,
+            seed=settings.seed,
+            reference=settings.reference_accuracy,
         )
         store = TrialStore(
-            settings.storage or f"sqlite:///{folder.study_path}", study_name=record.study, domain=domain
+            storage or f"sqlite:///{folder.study_path}", study_name=record.study, domain=domain
         )
         told, listed = len(store.records()), folder.count_trials()
         if told < listed:
@@ -204,17 +205,7 @@ def open_run(
                 f"--out: the study of the run in {out} must hold the {listed} trials of trials.csv, "
                 f"it has {told}; put it back or choose another --out"
             )
-        plan = Plan(
-            sampler=record.sampler,
-            seed=record.seed,
-            budget=record.budget,
-            in_flight=record.in_flight,
-            repeats=record.repeats,
-            confirm=record.confirm,
-            stopping=record.stopping,
-            reference_accuracy=record.reference_accuracy,
-        )
-        run = Run(folder, record, plan, store, data, make_executor or executor_for(settings.workers))
+        run = Run(folder, record, Plan.of(settings), store, data, make_executor or executor_for(workers))
         folder.write_trials(run.trials)
         folder.write_errors(store.traces())
         yield run
@@ -238,8 +229,9 @@ def export_trial(
     Raises:
         UserError: If the rule is unknown or no trial is complete.
     """
-    rule = rule or ("accuracy" if record.limits else "knee")
-    trial = pick(trials, rule, record.objectives, reference_accuracy=record.reference_accuracy)
+    settings = record.settings
+    rule = rule or ("accuracy" if settings.limits else "knee")
+    trial = pick(trials, rule, settings.objectives, reference_accuracy=settings.reference_accuracy)
     return describe(
         trial.architecture,
         num_classes=record.num_classes,
@@ -251,47 +243,25 @@ def export_trial(
             "pick": rule,
             "proposed_by": trial.origin,
             "proxy_accuracy": trial.accuracy,
-            "proxy": dict(record.proxy),
-            "data": record.dataset,
+            "proxy": dict(settings.proxy),
+            "data": settings.dataset,
             "fingerprint": record.fingerprint,
-            "seed": record.seed,
+            "seed": settings.seed,
             "exported": now(),
         },
     )
 
 
-def _limits(settings: RunSettings) -> dict[str, float]:
-    limits = {"params": settings.max_params, "flops": settings.max_flops}
-    return {name: limit for name, limit in limits.items() if limit is not None}
-
-
-def _new_record(settings: RunSettings, data: ImageData, proxy: Proxy, device: str) -> RunRecord:
+def _new_record(settings: RunSettings, data: ImageData) -> RunRecord:
     return RunRecord(
         version=__version__,
         created=now(),
-        backbone=settings.backbone,
-        width=settings.width,
-        per_stage=settings.per_stage,
-        dataset=settings.dataset,
-        data_dir=str(settings.data_dir.resolve()) if settings.data_dir else "",
+        settings=settings,
         fingerprint=data.fingerprint,
         num_classes=data.num_classes,
-        input_size=data.input_size,
         train_images=len(data.train_labels),
         val_images=len(data.val_labels),
-        objectives=settings.objectives,
-        limits=_limits(settings),
-        reference_accuracy=settings.reference_accuracy,
-        sampler=settings.sampler,
-        seed=settings.seed,
-        in_flight=settings.in_flight,
-        stopping=settings.stopping,
-        budget=settings.budget,
-        workers=1,
-        device=device,
-        storage=without_password(settings.storage),
         study=f"cheapsearch-{uuid4().hex[:12]}" if settings.storage else "cheapsearch",
-        proxy=proxy.to_dict(),
         versions=versions(),
     )
 

@@ -39,8 +39,8 @@ def storage_errors(out: Path) -> Iterator[None]:
         yield
     except STORAGE_ERRORS as error:
         raise UserError(
-            f"--storage: cannot read or write the study ({storage_reason(error)}); mend that and go on with: "
-            f"cheapsearch run --out {out}, what was finished is kept"
+            f"--storage: cannot read or write the study ({storage_reason(error)}); mend that and go on with "
+            f"`cheapsearch run --out {out}`, what was finished is kept"
         ) from None
 
 

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-from ...space import MAX_WIDTH, MIN_WIDTH, UserError, check_complete, check_name
+from ...space import MAX_WIDTH, MIN_WIDTH, UserError, check_complete, check_name, flag
 from .recipe import Recipe
 
 Crop = Literal["padded", "resized"]
@@ -63,13 +63,13 @@ class Policy:
         for name, least in (("epochs", 1), ("batch_size", 2), ("padding", 0), ("data_workers", 0)):
             value = getattr(self, name)
             if type(value) is not int or value < least:
-                raise UserError(f"{_flag(name)}: must be a whole number from {least}, got {value!r}")
+                raise UserError(f"{flag(name)}: must be a whole number from {least}, got {value!r}")
         for f in fields(self):
             value = getattr(self, f.name)
             if f.type is float and (
                 isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value)
             ):
-                raise UserError(f"{_flag(f.name)}: must be a number, got {value!r}")
+                raise UserError(f"{flag(f.name)}: must be a number, got {value!r}")
         _check_range(self, "learning_rate", above=0)
         _check_range(self, "min_learning_rate", least=0, most=self.learning_rate)
         _check_range(self, "warmup_epochs", least=0, below=self.epochs)
@@ -133,7 +133,7 @@ def _check_range(
     if not all((*low, *high)):
         rules = {"at least": least, "above": above, "at most": most, "below": below}
         rule = " and ".join(f"{words} {limit:g}" for words, limit in rules.items() if limit is not None)
-        raise UserError(f"{_flag(name)}: must be {rule}, got {value!r}")
+        raise UserError(f"{flag(name)}: must be {rule}, got {value!r}")
 
 
 POLICIES: dict[str, Policy] = {
@@ -161,5 +161,16 @@ def default_policy(dataset: str, input_size: int) -> str:
     return "cifar10" if input_size <= 64 else "imagenet"
 
 
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+def changed_policy(name: str | None, changes: Mapping[str, Any], *, dataset: str, input_size: int) -> Policy:
+    """A policy with some of its fields changed.
+
+    Args:
+        name: Of the policy, None for that of the data set.
+        input_size: Side of the images in pixels.
+
+    Raises:
+        UserError: If the name is unknown, or a value is out of range.
+    """
+    if name is None:
+        name = default_policy(dataset, input_size)
+    return replace(POLICIES[check_name("--policy", name, POLICIES)], **changes)

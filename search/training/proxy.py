@@ -38,11 +38,11 @@ class Proxy:
         for name, least in (("epochs", 1), ("input_size", MIN_INPUT), ("images", 2), ("batch_size", 2)):
             value = getattr(self, name)
             if type(value) is not int or value < least:
-                raise UserError(f"proxy: {name} must be a whole number from {least}, got {value!r}")
+                raise UserError(f"--proxy: {name} must be a whole number from {least}, got {value!r}")
         for name in ("width", "learning_rate"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-                raise UserError(f"proxy: {name} must be a number above 0, got {value!r}")
+                raise UserError(f"--proxy: {name} must be a number above 0, got {value!r}")
 
     def network_width(self, width: float) -> float:
         """The width an architecture of `width` is trained at, held within the valid range."""

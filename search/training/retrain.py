@@ -55,7 +55,7 @@ def choose_trials(
         if top < 1:
             raise UserError(f"--top: must be 1 or more, got {top}")
         return sorted(complete, key=lambda trial: -(trial.accuracy or 0.0))[:top]
-    return complete if everything else pareto_front(trials, record.objectives)
+    return complete if everything else pareto_front(trials, record.settings.objectives)
 
 
 def seeded_folder(folder: Path, seed: int, first: int) -> Path:

@@ -49,6 +49,11 @@ class Team:
 ALONE = Team()
 
 
+def speaks() -> bool:
+    """Whether this is the process that speaks, also before and after it was in a team."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def join_team() -> Iterator[Team]:
     """The team that torchrun's environment describes; this process alone where there is none."""

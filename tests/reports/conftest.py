@@ -11,6 +11,7 @@ import yaml
 
 from cheapsearch.reports import load_run
 from cheapsearch.space import (
+    COSTS,
     METRICS,
     Architecture,
     Cost,
@@ -38,6 +39,10 @@ RECORD: dict[str, Any] = {
     "seed": 7,
     "in_flight": 4,
     "budget": 40,
+    "repeats": 0,
+    "data_dir": "",
+    "storage": "",
+    "study": "cheapsearch",
     "workers": 1,
     "device": "cpu",
     "proxy": {"epochs": 3, "width": 0.5},
@@ -87,7 +92,9 @@ def make_run(tmp_path: Path) -> MakeRun:
     def make(trials: Sequence[TrialRecord] = SEARCH, **changes: Any) -> Path:
         folder = tmp_path / "run"
         folder.mkdir()
-        record = RunRecord(**(RECORD | changes))
+        data = RECORD | changes
+        limits = data.pop("limits")
+        record = RunRecord.from_dict(data | {f"max_{name}": limits.get(name) for name in COSTS})
         (folder / "run.yaml").write_text(yaml.safe_dump(record.to_dict()), encoding="utf-8")
         with (folder / "trials.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, TrialRecord.columns())

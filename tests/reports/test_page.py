@@ -135,7 +135,14 @@ def test_write_report_says_what_is_needed_to_repeat_the_run(make_run):
     folder = make_run()
     record = load_run(folder).record
     text = read(write_report(folder)).text
-    for part in (record.command, "7, sampler tpe", "cpu", "9c2f0b1d", "epochs 3, width 0.5", "torch 2.6.0"):
+    for part in (
+        record.settings.command,
+        "7, sampler tpe",
+        "cpu",
+        "9c2f0b1d",
+        "epochs 3, width 0.5",
+        "torch 2.6.0",
+    ):
         assert part in text
 
 

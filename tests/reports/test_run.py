@@ -14,7 +14,7 @@ def test_load_run_gives_back_what_was_written(make_run, make_trial):
     )
     run = load_run(make_run(trials, per_stage=("expand",), seed=11))
     assert run.trials == trials
-    assert (run.record.seed, run.record.per_stage) == (11, ("expand",))
+    assert (run.record.settings.seed, run.record.settings.per_stage) == (11, ("expand",))
     assert run.space.per_stage == ("expand",)
 
 
@@ -50,11 +50,11 @@ def test_load_run_refuses_bytes_that_are_no_text(make_run, name):
         ("backbone", "mobilenet_v4", "backbone: must be one of"),
         ("width", 9, "width: must be a number from 0.25 to 2"),
         ("objectives", ["params"], "objectives: must be accuracy and at least one"),
-        ("objectives", None, "objectives must be a list"),
-        ("per_stage", ["first_conv"], "per-stage: must be one of"),
+        ("objectives", None, "objectives: must be a list of names"),
+        ("per_stage", ["first_conv"], "per_stage: must be one of"),
         ("budget", "many", "budget: must be a whole number, got 'many'"),
         ("budget", True, "budget: must be a whole number, got True"),
-        ("max_params", 1.5, "max_params: must be a whole number from 0, got 1.5"),
+        ("max_params", 1.5, "max_params: must be a whole number, got 1.5"),
         ("device", None, "device: must be text, got None"),
         ("proxy", [1], r"proxy: must be a mapping, got \[1\]"),
     ],

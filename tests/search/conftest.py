@@ -2,6 +2,8 @@
 
 import signal
 from collections.abc import Callable, Iterator
+from copy import deepcopy
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -156,10 +158,22 @@ def table() -> CostTable:
     return cost_table(V2, width=0.25, num_classes=3, input_size=8)
 
 
-@pytest.fixture
-def candidates(table: CostTable) -> Candidates:
-    """Every network of the narrowest MobileNetV2."""
+@pytest.fixture(scope="session")
+def networks() -> list[Architecture]:
+    """Every network of the narrowest MobileNetV2, listed once."""
+    return list(SearchSpace(V2, 0.25).distinct())
+
+
+@pytest.fixture(scope="session")
+def listed(table: CostTable) -> Candidates:
+    """The candidates among them, as they were before any search."""
     return make_candidates(SearchSpace(V2, 0.25), table, Limits(), list(COSTS), seed=0)
+
+
+@pytest.fixture
+def candidates(listed: Candidates) -> Candidates:
+    """Every network of the narrowest MobileNetV2; candidates keep what they work out in one search."""
+    return deepcopy(listed)
 
 
 @pytest.fixture
@@ -173,8 +187,27 @@ def make_plan() -> Callable[..., Plan]:
 
 
 @pytest.fixture
-def make_store(table: CostTable) -> Callable[..., Store]:
+def make_store(table: CostTable, networks: list[Architecture], listed: Candidates) -> Callable[..., Store]:
     """The store of trials of the narrowest MobileNetV2: in memory, or in the storage or file given."""
+
+    whole = SearchSpace(V2, 0.25)
+
+    class Domain(ArchitectureDomain):
+        """Does not list the whole space anew in every test."""
+
+        @cached_property
+        def affordable(self) -> list[Architecture]:
+            assert self.space == whole
+            return [known for known in networks if not self.refusal(known)]
+
+        @cached_property
+        def candidates(self) -> Candidates:
+            known = (self.space, self.limits, self.objectives, self._reference)
+            return (
+                deepcopy(listed)
+                if known == (whole, Limits(), DEFAULT_OBJECTIVES, None)
+                else super().candidates
+            )
 
     def make(
         storage: optuna.storages.BaseStorage | Path | None = None,
@@ -182,11 +215,10 @@ def make_store(table: CostTable) -> Callable[..., Store]:
         space: SearchSpace | None = None,
         limits: Limits | None = None,
         objectives: tuple[str, ...] = DEFAULT_OBJECTIVES,
+        reference: float | None = None,
     ) -> Store:
         where = f"sqlite:///{storage}" if isinstance(storage, Path) else storage
-        domain = ArchitectureDomain(
-            space or SearchSpace(V2, 0.25), table, limits or Limits(), objectives, seed=0
-        )
+        domain = Domain(space or whole, table, limits or Limits(), objectives, seed=0, reference=reference)
         return TrialStore(where or optuna.storages.InMemoryStorage(), study_name="tests", domain=domain)
 
     return make

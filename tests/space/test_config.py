@@ -226,7 +226,7 @@ def test_find_architecture_takes_a_file(tmp_path: Path, name: str) -> None:
 
 
 def test_find_architecture_refuses_neither_and_names_the_nearest_preset(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^ARCH: .*'cheap_v'; did you mean 'cheap_v[23]'\?"):
+    with pytest.raises(UserError, match=r"^arch: .*'cheap_v'; did you mean 'cheap_v[23]'\?"):
         find_architecture("cheap_v")
     with pytest.raises(UserError, match=r"none\.yaml: must be a readable YAML file"):
         find_architecture(str(tmp_path / "none.yaml"))

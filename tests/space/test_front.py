@@ -1,6 +1,7 @@
 """The Pareto front against a plain check of every pair, and the rules that pick from it."""
 
 import random
+from dataclasses import dataclass, replace
 from math import log1p
 
 import pytest
@@ -13,8 +14,11 @@ from cheapsearch.space import (
     TrialRecord,
     UserError,
     check_objectives,
+    front_probabilities,
+    most_unsettled,
     pareto_front,
     pick,
+    ties,
 )
 
 UNMODIFIED = Architecture("mobilenet_v2")
@@ -87,6 +91,36 @@ def test_front_uses_all_objectives_by_default() -> None:
     records = random_trials(1, 60, 10)
     assert pareto_front(records) == pareto_front(records, DEFAULT_OBJECTIVES)
     assert SUBSETS[0] == DEFAULT_OBJECTIVES
+
+
+@dataclass(frozen=True)
+class Point:
+    """A trial of something that is no architecture."""
+
+    number: int
+    accuracy: float | None
+    costs: dict[str, float]
+    state: str = "complete"
+    origin: str = "random"
+    reason: str = ""
+
+    @property
+    def hash(self) -> str:
+        return str(self.costs)
+
+
+def test_front_and_its_certainty_are_those_of_any_records() -> None:
+    points = [Point(0, 70.0, {"ms": 2.5}), Point(1, 60.0, {"ms": 1.5}), Point(2, 65.0, {"ms": 3.5})]
+    points.append(Point(3, 72.0, {"ms": 2.5}, "repeat"))
+    objectives = ("accuracy", "ms")
+    front = pareto_front(points, objectives)
+    assert front == [points[1], replace(points[0], accuracy=71.0)]
+    assert pick(points, "accuracy", objectives) == front[1]
+    assert pick(points, "trial=2", objectives) == points[2]
+    assert pick(points, "knee", objectives) in front
+    assert front_probabilities(points, objectives)[1] == 1.0
+    assert ties(front, points, objectives) == {}
+    assert most_unsettled(points, objectives, {}) == points[2]
 
 
 def test_front_keeps_the_first_of_equals() -> None:

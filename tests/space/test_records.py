@@ -1,13 +1,11 @@
-"""trials.csv and run.yaml: what is written is read back, and nothing unknown gets in."""
+"""trials.csv: what is written is read back, and nothing unknown gets in."""
 
 import csv
 import io
-import shlex
 from dataclasses import FrozenInstanceError, fields, replace
 from typing import Any
 
 import pytest
-import yaml
 
 from cheapsearch.space import (
     COSTS,
@@ -15,7 +13,6 @@ from cheapsearch.space import (
     SITE_NAMES,
     Architecture,
     Cost,
-    RunRecord,
     TrialRecord,
     UserError,
     architecture_hash,
@@ -34,38 +31,11 @@ COMPLETE = TrialRecord(
 )
 FEW = Cost(params=5, flops=6)
 FAILED = TrialRecord(8, MIXED, "failed", "preset cheap_v2", FEW, None, 0.25, 'loss is NaN, "again",\nstep 3')
-REFUSED = TrialRecord(0, MIXED, "refused", "unmodified", FEW, reason="params 5 above --max-params 4")
+REFUSED = TrialRecord(0, MIXED, "refused", "unmodified", FEW, reason="params 5 above max_params 4")
 DUPLICATE = TrialRecord(12, MIXED, "duplicate", "random", FEW, reason="same network as trial 7")
 TRIALS = [COMPLETE, FAILED, REFUSED, DUPLICATE]
 WHY = ("predicted", "deviation", "gain")
 OPTIONAL = ("accuracy", "seconds", *WHY, "reason")
-
-RUN = RunRecord(
-    version="0.1.0",
-    created="2025-01-02T03:04:05+00:00",
-    backbone="mobilenet_v2",
-    width=0.5,
-    per_stage=("expand", "se"),
-    dataset="cifar10",
-    fingerprint="0123abcd",
-    num_classes=10,
-    input_size=32,
-    train_images=45_000,
-    val_images=5_000,
-    objectives=("accuracy", "params"),
-    limits={"flops": 50_000_000},
-    sampler="tpe",
-    seed=3,
-    in_flight=2,
-    budget=100,
-    workers=2,
-    device="cpu",
-    data_dir="my images",
-    proxy={"epochs": 3, "width": 0.5, "lr": 0.1},
-    versions={"torch": "2.6.0"},
-    stopping=True,
-    reference_accuracy=62.5,
-)
 
 
 def through_csv(records: list[TrialRecord]) -> list[dict[str, Any]]:
@@ -281,168 +251,3 @@ def test_join_choice_and_split_choice_are_inverse(choice: str | tuple[str, ...])
 def test_join_choice_separates_stages_by_a_bar() -> None:
     assert join_choice("conv") == "conv"
     assert join_choice(("conv", "reuse", "conv")) == "conv|reuse|conv"
-
-
-# --- the run ----------------------------------------------------------------------------------------
-
-
-def test_run_round_trips_through_yaml() -> None:
-    text = yaml.safe_dump(RUN.to_dict(), sort_keys=False)
-    assert RunRecord.from_dict(yaml.safe_load(text)) == RUN
-
-
-def test_run_round_trips_without_optional_values() -> None:
-    run = replace(RUN, per_stage=(), limits={"params": 1}, proxy={}, versions={})
-    assert RunRecord.from_dict(yaml.safe_load(yaml.safe_dump(run.to_dict()))) == run
-
-
-def test_run_to_dict_is_plain_data_in_the_order_of_the_fields() -> None:
-    data = RUN.to_dict()
-    names = [field.name for field in fields(RunRecord)]
-    limits = names.index("limits")
-    assert list(data) == [*names[:limits], "max_params", "max_flops", *names[limits + 1 :]]
-    assert (data["max_params"], data["max_flops"]) == (None, 50_000_000)
-    assert data["per_stage"] == ["expand", "se"]
-    assert data["objectives"] == ["accuracy", "params"]
-    assert yaml.safe_load(yaml.safe_dump(data)) == data
-
-
-def test_run_from_dict_refuses_an_unknown_key_and_names_the_nearest() -> None:
-    with pytest.raises(UserError, match=r"^run.yaml: key: .*'bugdet'; did you mean 'budget'\?"):
-        RunRecord.from_dict(RUN.to_dict() | {"bugdet": 3})
-
-
-NEWER = (
-    "repeats",
-    "confirm",
-    "stopping",
-    "reference_accuracy",
-)  # off in runs that were begun before there were any
-
-
-@pytest.mark.parametrize("key", [key for key in RUN.to_dict() if key not in NEWER])
-def test_run_from_dict_names_a_missing_key(key: str) -> None:
-    data = RUN.to_dict()
-    del data[key]
-    with pytest.raises(UserError, match=f"^run.yaml: the key '{key}' is missing"):
-        RunRecord.from_dict(data)
-
-
-def test_run_from_dict_takes_an_older_run() -> None:
-    data = {key: value for key, value in RUN.to_dict().items() if key not in NEWER}
-    assert RunRecord.from_dict(data) == replace(
-        RUN, repeats=0, confirm=0, stopping=False, reference_accuracy=None
-    )
-
-
-@pytest.mark.parametrize("data", [None, [], "text", 3])
-def test_run_from_dict_refuses_what_is_no_mapping(data: object) -> None:
-    with pytest.raises(UserError, match=f"^run.yaml: must be a mapping, got {type(data).__name__}"):
-        RunRecord.from_dict(data)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("key", ["per_stage", "objectives"])
-@pytest.mark.parametrize("value", ["expand", None, 3, {"expand": 1}])
-def test_run_from_dict_refuses_what_is_no_list(key: str, value: object) -> None:
-    with pytest.raises(UserError) as caught:
-        RunRecord.from_dict(RUN.to_dict() | {key: value})
-    assert str(caught.value) == f"run.yaml: {key} must be a list, got {value!r}"
-
-
-TEXTS = (
-    "version",
-    "created",
-    "backbone",
-    "dataset",
-    "fingerprint",
-    "sampler",
-    "device",
-    "storage",
-    "data_dir",
-)
-COUNTS = ("num_classes", "input_size", "train_images", "val_images", "seed", "in_flight", "budget", "workers")
-
-
-@pytest.mark.parametrize("name", TEXTS)
-@pytest.mark.parametrize("value", [None, 3, True, ["cpu"]])
-def test_run_refuses_what_is_no_text(name: str, value: object) -> None:
-    with pytest.raises(UserError) as caught:
-        replace(RUN, **{name: value})
-    assert str(caught.value) == f"{name}: must be text, got {value!r}"
-
-
-@pytest.mark.parametrize("name", COUNTS)
-@pytest.mark.parametrize("value", ["many", 3.0, True, [3]])
-def test_run_refuses_what_is_no_whole_number(name: str, value: object) -> None:
-    for wrong in (value, None):
-        with pytest.raises(UserError) as caught:
-            replace(RUN, **{name: wrong})
-        assert str(caught.value) == f"{name}: must be a whole number, got {wrong!r}"
-
-
-@pytest.mark.parametrize("name", COSTS)
-@pytest.mark.parametrize("value", ["many", 3.0, True, [3], -1])
-def test_run_refuses_a_limit_that_is_no_whole_number(name: str, value: object) -> None:
-    with pytest.raises(UserError) as caught:
-        RunRecord.from_dict(RUN.to_dict() | {f"max_{name}": value})
-    assert str(caught.value) == f"max_{name}: must be a whole number from 0, got {value!r}"
-
-
-@pytest.mark.parametrize("value", ["high", True, [70.0]])
-def test_run_refuses_a_reference_that_is_no_number(value: object) -> None:
-    with pytest.raises(UserError) as caught:
-        replace(RUN, reference_accuracy=value)  # type: ignore[arg-type]
-    assert str(caught.value) == f"reference_accuracy: must be a number, got {value!r}"
-    for accuracy in (None, 70, 62.5):
-        assert replace(RUN, reference_accuracy=accuracy).reference_accuracy == accuracy
-
-
-@pytest.mark.parametrize("name", ["proxy", "versions"])
-@pytest.mark.parametrize("value", [None, "epochs=3", ["epochs"]])
-def test_run_refuses_what_is_no_mapping(name: str, value: object) -> None:
-    with pytest.raises(UserError) as caught:
-        replace(RUN, **{name: value})
-    assert str(caught.value) == f"{name}: must be a mapping, got {value!r}"
-
-
-def options_of(run: RunRecord) -> dict[str, str]:
-    """The options of the command that repeats a run, as a shell takes it apart."""
-    program, command, *rest = shlex.split(run.command)
-    assert (program, command) == ("cheapsearch", "run")
-    return {name.removeprefix("--"): value for name, value in zip(rest[::2], rest[1::2], strict=True)}
-
-
-def test_run_command_repeats_what_was_asked() -> None:
-    options = options_of(RUN)
-    assert (options["backbone"], float(options["width"])) == (RUN.backbone, RUN.width)
-    assert options["per-stage"].split(",") == list(RUN.per_stage)
-    assert options["objectives"].split(",") == list(RUN.objectives)
-    assert (options["dataset"], options["data-dir"]) == (RUN.dataset, "my images")
-    assert int(options["max-flops"]) == RUN.limits["flops"]
-    assert float(options["reference-accuracy"]) == RUN.reference_accuracy
-    for name in ("budget", "seed", "in-flight", "input-size"):
-        assert int(options[name]) == getattr(RUN, name.replace("-", "_"))
-    assert (options["sampler"], options["device"]) == (RUN.sampler, RUN.device)
-    assert dict(item.split("=") for item in options["proxy"].split(",")) == {
-        name: str(value) for name, value in RUN.proxy.items()
-    }
-
-
-def test_run_command_says_where_nothing_was_stopped() -> None:
-    assert replace(RUN, stopping=False).command == f"{RUN.command} --no-stopping"
-
-
-def test_run_command_leaves_out_what_was_not_given_but_keeps_a_zero() -> None:
-    options = options_of(replace(RUN, per_stage=(), limits={}, data_dir="", seed=0, proxy={}))
-    assert not {"per-stage", "max-params", "max-flops", "data-dir", "proxy"} & set(options)
-    assert options["seed"] == "0"
-
-
-@pytest.mark.parametrize("width", [1.0, 0.35, 1 / 3, 0.1 + 0.2, 1.0000000000000002])
-def test_run_command_gives_the_width_to_the_last_digit(width: float) -> None:
-    assert float(options_of(replace(RUN, width=width))["width"]) == width
-
-
-def test_run_is_frozen() -> None:
-    with pytest.raises(FrozenInstanceError):
-        RUN.seed = 4  # type: ignore[misc]

@@ -10,29 +10,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cheapsearch.space import Architecture, Cost, RunRecord, TrialRecord, UserError
+from cheapsearch.space import Architecture, Cost, RunRecord, RunSettings, TrialRecord, UserError
 from cheapsearch.space.run_folder import RunFolder
 
 RECORD = RunRecord(
     version="0.1.0",
     created="2026-01-02T03:04:05+00:00",
-    backbone="mobilenet_v2",
-    width=1.0,
-    per_stage=("expand",),
-    dataset="Bilder für alle",
+    settings=RunSettings(dataset="Bilder für alle", per_stage=("expand",), input_size=32, workers=2),
     fingerprint="0123456789abcdef",
     num_classes=10,
-    input_size=32,
     train_images=1150,
     val_images=288,
-    objectives=("accuracy", "params"),
-    limits={"flops": 10**9},
-    sampler="random",
-    seed=3,
-    in_flight=2,
-    budget=20,
-    workers=2,
-    device="cpu",
 )
 MIXED = Architecture("mobilenet_v2", expand=("conv", "reuse", "ghost", "conv", "reuse", "reuse", "conv"))
 COST = Cost(params=10, flops=20)
@@ -61,8 +49,9 @@ def test_record_round_trips(folder: RunFolder) -> None:
     assert folder.read_record() is None
     folder.write_record(RECORD)
     assert folder.read_record() == RECORD
-    folder.write_record(replace(RECORD, budget=40))
-    assert folder.read_record() == replace(RECORD, budget=40)
+    larger = replace(RECORD, settings=replace(RECORD.settings, budget=40))
+    folder.write_record(larger)
+    assert folder.read_record() == larger
     assert [path.name for path in folder.path.iterdir()] == ["run.yaml"]
     assert "Bilder für alle" in folder.record_path.read_text(encoding="utf-8")
 
@@ -85,7 +74,7 @@ def test_read_record_misses_it_beside_a_study(folder: RunFolder) -> None:
     with pytest.raises(UserError) as caught:
         folder.read_record()
     assert str(caught.value) == (
-        f"--out: must be a whole run folder, but {folder.path} has study.db and no run.yaml; "
+        f"out: must be a whole run folder, but {folder.path} has study.db and no run.yaml; "
         "choose another folder"
     )
 
@@ -116,7 +105,7 @@ def test_read_record_refuses_a_damaged_one_in_one_line(
 @pytest.mark.parametrize(("key", "value"), [("per_stage", "expand"), ("objectives", 3)])
 def test_read_record_refuses_a_value_of_another_type(folder: RunFolder, key: str, value: object) -> None:
     folder.record_path.write_text(yaml.safe_dump(RECORD.to_dict() | {key: value}))
-    with pytest.raises(UserError, match=f"run.yaml: {key} must be a list, got "):
+    with pytest.raises(UserError, match=f"run.yaml: {key}: must be a list of names, got "):
         folder.read_record()
 
 
@@ -154,7 +143,7 @@ def test_locked_refuses_a_folder_that_another_process_works_in(folder: RunFolder
         with pytest.raises(UserError) as caught, folder.locked():
             raise AssertionError("two runs in one folder")
         assert str(caught.value) == (
-            f"--out: must not be in use, but another cheapsearch works in {folder.path}; "
+            f"out: must not be in use, but another cheapsearch works in {folder.path}; "
             "wait for it or choose another folder"
         )
         other.kill()  # the lock goes with the process, however it ends
@@ -169,14 +158,14 @@ def test_locked_refuses_a_folder_below_a_file(tmp_path: Path, below: str) -> Non
     path = tmp_path / "file" / below
     with pytest.raises(UserError) as caught, RunFolder(path).locked():
         raise AssertionError(os.fspath(path))
-    assert str(caught.value).startswith(f"--out: must be a folder that can be written, {path} is not (")
+    assert str(caught.value).startswith(f"out: must be a folder that can be written, {path} is not (")
 
 
 def test_locked_refuses_a_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
     with (
-        pytest.raises(UserError, match=r"^--out: must be a folder that can be written, "),
+        pytest.raises(UserError, match=r"^out: must be a folder that can be written, "),
         RunFolder(path).locked(),
     ):
         raise AssertionError(os.fspath(path))

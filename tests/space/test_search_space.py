@@ -324,7 +324,7 @@ def test_space_takes_the_sites_with_a_choice_stage_by_stage(backbone: str, sites
         if site in sites:
             assert SearchSpace(backbone, per_stage=(site,)).per_stage == (site,)
         else:
-            with pytest.raises(UserError, match=f"^--per-stage: must be one of {', '.join(sites)}, got"):
+            with pytest.raises(UserError, match=f"^per_stage: must be one of {', '.join(sites)}, got"):
                 SearchSpace(backbone, per_stage=(site,))
 
 
@@ -392,14 +392,14 @@ def test_space_unmodified_has_its_width() -> None:
         (("mobilenet_v1",), r"^backbone: must be one of .*did you mean 'mobilenet_v2'\?"),
         ((V2, 3.0), r"^width: must be a number from 0.25 to 2.0, got 3.0"),
         ((V2, True), "^width: must be a number"),
-        ((V2, 1.0, ("exapnd",)), r"^--per-stage: must be one of expand, .*did you mean 'expand'\?"),
+        ((V2, 1.0, ("exapnd",)), r"^per_stage: must be one of expand, .*did you mean 'expand'\?"),
         (
             (LARGE, 1.0, ("first_conv",)),
-            "^--per-stage: must be one of expand, project, shortcut, se, got 'first_c",
+            "^per_stage: must be one of expand, project, shortcut, se, got 'first_c",
         ),
         # MobileNetV2 has no `se` site, so there is nothing to choose stage by stage.
-        ((V2, 1.0, ("se",)), "^--per-stage: must be one of expand, project, shortcut, got 'se'$"),
-        ((V2, 1.0, ("expand", "se")), "^--per-stage: must be one of expand, project, shortcut, got 'se'$"),
+        ((V2, 1.0, ("se",)), "^per_stage: must be one of expand, project, shortcut, got 'se'$"),
+        ((V2, 1.0, ("expand", "se")), "^per_stage: must be one of expand, project, shortcut, got 'se'$"),
     ],
 )
 def test_space_refuses_wrong_arguments(arguments: tuple[object, ...], message: str) -> None:

@@ -81,10 +81,10 @@ def test_cifar_pool_without_a_network_says_where_to_put_which_file(
         cifar_pool(name, tmp_path)
     message = str(error.value)
     assert "\n" not in message
-    assert message.startswith(f"--dataset {name}: '{tmp_path / folder}' is missing or damaged")
+    assert message.startswith(f"dataset {name}: '{tmp_path / folder}' is missing or damaged")
     assert f"put {archive} from https://" in message
     assert f"into '{tmp_path}'" in message
-    assert "--dataset digits, which works at once" in message
+    assert "dataset digits, which works at once" in message
 
 
 @pytest.mark.usefixtures("no_network")

@@ -101,7 +101,7 @@ def test_decode_names_a_file_it_cannot_read(damage: str, suffix: str, tmp_path: 
         decode(path, 16)
     message = str(error.value)
     assert "\n" not in message
-    assert message.startswith(f"--dataset: '{path}' cannot be decoded as an image (")
+    assert message.startswith(f"dataset: '{path}' cannot be decoded as an image (")
     assert message.endswith("): replace or delete it")
 
 

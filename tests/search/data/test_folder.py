@@ -19,7 +19,7 @@ def refusal(root: Path) -> str:
         folder_pool(root)
     message = str(error.value)
     assert "\n" not in message
-    assert message.startswith("--dataset: ")
+    assert message.startswith("dataset: ")
     return message
 
 
@@ -197,9 +197,7 @@ def test_folder_images_come_at_the_input_size_unless_told(make_folder: MakeFolde
 
 
 def test_folder_pool_refuses_a_missing_folder(tmp_path: Path) -> None:
-    assert (
-        refusal(tmp_path / "none") == f"--dataset: there is no folder '{tmp_path / 'none'}': check the path"
-    )
+    assert refusal(tmp_path / "none") == f"dataset: there is no folder '{tmp_path / 'none'}': check the path"
 
 
 def test_folder_pool_refuses_a_folder_without_classes(tmp_path: Path) -> None:
@@ -257,4 +255,4 @@ def test_folder_images_name_a_file_that_cannot_be_decoded(make_folder: MakeFolde
     (root / "val" / "dog" / "003.png").write_bytes(b"no image")
     with pytest.raises(UserError) as error:
         load_images(str(root), seed=0)
-    assert str(error.value).startswith(f"--dataset: '{root / 'val' / 'dog' / '003.png'}' cannot be decoded")
+    assert str(error.value).startswith(f"dataset: '{root / 'val' / 'dog' / '003.png'}' cannot be decoded")

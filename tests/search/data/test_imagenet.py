@@ -37,7 +37,7 @@ def test_imagenet_published_validation_is_the_test_split(small_imagenet: Path) -
 
 def test_imagenet_needs_a_data_dir() -> None:
     with pytest.raises(
-        UserError, match="--data-dir: imagenet needs the folder that holds train/n01440764"
+        UserError, match="data_dir: imagenet needs the folder that holds train/n01440764"
     ) as error:
         load_images("imagenet", seed=0)
     assert "\n" not in str(error.value)
@@ -51,5 +51,5 @@ def test_imagenet_says_which_layout_it_expects(there: bool, make_folder: MakeFol
         load_images("imagenet", data_dir=tmp_path, seed=0)
     message = str(error.value)
     assert "\n" not in message
-    assert message.startswith("--data-dir: imagenet must be laid out as train/n01440764/*.JPEG and val/")
+    assert message.startswith("data_dir: imagenet must be laid out as train/n01440764/*.JPEG and val/")
     assert f"got {2 if there else 0} class folders in '{tmp_path / 'train'}'" in message

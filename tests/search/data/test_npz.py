@@ -19,7 +19,7 @@ def refusal(path: Path) -> str:
         npz_pool(path)
     message = str(error.value)
     assert "\n" not in message
-    assert message.startswith("--dataset: ")
+    assert message.startswith("dataset: ")
     assert str(path) in message
     return message
 

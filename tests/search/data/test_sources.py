@@ -120,21 +120,21 @@ def test_load_images_refuses_numbers_out_of_range(settings: dict[str, int], expe
 def test_load_images_refuses_an_unknown_name_and_names_the_nearest() -> None:
     message = refusal("cifr10")
     assert message == (
-        "--dataset: must be one of digits, cifar10, cifar100, imagenet, a path ending in .npz, a folder of "
+        "dataset: must be one of digits, cifar10, cifar100, imagenet, a path ending in .npz, a folder of "
         "class folders, got 'cifr10'; did you mean 'cifar10'?"
     )
 
 
 def test_load_images_refuses_a_path_that_is_not_there() -> None:
-    assert refusal("no/such/folder") == "--dataset: there is no folder 'no/such/folder': check the path"
-    assert refusal("none.npz") == "--dataset: there is no file 'none.npz': check the path"
+    assert refusal("no/such/folder") == "dataset: there is no folder 'no/such/folder': check the path"
+    assert refusal("none.npz") == "dataset: there is no file 'none.npz': check the path"
 
 
 def test_load_images_refuses_a_file_that_is_no_npz(tmp_path: Path) -> None:
     file = tmp_path / "images.zip"
     file.write_bytes(b"")
     assert refusal(str(file)) == (
-        "--dataset: must be a path ending in .npz or a folder of class folders, got the file "
+        "dataset: must be a path ending in .npz or a folder of class folders, got the file "
         f"'{file}': convert it"
     )
 

@@ -191,6 +191,22 @@ def test_propose_takes_a_noise_that_is_known(table):
     assert deviations[0] < deviations[1]
 
 
+def test_propose_fits_anew_where_the_first_observations_change(table):
+    # As in a study of several processes, where a trial that was begun early ends late.
+    choices, costs, accuracy = table
+    observed = np.random.default_rng(0).choice(len(costs), 20, replace=False).tolist()
+    late = [observed[-1], *observed[:-1]]
+
+    def propose(core, known):
+        return core.propose(known, accuracy[known].tolist(), pending=[], closed=[], seed=1)
+
+    core = CostAware(choices, OPTIONS, costs)
+    before = propose(core, observed)
+    again = propose(core, late)
+    assert again == propose(CostAware(choices, OPTIONS, costs), late)
+    assert again.deviation != before.deviation
+
+
 def test_propose_bears_equal_accuracies(table):
     choices, costs, _ = table
     core = CostAware(choices, OPTIONS, costs)
@@ -202,18 +218,32 @@ def test_propose_bears_equal_accuracies(table):
 
 
 def test_propose_trusts_a_doubtful_accuracy_less(table):
+    """A false accuracy of one candidate pulls the prediction of its like, less so the more it is doubted."""
     choices, costs, accuracy = table
-    core = CostAware(choices, OPTIONS, costs)
-    observed, _ = _search(core, accuracy, 30)
+    observed, _ = _search(CostAware(choices, OPTIONS, costs), accuracy, 30)
     told = accuracy[observed].tolist()
-    far = [*told[:-1], told[-1] - 20]  # the last one is said to be much worse than it is
-    pulled = {}
-    for doubt in (0.0, 1.0, 50.0):
+    false = told[-1] - 20  # the last one is said to be much worse than it is
+    # All are closed but one that differs from the last one in one choice.
+    (like, *_) = (
+        index
+        for index in range(len(choices))
+        if index not in observed and (choices[index] != choices[observed[-1]]).sum() == 1
+    )
+    closed = [index for index in range(len(choices)) if index != like and index not in observed]
+
+    def predicted(last, doubt):
+        core = CostAware(choices, OPTIONS, costs)
         doubts = [0.0] * 29 + [doubt]
-        fresh = CostAware(choices, OPTIONS, costs)
-        posterior = _posterior(fresh, observed, far, pending=[], closed=[], seed=0, doubts=doubts)
-        pulled[doubt] = posterior.variance[observed[-1]]
-    assert pulled[0.0] < pulled[1.0] < pulled[50.0]
+        choice = core.propose(observed, [*told[:-1], last], pending=[], closed=closed, seed=0, doubts=doubts)
+        assert choice.index == like
+        return choice
+
+    pulled = {doubt: predicted(false, doubt) for doubt in (0.0, 3.0, 50.0)}
+    assert pulled[0.0].accuracy < pulled[3.0].accuracy < pulled[50.0].accuracy
+    # What is doubted beyond measure counts for nothing, whatever it says.
+    assert pulled[50.0].accuracy == pytest.approx(predicted(told[-1], 50.0).accuracy, abs=0.5)
+    assert abs(pulled[50.0].accuracy - accuracy[like]) < abs(pulled[0.0].accuracy - accuracy[like])
+    assert predicted(told[-1], 0.0).deviation < predicted(told[-1], 50.0).deviation
 
 
 @pytest.mark.parametrize("noise", [None, 1.5])

@@ -1,6 +1,7 @@
 """Limits on costs, and the cheapest architecture, against plain enumeration."""
 
 import random
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -106,7 +107,7 @@ def test_check_reachable_takes_the_cost_of_the_cheapest_and_refuses_less(
     message = refusal(Limits({name: least - 1}), SPACE, table)
     start = f"--max-{name}: must be at least {least:,}, that of the cheapest mobilenet_v2 at width 0.25 ("
     assert message.startswith(start)
-    assert message.endswith(f"), got {least - 1:,}; raise it or lower --width")
+    assert message.endswith(f"), got {least - 1:,}; raise it or lower width")
     # What the message describes is one of those that cost the least.
     described = message.removeprefix(start).partition(")")[0]
     sites = dict(part.split(" ") for part in described.split(", "))
@@ -147,11 +148,11 @@ def test_check_reachable_refuses_two_limits_that_nothing_keeps_together(
     assert smallest.flops > quickest.flops
     message = refusal(Limits({"params": smallest.params, "flops": quickest.flops}), space, wide_table)
     assert message.startswith(
-        f"--max-params, --max-flops: no architecture of {SMALL} keeps both "
+        f"max_params, max_flops: no architecture of {SMALL} keeps both "
         f"{smallest.params:,} and {quickest.flops:,}; the smallest one ("
     )
     assert message.endswith(
-        f") has params {smallest.params:,} and flops {smallest.flops:,}; raise one of them or lower --width"
+        f") has params {smallest.params:,} and flops {smallest.flops:,}; raise one of them or lower width"
     )
     for reachable in (
         Limits({"params": smallest.params, "flops": smallest.flops}),
@@ -192,6 +193,45 @@ def test_check_reachable_stage_by_stage_takes_what_an_architecture_costs(wide_ta
         Limits({"params": cost.params, "flops": cost.flops}).check_reachable(space, wide_table)
 
 
+def test_check_reachable_warns_where_it_can_neither_find_nor_exclude(table: CostTable) -> None:
+    """What keeps the limits has the cheapest operation of no mixture of the costs: 12, 20 at one stage."""
+    space = SearchSpace(V2, 0.25, ("expand", "project"))
+    assert space.size > LISTABLE
+    dear = Cost(params=100, flops=100)
+    parts = {
+        part: {operation: dear if index else Cost(params=0, flops=0) for index, operation in enumerate(costs)}
+        for part, costs in table.parts.items()
+    }
+    parts["expand", 1] |= {
+        "conv": Cost(params=0, flops=30),
+        "ghost": Cost(params=12, flops=20),
+        "reuse": Cost(params=20, flops=0),
+    }
+    made = replace(table, parts=parts, fixed=Cost(params=1000, flops=1000))
+    kept = space.architecture(space.choices(space.unmodified) | {"expand.1": "ghost"})
+    assert made.cost(kept) == Cost(params=1012, flops=1020)
+    assert Limits(made.cost(kept)).check_reachable(space, made) == (
+        "--max-params, --max-flops: no architecture is known yet that keeps both 1,012 and 1,020; "
+        "the search goes on"
+    )
+    assert Limits({"params": 1012, "flops": 1030}).check_reachable(space, made) == ""
+    # Half of each cost is at least 10 at that stage, and these limits add up to less.
+    assert "no architecture of" in refusal(Limits({"params": 1005, "flops": 1005}), space, made)
+
+
+def test_limits_refuse_an_unknown_cost() -> None:
+    with pytest.raises(UserError, match=r"^limits: .*'parms'; did you mean 'params'"):
+        Limits({"parms": 3})
+
+
+def test_limits_are_a_mapping() -> None:
+    limits = Limits({"flops": 5, "params": 3})
+    assert dict(limits) == {"flops": 5, "params": 3}
+    assert len(limits) == 2
+    assert limits["params"] == 3
+    assert not Limits()
+
+
 # --- stage by stage ---------------------------------------------------------------------------------
 
 
@@ -202,7 +242,7 @@ def test_check_reachable_stage_by_stage_names_the_cheapest(table: CostTable) -> 
     least = table.cost(found).flops
     Limits({"flops": least}).check_reachable(space, table)
     message = refusal(Limits({"flops": least - 1}), space, table)
-    assert message.startswith(f"--max-flops: must be at least {least:,}, ")
+    assert message.startswith(f"max_flops: must be at least {least:,}, ")
     for site in ("expand", "project"):
         assert f"{site} {join_choice(getattr(found, site))}" in message
 
@@ -210,4 +250,4 @@ def test_check_reachable_stage_by_stage_names_the_cheapest(table: CostTable) -> 
 def test_check_reachable_names_backbone_and_width() -> None:
     message = refusal(Limits({"params": 10_000}), SearchSpace(V2), cost_table(V2))
     assert "that of the cheapest mobilenet_v2 at width 1 (" in message
-    assert "got 10,000; raise it or lower --width" in message
+    assert "got 10,000; raise it or lower width" in message

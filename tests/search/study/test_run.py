@@ -3,7 +3,7 @@
 import csv
 import shlex
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import version
@@ -19,18 +19,22 @@ from sqlalchemy.exc import OperationalError
 
 import cheapsearch
 from cheapsearch.models import CostTable, build, cost_table, count
-from cheapsearch.search.cli.arguments import given_settings, make_parser
-from cheapsearch.search.samplers.candidates import Candidates, make_candidates
+from cheapsearch.search.cli.main import make_parser
+from cheapsearch.search.samplers.limits import Limits
 from cheapsearch.search.study import run as run_module
+from cheapsearch.search.study.domain import ArchitectureDomain
 from cheapsearch.search.study.driver import SearchFailedError
 from cheapsearch.search.study.run import default_folder, export_trial, open_run
 from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.search.training.proxy import DIGITS
+from cheapsearch.search.workers.executor import Setup
+from cheapsearch.search.workers.local import LocalExecutor
 from cheapsearch.space import (
     PRESETS,
     Architecture,
     Cost,
     RunRecord,
+    RunSettings,
     SearchSpace,
     TrialRecord,
     UserError,
@@ -40,16 +44,14 @@ from cheapsearch.space import (
 
 PROXY = {"epochs": 1, "images": 60, "input_size": 8, "width": 0.25, "batch_size": 20}
 SETTINGS: dict[str, Any] = {
-    **{"dataset": "digits", "budget": 3, "workers": 1, "device": "cpu", "sampler": "random"},
+    **{"dataset": "digits", "budget": 3, "workers": 0, "device": "cpu", "sampler": "random"},
     **{"in_flight": 2, "proxy": PROXY},
 }
 
-pytestmark = pytest.mark.usefixtures("in_process")
-
 
 def run_to_the_end(out: Path, given: dict[str, Any]) -> list[TrialRecord]:
-    """Every trial of the run, once it has nothing left to do."""
-    with open_run(given, out=out) as run:
+    """Every trial of the run, in this process, once it has nothing left to do."""
+    with open_run(given, out=out, make_executor=LocalExecutor) as run:
         list(run.search())
         return run.trials
 
@@ -77,14 +79,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def templates(tmp_path_factory: pytest.TempPathFactory, in_process_pool: Any) -> Path:
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folders of two runs: `begun` has trained nothing, `finished` all that it was to train."""
     root = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module, "WorkerPool", in_process_pool)
-        with open_run(SETTINGS, out=root / "begun"):
-            pass
-        run_to_the_end(root / "finished", SETTINGS)
+    with open_run(SETTINGS, out=root / "begun"):
+        pass
+    run_to_the_end(root / "finished", SETTINGS)
     return root
 
 
@@ -122,15 +122,12 @@ def test_run_leaves_record_trials_and_study_that_say_the_same(tmp_path: Path) ->
         ("preset cheap_v2", PRESETS["cheap_v2"]),
     ]
     cost = count(build(PRESETS["cheap_v2"], num_classes=10, input_size=32))  # not of the proxy's network
-    assert (run.trials[1].params, run.trials[1].flops) == (cost.params, cost.flops)
+    assert run.trials[1].costs == cost
     table = cost_table("mobilenet_v2", num_classes=10, input_size=32)
-    store = TrialStore(
-        f"sqlite:///{out / 'study.db'}",
-        study_name="cheapsearch",
-        space=SearchSpace("mobilenet_v2"),
-        table=table,
-        objectives=run.record.objectives,
+    domain = ArchitectureDomain(
+        SearchSpace("mobilenet_v2"), table, Limits(), run.record.settings.objectives, seed=0
     )
+    store = TrialStore(f"sqlite:///{out / 'study.db'}", study_name="cheapsearch", domain=domain)
     assert store.records() == run.trials == read_trials(out)
     assert read_config(out / "best.yaml") == best
     # A folder of class folders and the like say what they read; digits come with scikit-learn.
@@ -142,24 +139,32 @@ def test_run_record_says_what_was_asked_and_with_what(begun: Path) -> None:
     record = read_record(begun)
     assert RunRecord.from_dict(record.to_dict()) == record
     for name in ("dataset", "budget", "workers", "device", "sampler", "in_flight"):
-        assert getattr(record, name) == SETTINGS[name]
-    assert (record.seed, record.backbone, record.width, record.per_stage) == (0, "mobilenet_v2", 1.0, ())
+        assert getattr(record.settings, name) == SETTINGS[name]
+    settings = record.settings
+    assert (settings.seed, settings.backbone, settings.width, settings.per_stage) == (
+        0,
+        "mobilenet_v2",
+        1.0,
+        (),
+    )
     assert (record.num_classes, record.input_size) == (10, 32)
     # 1797 digits less a fifth, of which 60 are trained on and a fifth validates
     assert (record.train_images, record.val_images) == (60, 288)
-    assert record.proxy == DIGITS.to_dict() | PROXY
+    assert record.settings.proxy == DIGITS.to_dict() | PROXY
     assert record.version == cheapsearch.__version__
     assert record.versions["torch"] == version("torch")
     assert {"python", "optuna", "fvcore", "numpy"} <= set(record.versions)
-    assert (record.storage, record.data_dir) == ("", "")
+    assert (settings.storage, settings.data_dir) == (None, None)
 
 
 def test_run_s_command_repeats_the_record(begun: Path, tmp_path: Path) -> None:
     record = read_record(begun)
-    given = given_settings(make_parser().parse_args(shlex.split(record.command)[1:]))
+    typed = vars(make_parser().parse_args(shlex.split(record.settings.command)[1:]))
+    given = {name: value for name, value in typed.items() if name in RunSettings.declared()}
     with open_run(given, out=tmp_path / "again") as run:
         again = run.record
-    assert replace(again, created=record.created, workers=record.workers) == record
+    workers = replace(again.settings, workers=record.workers)
+    assert replace(again, created=record.created, settings=workers) == record
 
 
 def test_run_is_the_same_in_another_folder(finished: Path, tmp_path: Path) -> None:
@@ -176,23 +181,49 @@ def test_run_records_limits_and_refuses_within_them(tmp_path: Path) -> None:
         ("refused", "unmodified"),
         ("complete", "preset cheap_v2"),
     ]
-    assert read_record(tmp_path / "run").limits == {"params": limit}
+    assert read_record(tmp_path / "run").settings.limits == {"params": limit}
     assert read_trials(tmp_path / "run") == trials
 
 
 def test_run_tells_the_search_its_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = []
 
-    def recording(*arguments: Any, **settings: Any) -> Candidates:
-        told.append(settings["reference"])
-        return make_candidates(*arguments, **settings)
+    class Recording(ArchitectureDomain):
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            told.append(settings["reference"])
+            super().__init__(*arguments, **settings)
 
-    monkeypatch.setattr("cheapsearch.search.study.run.make_candidates", recording)
+    monkeypatch.setattr(run_module, "ArchitectureDomain", Recording)
     with open_run(SETTINGS | {"reference_accuracy": 62.5}, out=tmp_path / "run") as run:
-        assert run.record.reference_accuracy == run.plan.reference_accuracy == 62.5
+        assert run.record.settings.reference_accuracy == run.plan.reference_accuracy == 62.5
     with open_run({}, out=tmp_path / "run") as run:
         assert run.plan.reference_accuracy == 62.5
     assert told == [62.5, 62.5]
+
+
+def test_run_trains_by_the_executor_it_is_given_or_by_what_workers_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[int | None, list[str]]] = []
+
+    def executor_for(workers: int | None) -> Callable[..., LocalExecutor]:
+        def make(setup: Setup, devices: Sequence[str]) -> LocalExecutor:
+            made.append((workers, list(devices)))
+            return LocalExecutor(setup, devices)
+
+        return make
+
+    monkeypatch.setattr(run_module, "executor_for", executor_for)
+    once = SETTINGS | {"budget": 1}
+    with open_run(once | {"workers": 2}, out=tmp_path / "two") as run:
+        assert len(list(run.search())) == 1
+    with open_run(once, out=tmp_path / "none") as run:
+        assert run.record.workers == 0
+        assert len(list(run.search())) == 1
+    assert made == [(2, ["cpu", "cpu"]), (0, ["cpu"])]
+    with open_run(once | {"workers": 2}, out=tmp_path / "given", make_executor=executor_for(7)) as run:
+        assert len(list(run.search())) == 1
+    assert made[2:] == [(7, ["cpu", "cpu"])]
 
 
 def test_run_gives_up_with_its_trials_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,8 +237,19 @@ def test_run_gives_up_with_its_trials_written(tmp_path: Path, monkeypatch: pytes
         run_to_the_end(out, SETTINGS | {"budget": 100})
     trials = read_trials(out)
     assert [trial.state for trial in trials] == ["failed"] * 2
+    assert {trial.reason for trial in trials} == {"RuntimeError: CUDA error"}
+    # The whole traceback of each is kept; its last line is the reason.
+    errors = {path.name: path.read_text() for path in (out / "errors").iterdir()}
+    assert errors.keys() == {"0.txt", "1.txt"}
+    for trace in errors.values():
+        assert trace.startswith("Traceback (most recent call last):\n")
+        assert "in broken" in trace
+        assert trace.rstrip().splitlines()[-1] == "RuntimeError: CUDA error"
+    (out / "errors" / "1.txt").unlink()
     with open_run({}, out=out) as run:
         assert run.trials == trials
+    # They are written again from the study.
+    assert {path.name: path.read_text() for path in (out / "errors").iterdir()} == errors
 
 
 def test_run_tells_in_one_line_that_its_study_cannot_be_written(
@@ -217,11 +259,11 @@ def test_run_tells_in_one_line_that_its_study_cannot_be_written(
         raise OperationalError("UPDATE trials SET state=?", {}, Exception("database or disk is full"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(TrialStore, "complete", full)
+        patch.setattr(TrialStore, "tell", full)
         with pytest.raises(UserError) as caught:
             run_to_the_end(begun, {})
     assert str(caught.value).startswith(
-        "--storage: cannot read or write the study (database or disk is full); "
+        "storage: cannot read or write the study (database or disk is full); "
     )
     assert f"cheapsearch run --out {begun}" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -234,23 +276,24 @@ def test_run_tells_in_one_line_that_its_study_cannot_be_written(
 
 def test_run_goes_on_with_a_larger_budget(finished: Path) -> None:
     first, created = read_trials(finished), read_record(finished).created
-    with open_run({"budget": 4}, out=finished) as run:
+    with open_run({"budget": 4, "workers": 0}, out=finished) as run:
         assert run.trials == first
         more = list(run.search())
         assert run.trained == 4
     assert read_trials(finished) == first + more
     assert len({trial.hash for trial in first + more if trial.state == "complete"}) == 4
-    assert read_record(finished).budget == 4
+    assert read_record(finished).settings.budget == 4
     assert read_record(finished).created == created
-    assert read_record(finished).proxy == DIGITS.to_dict() | PROXY
+    assert read_record(finished).settings.proxy == DIGITS.to_dict() | PROXY
 
 
-def test_run_with_nothing_left_starts_no_worker(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_pool(*arguments: object, **settings: object) -> object:
+def test_run_with_nothing_left_starts_no_worker(finished: Path) -> None:
+    def no_executor(setup: Setup, devices: Sequence[str]) -> LocalExecutor:
         raise AssertionError("a worker was started")
 
-    monkeypatch.setattr(run_module, "WorkerPool", no_pool)
-    assert run_to_the_end(finished, {}) == read_trials(finished)
+    with open_run({}, out=finished, make_executor=no_executor) as run:
+        assert list(run.search()) == []
+        assert run.trials == read_trials(finished)
 
 
 def test_run_writes_trials_csv_again_from_the_study(finished: Path) -> None:
@@ -263,12 +306,12 @@ def test_run_writes_trials_csv_again_from_the_study(finished: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "name", "began"),
     [
-        ({"dataset": "cifar10"}, "--dataset", "digits"),
-        ({"seed": 1}, "--seed", "0"),
-        ({"backbone": "mobilenet_v3_small"}, "--backbone", "mobilenet_v2"),
-        ({"width": 0.5}, "--width", "1.0"),
-        ({"proxy": {"epochs": 2}}, "--proxy epochs", "1"),
-        ({"max_params": 10**7}, "--max-params", "None"),
+        ({"dataset": "cifar10"}, "dataset", "digits"),
+        ({"seed": 1}, "seed", "0"),
+        ({"backbone": "mobilenet_v3_small"}, "backbone", "mobilenet_v2"),
+        ({"width": 0.5}, "width", "1.0"),
+        ({"proxy": {"epochs": 2}}, "proxy epochs", "1"),
+        ({"max_params": 10**7}, "max_params", "None"),
     ],
 )
 def test_run_refuses_to_go_on_as_another(begun: Path, changed: dict[str, Any], name: str, began: str) -> None:
@@ -277,7 +320,16 @@ def test_run_refuses_to_go_on_as_another(begun: Path, changed: dict[str, Any], n
     assert contents(begun) == before
 
 
-def test_run_refuses_other_images_under_the_same_name(tmp_path: Path, table: CostTable) -> None:
+def test_run_refuses_other_images_under_the_same_name(
+    tmp_path: Path, table: CostTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables: list[CostTable] = []
+
+    def recording(*arguments: Any, **settings: Any) -> CostTable:
+        tables.append(cost_table(*arguments, **settings))
+        return tables[-1]
+
+    monkeypatch.setattr(run_module, "cost_table", recording)
     archive, out = tmp_path / "images.npz", tmp_path / "run"
 
     def write(seed: int) -> None:
@@ -288,21 +340,21 @@ def test_run_refuses_other_images_under_the_same_name(tmp_path: Path, table: Cos
     with open_run(SETTINGS | {"dataset": str(archive), "width": 0.25}, out=out) as run:
         fingerprint = run.record.fingerprint
         assert (run.record.num_classes, run.record.input_size) == (3, 8)
-        assert run.plan.table == table  # of the width, the classes and the size of the images
+        assert tables == [table]  # of the width, the classes and the size of the images
     with open_run({}, out=out) as run:
         assert run.record.fingerprint == fingerprint
     write(1)
     message = refusal(out, {})
     assert message.startswith(
-        f"--dataset: must be the images the run in {out} began with, fingerprint {fingerprint}, got {archive}"
+        f"dataset: must be the images the run in {out} began with, fingerprint {fingerprint}, got {archive}"
     )
 
 
 def test_run_refuses_to_go_on_on_another_kind_of_device(begun: Path) -> None:
     record = read_record(begun)
-    (begun / "run.yaml").write_text(yaml.safe_dump(replace(record, device="cuda:1").to_dict()))
+    (begun / "run.yaml").write_text(yaml.safe_dump(record.to_dict() | {"device": "cuda:1"}))
     message = refusal(begun, {"device": "cpu"})
-    assert message.startswith(f"--device: must stay cuda:1, as the run in {begun} began, got cpu; ")
+    assert message.startswith(f"device: must stay cuda:1, as the run in {begun} began, got cpu; ")
 
 
 def test_run_ended_before_its_record_was_written_begins_again(
@@ -333,20 +385,20 @@ def test_run_keeps_a_second_one_out(tmp_path: Path) -> None:
 
 
 WRONG: dict[str, dict[str, Any]] = {
-    "--dataset": {"dataset": "digit"},
+    "dataset": {"dataset": "digit"},
     "backbone": {"backbone": "mobilenet_v1"},
-    "--sampler": {"sampler": "best"},
-    "--budget": {"budget": 0},
-    "--seed": {"seed": -1},
+    "sampler": {"sampler": "best"},
+    "budget": {"budget": 0},
+    "seed": {"seed": -1},
     "width": {"width": 9.0},
     "objectives": {"objectives": ("params",)},
-    "--per-stage": {"per_stage": ("se",)},
-    "--device": {"device": "cuda:99"},
-    "--workers": {"workers": 0},
-    "--max-params": {"max_params": 1000},
-    "--max-flops": {"max_flops": 1000},
+    "per_stage": {"per_stage": ("se",)},
+    "device": {"device": "cuda:99"},
+    "workers": {"workers": -1},
+    "max_params": {"max_params": 1000},
+    "max_flops": {"max_flops": 1000},
     "proxy": {"proxy": {"epochs": 0}},
-    "--proxy": {"proxy": {"epoch": 3}},
+    "proxy: key": {"proxy": {"epoch": 3}},
     "input_size": {"input_size": 4},
     "settings": {"bugdet": 3},
 }
@@ -361,21 +413,21 @@ def test_run_with_a_wrong_setting_makes_nothing(tmp_path: Path, argument: str) -
 
 @pytest.mark.parametrize("storage", ["what", "sqlite:////nowhere/at/all/study.db", "nosuch://host/db"])
 def test_run_with_a_storage_that_cannot_be_opened_makes_nothing(tmp_path: Path, storage: str) -> None:
-    assert refusal(tmp_path / "run", SETTINGS | {"storage": storage}).startswith("--storage: must be ")
+    assert refusal(tmp_path / "run", SETTINGS | {"storage": storage}).startswith("storage: must be ")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_run_refuses_a_folder_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     message = refusal(tmp_path / "file" / "run", SETTINGS)
-    assert message.startswith("--out: must be a folder that can be written, ")
+    assert message.startswith("out: must be a folder that can be written, ")
 
 
 @pytest.mark.parametrize("below", ["file", "file/run"])
 def test_run_refuses_a_file_for_a_folder_before_it_reads_images(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").touch()
     message = refusal(tmp_path / below, SETTINGS | {"dataset": str(tmp_path / "nowhere")})
-    assert message.startswith("--out: must be a folder that can be written, ")
+    assert message.startswith("out: must be a folder that can be written, ")
     assert f"({tmp_path / 'file'} is a file)" in message
 
 
@@ -383,7 +435,7 @@ def test_run_refuses_a_damaged_study(finished: Path) -> None:
     damaged = b"no database " * 1000
     (finished / "study.db").write_bytes(damaged)
     message = refusal(finished, {})
-    assert message.startswith("--storage: must be a readable Optuna study, sqlite:///")
+    assert message.startswith("storage: must be a readable Optuna study, sqlite:///")
     assert (finished / "study.db").read_bytes() == damaged
 
 
@@ -436,8 +488,8 @@ def test_run_keeps_its_trials_in_the_storage_given(tmp_path: Path) -> None:
     out, url = tmp_path / "run", f"sqlite:///{tmp_path / 'shared.db'}"
     trials = run_to_the_end(out, SETTINGS | {"budget": 1, "storage": url})
     assert not (out / "study.db").exists()
-    assert read_record(out).storage == url
-    assert refusal(out, {}).startswith(f"--storage: must stay what the run in {out} began with, {url}, ")
+    assert read_record(out).settings.storage == url
+    assert refusal(out, {}).startswith(f"storage: must stay what the run in {out} began with, {url}, ")
     with open_run({"storage": url}, out=out) as run:
         assert run.trials == trials
     with closing(sqlite3.connect(tmp_path / "shared.db")) as database:
@@ -445,13 +497,13 @@ def test_run_keeps_its_trials_in_the_storage_given(tmp_path: Path) -> None:
 
 
 def test_run_record_keeps_no_password(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_store: Callable[..., TrialStore]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_store: Callable[..., Any]
 ) -> None:
     monkeypatch.setattr(run_module, "check_storage", lambda url: None)
-    monkeypatch.setattr(run_module, "TrialStore", lambda url, **settings: make_store(space=settings["space"]))
+    monkeypatch.setattr(run_module, "TrialStore", lambda url, **settings: make_store())
     with open_run(SETTINGS | {"storage": "postgresql://me:secret@host/db"}, out=tmp_path / "run"):
         pass
-    assert read_record(tmp_path / "run").storage == "postgresql://me:***@host/db"
+    assert read_record(tmp_path / "run").settings.storage == "postgresql://me:***@host/db"
     assert b"secret" not in (tmp_path / "run" / "run.yaml").read_bytes()
 
 
@@ -490,28 +542,34 @@ TRIALS = [
 
 
 @pytest.mark.parametrize(
-    ("limits", "rule", "number", "said"),
+    ("changes", "rule", "number", "said"),
     [
         ({}, None, 1, "knee"),
-        ({"max_params": 10**7}, None, 2, "accuracy"),  # within a limit on cost the rest is for accuracy
-        ({"max_flops": 10**9}, None, 2, "accuracy"),
-        ({"max_flops": 10**9}, "knee", 1, "knee"),
+        (
+            {"limits": {"params": 10**7}},
+            None,
+            2,
+            "accuracy",
+        ),  # within a limit on cost the rest is for accuracy
+        ({"limits": {"flops": 10**9}}, None, 2, "accuracy"),
+        ({"limits": {"flops": 10**9}}, "knee", 1, "knee"),
         ({"reference_accuracy": 85.0}, None, 2, "knee"),
         ({}, "accuracy", 2, "accuracy"),
         ({}, "trial=0", 0, "trial=0"),
     ],
 )
 def test_export_trial_picks_by_the_rule_or_by_the_limits(
-    begun: Path, limits: dict[str, float], rule: str | None, number: int, said: str
+    begun: Path, changes: dict[str, Any], rule: str | None, number: int, said: str
 ) -> None:
-    record = replace(read_record(begun), **limits)
+    record = read_record(begun)
+    record = replace(record, settings=replace(record.settings, **changes))
     config = export_trial(record, TRIALS, rule, run_name="first")
     picked = TRIALS[number]
     assert config.architecture == picked.architecture
     assert config.hash == architecture_hash(picked.architecture)
     assert (config.num_classes, config.input_size) == (10, 32)
     cost = count(build(picked.architecture, num_classes=10, input_size=32))
-    assert (config.params, config.flops) == (cost.params, cost.flops)
+    assert config.costs == cost
     origin = dict(config.origin)
     assert origin.pop("exported")
     assert origin == {
@@ -520,7 +578,7 @@ def test_export_trial_picks_by_the_rule_or_by_the_limits(
         "pick": said,
         "proposed_by": picked.origin,
         "proxy_accuracy": picked.accuracy,
-        "proxy": dict(record.proxy),
+        "proxy": dict(record.settings.proxy),
         "data": "digits",
         "fingerprint": record.fingerprint,
         "seed": 0,

@@ -20,17 +20,20 @@ from cheapsearch.search.data import channel_statistics, load_images, load_test, 
 from cheapsearch.search.training import full as full_training
 from cheapsearch.search.training.full import FullTrainer, TrainingJob, trained_architecture
 from cheapsearch.search.training.images import DataSource
-from cheapsearch.search.training.loop import DivergedError
+from cheapsearch.search.training.loop import DivergedError, score
 from cheapsearch.search.training.policy import Policy
+from cheapsearch.search.workers.jobs import Failed, Measured, Progress, Trained
 from cheapsearch.space import METRICS, Architecture, TrainingResult, UserError
 from cheapsearch.space.training_folder import TrainingFolder
 
-POLICY = Policy(epochs=4, batch_size=192, warmup_epochs=1, learning_rate=0.1, width=0.25, dropout=0.2)
+POLICY = Policy(epochs=4, batch_size=16, warmup_epochs=1, learning_rate=0.1, width=0.25, dropout=0.2)
 EMA = replace(POLICY, ema_decay=0.9)
-DIGITS = DataSource("digits", None, 8, 0)
+DIGITS = DataSource("few.npz", None, 8, 0)
 V3 = Architecture("mobilenet_v3_small")
 # What a stop may leave different.
 TIMES = ("seconds", "created")
+
+pytestmark = pytest.mark.usefixtures("beside_few_digits")
 
 
 def trainer(policy: Policy = POLICY, source: DataSource = DIGITS, **settings: Any) -> FullTrainer:
@@ -223,7 +226,7 @@ def test_train_writes_a_row_of_metrics_per_epoch(undisturbed: Undisturbed) -> No
 
     assert [tuple(row) for row in rows] == 4 * [METRICS]
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
-    # 1,150 images make 5 steps of 192, and those of the first epoch warm up; 0 at the last.
+    # 80 images make 5 steps of 16, and those of the first epoch warm up; 0 at the last.
     assert rows[0]["learning_rate"] == pytest.approx(0.1 * 4 / 5)
     assert rows[3]["learning_rate"] == 0.0
     assert 0 < rows[3]["val_top1"] < rows[3]["val_top5"] < 100
@@ -249,8 +252,8 @@ def test_train_result_is_the_best_row(policy: Policy, undisturbed: Undisturbed) 
 
 
 def test_train_result_is_the_first_of_equal_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = full_training.train
-    scores = full_training.evaluate(
+    real = full_training.train  # type: ignore[attr-defined]
+    scores = score(
         build(Architecture("mobilenet_v3_small", 0.25), num_classes=10, input_size=8), trainer().val_split
     )
     monkeypatch.setattr(
@@ -271,9 +274,9 @@ def test_train_best_weights_give_the_scores_of_the_result(policy: Policy, undist
     result = TrainingFolder(folder).read_result()
     assert result is not None
     network = cheapsearch.load(folder / "architecture.yaml", weights=folder / "best.safetensors").eval()
-    data = load_images("digits", seed=0, input_size=8)
+    data = load_images("few.npz", seed=0, input_size=8)
     mean, std = channel_statistics(data.train_images)
-    images, labels = load_test("digits", size=8)
+    images, labels = load_test("few.npz", size=8)
     parts = {"test": (images, labels), "val": (data.val_images, data.val_labels)}
 
     for name, (pixels, right) in parts.items():
@@ -297,13 +300,12 @@ def test_train_record_says_what_was_trained(undisturbed: Undisturbed) -> None:
     network = build(record.architecture, num_classes=10, input_size=8)
     assert record.costs["params"] == config["params"] == sum(p.numel() for p in network.parameters())
     assert record.costs["flops"] == config["flops"]
-    assert (record.dataset, record.data_dir, record.data_seed, record.seed) == ("digits", "", 0, 0)
-    # scikit-learn's 1,797 digits: a fifth for the test, a fifth of the rest for validation.
-    assert (record.train_images, record.val_images) == (1150, 288)
+    assert (record.dataset, record.data_dir, record.data_seed, record.seed) == ("few.npz", "", 0, 0)
+    assert (record.train_images, record.val_images) == (80, 60)
     assert (record.num_classes, record.input_size) == (10, 8)
     assert (record.device, record.processes, record.threads, record.trial) == ("cpu", 1, 1, None)
     assert Policy.from_dict(record.policy) == POLICY
-    assert config["origin"] == {"trained_on": "digits", "seed": 0, "trial": None}
+    assert config["origin"] == {"trained_on": "few.npz", "seed": 0, "trial": None}
     assert TrainingResult.from_dict(json.loads((folder / "result.json").read_text())).settings == record
 
 
@@ -319,9 +321,9 @@ def test_trained_architecture_multiplies_the_widths() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"policy": replace(POLICY, learning_rate=0.2)}, "--learning-rate: must stay 0.1"),
-        ({"policy": replace(POLICY, epochs=5)}, "--epochs: must stay 4"),
-        ({"policy": replace(POLICY, ema_decay=0.5)}, "--ema-decay: must stay 0.0"),
+        ({"policy": replace(POLICY, learning_rate=0.2)}, "learning_rate: must stay 0.1"),
+        ({"policy": replace(POLICY, epochs=5)}, "epochs: must stay 4"),
+        ({"policy": replace(POLICY, ema_decay=0.5)}, "ema_decay: must stay 0.0"),
         ({"policy": replace(POLICY, width=0.5)}, "architecture: must stay"),
         ({"source": replace(DIGITS, seed=1)}, "data_seed: must stay 0"),
         ({"source": replace(DIGITS, input_size=16)}, "must stay"),
@@ -376,22 +378,28 @@ def test_train_leaves_the_checkpoint_when_the_next_cannot_be_written(
 # --- one job of a worker ----------------------------------------------------------------------------
 
 
-def test_evaluate_gives_the_accuracy_of_the_result(undisturbed: Undisturbed) -> None:
-    folder = undisturbed(POLICY)
-    result = TrainingFolder(folder).read_result()
+def test_perform_gives_progress_and_the_accuracy_of_the_result(
+    undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    short = replace(POLICY, epochs=2)
+
+    *progress, outcome = trainer(short).perform(job(tmp_path, index=7))
+
+    result = TrainingFolder(tmp_path).read_result()
     assert result is not None
+    assert outcome == Trained(7, result.val_top1, seconds=result.seconds)
+    assert progress == [Progress(7, int(row["epoch"]), row["val_top1"]) for row in rows_of(tmp_path)]
+    # One that is finished has no epochs to tell of.
+    assert list(trainer(short).perform(job(tmp_path, index=7))) == [outcome]
 
-    outcome = trainer().evaluate(job(folder, index=7))
 
-    assert (outcome.index, outcome.accuracy, outcome.reason) == (7, result.val_top1, "")
-    assert outcome.seconds == result.seconds
+def test_perform_tells_an_error_in_its_outcome(undisturbed: Undisturbed) -> None:
+    (outcome,) = trainer(replace(POLICY, epochs=9)).perform(job(undisturbed(POLICY), index=7))
 
-
-def test_evaluate_tells_an_error_in_its_outcome(undisturbed: Undisturbed) -> None:
-    outcome = trainer(replace(POLICY, epochs=9)).evaluate(job(undisturbed(POLICY), index=7))
-
-    assert (outcome.index, outcome.accuracy) == (7, None)
-    assert "epochs: must stay 4" in outcome.reason
+    assert isinstance(outcome, Failed)
+    assert outcome.index == 7
+    assert outcome.reason.startswith("UserError: --epochs: must stay 4")
+    assert outcome.trace.startswith("Traceback (most recent call last):\n")
 
 
 def test_train_that_diverges_says_so(tmp_path: Path) -> None:
@@ -399,9 +407,9 @@ def test_train_that_diverges_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(DivergedError, match="the training loss is"):
         finish(tmp_path / "raised", wild)
-    outcome = trainer(wild).evaluate(job(tmp_path / "told"))
+    *_, outcome = trainer(wild).perform(job(tmp_path / "told"))
 
-    assert outcome.accuracy is None
+    assert isinstance(outcome, Failed)
     assert outcome.reason.startswith("DivergedError: the training loss is")
     assert not (tmp_path / "told" / "result.json").exists()
 
@@ -410,10 +418,11 @@ def test_measure_gives_seconds_and_writes_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "training"
 
     seconds = trainer().measure(job(folder))
-    outcome = trainer().evaluate(job(folder, index=2, measure=True))
+    (outcome,) = trainer().perform(job(folder, index=2, measure=True))
 
     assert 0 < seconds < 60
-    assert (outcome.index, outcome.accuracy, outcome.reason) == (2, None, "")
+    assert isinstance(outcome, Measured)
+    assert outcome.index == 2
     assert 0 < outcome.seconds < 60
     assert list(tmp_path.iterdir()) == []
 

@@ -13,7 +13,7 @@ from cheapsearch.models import build
 from cheapsearch.search.data import ImageData, channel_statistics
 from cheapsearch.search.training import loop as training
 from cheapsearch.search.training import splits
-from cheapsearch.search.training.loop import DivergedError, Epoch, TrainingState, evaluate, train
+from cheapsearch.search.training.loop import DivergedError, Epoch, TrainingState, score, train
 from cheapsearch.search.training.recipe import Recipe
 from cheapsearch.search.training.schedule import learning_rate
 from cheapsearch.search.training.splits import MemorySplit
@@ -291,28 +291,29 @@ class Brightest(nn.Module):
         return x[:, :, 4, 4]
 
 
-def test_evaluate_is_the_share_counted_by_hand() -> None:
+def test_score_is_the_share_counted_by_hand() -> None:
     images = torch.zeros(7, 3, 8, 8, dtype=torch.uint8)
     for index, channel in enumerate([0, 1, 2, 0, 1, 2, 0]):
         images[index, channel] = 200
     labels = torch.tensor([0, 1, 2, 1, 1, 0, 0])  # five of the seven are right
-    found = evaluate(Brightest(), split(images, labels)).top1
+    found = score(Brightest(), split(images, labels)).top1
     assert found == pytest.approx(100 * 5 / 7)
 
 
-def test_evaluate_counts_every_image_of_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_score_counts_every_image_of_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     images = torch.zeros(11, 3, 8, 8, dtype=torch.uint8)
     images[:, 0] = 200
     labels = torch.tensor([0] * 9 + [1, 0])
     for batch in (1, 4, 11, 500):
         monkeypatch.setattr(splits, "EVALUATION_BATCH", batch)
-        assert evaluate(Brightest(), split(images, labels)).top1 == 100 * 10 / 11
+        assert score(Brightest(), split(images, labels)).top1 == 100 * 10 / 11
 
 
-def test_evaluate_keeps_no_gradient_and_no_statistics() -> None:
+def test_score_keeps_no_gradient_and_no_statistics() -> None:
     network = nn.Sequential(nn.BatchNorm2d(3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    before = network[0].running_mean.clone()
-    evaluate(network, zeros(6))
-    assert torch.equal(network[0].running_mean, before)
+    norm: Any = network[0]
+    before = norm.running_mean.clone()
+    score(network, zeros(6))
+    assert torch.equal(norm.running_mean, before)
     assert not network.training
     assert all(parameter.grad is None for parameter in network.parameters())

@@ -1,6 +1,7 @@
 """The proxy's settings are validated, round-trip, and become a recipe."""
 
 from dataclasses import FrozenInstanceError, replace
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def test_from_dict_names_an_unknown_and_a_missing_key() -> None:
     ("name", "least"), [("epochs", 1), ("input_size", 8), ("images", 2), ("batch_size", 2)]
 )
 @pytest.mark.parametrize("value", [None, "3", 3.0, True, 0])
-def test_proxy_refuses_what_is_no_whole_number(name: str, least: int, value: object) -> None:
+def test_proxy_refuses_what_is_no_whole_number(name: str, least: Any, value: Any) -> None:
     assert getattr(replace(PROXY, **{name: least}), name) == least
     for wrong in (value, least - 1):
         with pytest.raises(UserError) as caught:
@@ -38,7 +39,7 @@ def test_proxy_refuses_what_is_no_whole_number(name: str, least: int, value: obj
 
 @pytest.mark.parametrize("name", ["width", "learning_rate"])
 @pytest.mark.parametrize("value", [None, "0.5", True, 0, 0.0, -0.1, float("nan")])
-def test_proxy_refuses_what_is_no_number_above_zero(name: str, value: object) -> None:
+def test_proxy_refuses_what_is_no_number_above_zero(name: str, value: Any) -> None:
     with pytest.raises(UserError) as caught:
         replace(PROXY, **{name: value})
     assert str(caught.value) == f"proxy: {name} must be a number above 0, got {value!r}"

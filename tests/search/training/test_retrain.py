@@ -2,20 +2,31 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
-from cheapsearch.search.training import retrain as retrain_module
+from cheapsearch.search.data import load_images
 from cheapsearch.search.training.full import FullTrainer, TrainingJob
 from cheapsearch.search.training.images import DataSource
 from cheapsearch.search.training.policy import Policy
 from cheapsearch.search.training.retrain import Retraining, choose_trials, retrain_jobs
+from cheapsearch.search.workers.jobs import Failed, Message, Progress, Trained
+from cheapsearch.search.workers.local import LocalExecutor
 from cheapsearch.space import Architecture, Cost, RunRecord, TrialRecord, UserError, architecture_hash
 from cheapsearch.space.run_folder import RunFolder
 from cheapsearch.space.training_folder import TrainingFolder
 
-SMALL = Policy(epochs=2, batch_size=128, warmup_epochs=1, learning_rate=0.02, width=0.25, rotation=0)
-SOURCE = DataSource("digits", None, 8, 0)
+SMALL = Policy(epochs=2, batch_size=16, warmup_epochs=1, learning_rate=0.02, width=0.25, rotation=0)
+SOURCE = DataSource("few.npz", None, 8, 0)
+
+
+pytestmark = pytest.mark.usefixtures("beside_few_digits")
+
+
+@pytest.fixture
+def fingerprint(beside_few_digits: None) -> str:
+    return load_images(SOURCE.dataset, seed=0, input_size=8).fingerprint
 
 
 @pytest.fixture
@@ -25,8 +36,8 @@ def record(digits_run: Path) -> RunRecord:
     return found
 
 
-def trial(number: int, accuracy: float | None, params: int, **sites: str) -> TrialRecord:
-    state = "failed" if accuracy is None else "complete"
+def trial(number: int, accuracy: float | None, params: int, **sites: Any) -> TrialRecord:
+    state: Literal["failed", "complete"] = "failed" if accuracy is None else "complete"
     return TrialRecord(
         number,
         Architecture("mobilenet_v2", **sites),
@@ -58,8 +69,8 @@ def test_choose_trials_takes_the_front_unless_told_otherwise(record: RunRecord) 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"numbers": [3]}, "--trial: must be a complete trial, got 3"),
-        ({"top": 0}, "--top: must be 1 or more, got 0"),
+        ({"numbers": [3]}, "trial: must be a complete trial, got 3"),
+        ({"top": 0}, "top: must be 1 or more, got 0"),
     ],
 )
 def test_choose_trials_refuses(record: RunRecord, asked: dict[str, object], message: str) -> None:
@@ -77,54 +88,97 @@ def test_retrain_jobs_are_one_for_each_trial_and_seed(tmp_path: Path) -> None:
     assert jobs[1].folder == tmp_path / "retrain" / name
     assert jobs[3].folder == tmp_path / "retrain" / f"{name}-seed8"
     assert len({job.folder for job in jobs}) == 4
-    with pytest.raises(UserError, match="--seeds: must be 1 or more, got 0"):
+    with pytest.raises(UserError, match="seeds: must be 1 or more, got 0"):
         retrain_jobs(tmp_path, TRIALS, policy, first_seed=0, seeds=0)
 
 
-def test_retraining_trains_what_is_open_and_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: RunRecord, in_process_pool: type
-) -> None:
-    monkeypatch.setattr(retrain_module, "WorkerPool", in_process_pool)
+def test_retraining_trains_what_is_open_and_goes_on(tmp_path: Path, fingerprint: str) -> None:
     jobs = retrain_jobs(tmp_path, TRIALS[:2], SMALL, first_seed=0, seeds=1)
 
-    def begin(policy: Policy = SMALL, fingerprint: str = record.fingerprint) -> Retraining:
-        return Retraining(SOURCE, policy, jobs, devices=["cpu"], fingerprint=fingerprint)
+    def begin(policy: Policy = SMALL, fingerprint: str = fingerprint) -> Retraining:
+        return Retraining(
+            SOURCE,
+            policy,
+            jobs,
+            devices=["cpu", "cpu", "cpu"],
+            fingerprint=fingerprint,
+            make_executor=LocalExecutor,
+        )
 
     with begin() as retraining:
         assert retraining.open == jobs
+        assert retraining.devices == ["cpu", "cpu"]  # no more than there are jobs
         assert retraining.estimate() > 0
         assert not (tmp_path / "retrain").exists()  # measuring leaves nothing
-        ended = next(retraining.train())[1]
-        assert [(job.index, outcome.reason) for job, outcome in ended] == [(0, "")]
-        assert retraining.progress(jobs[0]).epoch == 2
-        assert retraining.progress(jobs[1]).epoch == 0
+        under_way, ended = next(retraining.train())
+        ((job, outcome),) = ended
+        assert job == jobs[0]
+        assert isinstance(outcome, Trained)
+        assert under_way == [(jobs[1], Progress(1, 0, None))]
 
     before = (jobs[0].folder / "result.json").stat().st_mtime_ns
     with begin() as retraining:
         assert (retraining.finished, retraining.open) == (jobs[:1], jobs[1:])
-        assert [job.index for _, ended in retraining.train() for job, _ in ended] == [1]
+        ((under_way, ended),) = retraining.train()
+        assert (under_way, [job.index for job, _ in ended]) == ([], [1])
     assert (jobs[0].folder / "result.json").stat().st_mtime_ns == before
     results = [TrainingFolder(job.folder).read_result() for job in jobs]
     assert [result.settings.trial for result in results if result is not None] == [0, 1]
 
-    with pytest.raises(UserError, match=r"^--epochs: must stay 2, as the training in .* began, got 3"):
+    with begin() as retraining:
+        assert retraining.open == []
+        assert list(retraining.train()) == []
+    with pytest.raises(UserError, match=r"^epochs: must stay 2, as the training in .* began, got 3"):
         begin(replace(SMALL, epochs=3))
     with pytest.raises(UserError, match="fingerprint"):
         begin(fingerprint="0" * 16)
 
 
-def test_retraining_tells_of_a_network_that_cannot_be_measured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: RunRecord, in_process_pool: type
+def test_retraining_counts_the_epochs_an_interrupted_training_has_behind_it(
+    tmp_path: Path, fingerprint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrain_module, "WorkerPool", in_process_pool)
+    (job,) = retrain_jobs(tmp_path, TRIALS[:1], SMALL, first_seed=0, seeds=1)
+    epochs = FullTrainer(SOURCE, SMALL, "cpu").train(job)
+    first = next(epochs)
+    epochs.close()  # type: ignore[attr-defined]
+    monkeypatch.setattr(FullTrainer, "measure", lambda self, job: 100.0)
+    given: list[LocalExecutor] = []
 
-    def broken(self: FullTrainer, job: TrainingJob) -> float:
-        raise RuntimeError("out of memory")
+    class Held(LocalExecutor):
+        """Does nothing at the first asking, so that what is under way can be seen."""
+
+        def collect(self, timeout: float | None = None) -> list[Message]:
+            if self.jobs and not self.jobs[0].measure and self not in given:
+                given.append(self)
+                return []
+            return super().collect(timeout)
+
+    with Retraining(
+        SOURCE, SMALL, [job], devices=["cpu"], fingerprint=fingerprint, make_executor=Held
+    ) as retraining:
+        assert retraining.estimate() == 100.0  # one of two epochs is left
+        under_way, ended = next(retraining.train())
+    assert (under_way, ended) == ([(job, Progress(0, 1, first.val.top1))], [])
+
+
+def test_retraining_tells_of_a_network_that_cannot_be_measured_or_trained(
+    tmp_path: Path, fingerprint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: FullTrainer, job: TrainingJob) -> object:
+        raise RuntimeError("out of\nmemory")
 
     monkeypatch.setattr(FullTrainer, "measure", broken)
-    jobs = retrain_jobs(tmp_path, TRIALS[1:2], SMALL, first_seed=0, seeds=1)
-    with (
-        Retraining(SOURCE, SMALL, jobs, devices=["cpu"], fingerprint=record.fingerprint) as retraining,
-        pytest.raises(UserError, match="trial 1 cannot be trained: RuntimeError: out of memory"),
-    ):
-        retraining.estimate()
+    monkeypatch.setattr(FullTrainer, "train", broken)
+    (job,) = retrain_jobs(tmp_path, TRIALS[1:2], SMALL, first_seed=0, seeds=1)
+    job.folder.mkdir(parents=True)
+    with Retraining(
+        SOURCE, SMALL, [job], devices=["cpu"], fingerprint=fingerprint, make_executor=LocalExecutor
+    ) as retraining:
+        with pytest.raises(UserError, match="trial 1 cannot be trained: RuntimeError: out of memory"):
+            retraining.estimate()
+        ((_, [(_, outcome)]),) = retraining.train()
+    assert isinstance(outcome, Failed)
+    assert outcome.reason == "RuntimeError: out of memory"
+    (written,) = job.folder.iterdir()
+    assert written.read_text() == outcome.trace
+    assert "in broken" in outcome.trace

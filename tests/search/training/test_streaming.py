@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def test_streamed_split_training_batches_depend_on_the_generator_alone(
     workers: int, streamed: StreamedSplit
 ) -> None:
     streamed = replace(streamed, workers=workers)
-    runs = []
+    runs: list[Any] = []
     for seed in (0, 0, 1):
         torch.manual_seed(len(runs))  # whatever the process has drawn before
         runs.append(batches_of(streamed, seed=seed))

@@ -18,12 +18,13 @@ from cheapsearch.search.training.policy import Policy
 from cheapsearch.search.training.team import ALONE, Team, join_team, synchronise
 from cheapsearch.space import Architecture, UserError
 
-DIGITS = DataSource("digits", None, 8, 0)
-POLICY = Policy(epochs=2, batch_size=192, warmup_epochs=1, learning_rate=0.05)
+DIGITS = DataSource("few.npz", None, 8, 0)
+POLICY = Policy(epochs=2, batch_size=40, warmup_epochs=1, learning_rate=0.05)
 V2 = Architecture("mobilenet_v2", 0.25)
 
 SCRIPT = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -43,21 +44,30 @@ splits.normalise = lambda *given: normalise(*given).double()
 full_training.synchronise = lambda *given: synchronise(*given).double()
 out = Path(sys.argv[1])
 with join_team() as team:
-    source = DataSource("digits", None, 8, 0)
+    source = DataSource("few.npz", None, 8, 0)
     try:
         FullTrainer(source, Policy(batch_size=3), "cpu", team=team)
     except UserError as error:
         (out / f"refused{team.rank}").write_text(str(error))
-    policy = Policy(epochs=2, batch_size=192, warmup_epochs=1, learning_rate=0.05)
-    trainer = FullTrainer(source, policy, "cpu", team=team)
-    job = TrainingJob(0, Architecture("mobilenet_v2", 0.25), 0, out / "training")
-    epochs = trainer.train(job)
-    next(epochs)
-    epochs.close()
-    # The second epoch goes on from the checkpoint that rank 0 wrote.
-    team.wait()
-    figures = [epoch.train_loss for epoch in trainer.train(job)]
+    policy = Policy(epochs=2, batch_size=40, warmup_epochs=1, learning_rate=0.05)
+
+    def train(folder, policy, stop):
+        # With a stop after the first epoch the second goes on from the checkpoint that rank 0 wrote.
+        trainer = FullTrainer(source, policy, "cpu", team=team)
+        job = TrainingJob(0, Architecture("mobilenet_v2", 0.25), 0, folder)
+        if stop:
+            epochs = trainer.train(job)
+            next(epochs)
+            epochs.close()
+            team.wait()
+            torch.manual_seed(5 + team.rank)  # as whatever a new process has drawn before
+        return [epoch.train_loss for epoch in trainer.train(job)]
+
+    figures = train(out / "training", policy, True)
     (out / f"rank{team.rank}").write_text(f"{team.size} {team.leads} {figures}")
+    dropped = replace(policy, dropout=0.5)
+    train(out / "undisturbed", dropped, False)
+    train(out / "resumed", dropped, True)
 """
 
 
@@ -67,33 +77,52 @@ def rows_of(folder: Path) -> list[dict[str, float]]:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pair(tmp_path_factory: pytest.TempPathFactory, few_digits: Path) -> Path:
     """Where two processes have trained."""
     out = tmp_path_factory.mktemp("pair")
     script = out / "script.py"
     script.write_text(SCRIPT)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    subprocess.run(
-        [*launcher, str(script), str(out)], check=True, timeout=100, env=environment, capture_output=True
+    done = subprocess.run(
+        [*launcher, str(script), str(out)],
+        cwd=few_digits.parent,
+        timeout=100,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
+    assert done.returncode == 0, done.stderr
     return out
 
 
+@pytest.mark.usefixtures("beside_few_digits")
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no distributed training")
 def test_train_of_a_team_gives_the_figures_of_one_process(
     pair: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = tmp_path / "alone"
-    normalise = splits.normalise
+    normalise = splits.normalise  # type: ignore[attr-defined]
     monkeypatch.setattr(splits, "normalise", lambda *given: normalise(*given).double())
     monkeypatch.setattr(full_training, "synchronise", lambda *given: synchronise(*given).double())
     list(FullTrainer(DIGITS, POLICY, "cpu").train(TrainingJob(0, V2, 0, alone)))
 
     for mine, theirs in zip(rows_of(alone), rows_of(pair / "training"), strict=True):
         assert theirs["learning_rate"] == mine["learning_rate"]
-        assert theirs["train_loss"] == pytest.approx(mine["train_loss"], rel=1e-9)
+        # Of the losses the sum alone is in float32.
+        assert theirs["train_loss"] == pytest.approx(mine["train_loss"], rel=1e-6)
         assert theirs["val_loss"] == pytest.approx(mine["val_loss"], rel=1e-9)
+
+
+def test_train_of_a_team_with_dropout_ends_the_same_after_a_stop(pair: Path) -> None:
+    """A checkpoint holds the random state of the first process alone."""
+    whole, parts = (rows_of(pair / name) for name in ("undisturbed", "resumed"))
+
+    for mine, theirs in zip(whole, parts, strict=True):
+        assert mine | {"seconds": 0.0} == theirs | {"seconds": 0.0}
+    assert whole != rows_of(pair / "training")  # dropout counts
+    weights = [(pair / name / "best.safetensors").read_bytes() for name in ("undisturbed", "resumed")]
+    assert weights[0] == weights[1]
 
 
 def test_train_of_a_team_writes_the_files_of_one_process(pair: Path) -> None:
@@ -116,7 +145,7 @@ def test_train_of_a_team_gives_every_process_the_same_figures(pair: Path) -> Non
 def test_full_trainer_refuses_a_batch_that_a_team_cannot_share(pair: Path) -> None:
     refused = [(pair / f"refused{rank}").read_text() for rank in (0, 1)]
 
-    assert refused == 2 * ["--batch-size: must be a multiple of the 2 processes, got 3"]
+    assert refused == 2 * ["batch_size: must be a multiple of the 2 processes, got 3"]
 
 
 def test_full_trainer_refuses_the_batch_before_it_reads_images() -> None:

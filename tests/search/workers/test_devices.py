@@ -36,7 +36,7 @@ def test_resolve_device_without_a_gpu_takes_the_cpu() -> None:
 def test_resolve_device_without_a_gpu_refuses_another(wanted: str) -> None:
     with pytest.raises(UserError) as caught:
         resolve_device(wanted)
-    assert str(caught.value) == (f"--device: must be auto or one that this machine has, cpu, got {wanted!r}")
+    assert str(caught.value) == (f"device: must be auto or one that this machine has, cpu, got {wanted!r}")
 
 
 @pytest.mark.usefixtures("gpus")
@@ -68,6 +68,9 @@ def test_resolve_device_takes_mps_only_when_asked(no_gpu: pytest.MonkeyPatch) ->
         ("cpu", None, 4, ["cpu"] * 4),
         ("cpu", 1, 4, ["cpu"]),
         ("cpu", 9, 4, ["cpu"] * 4),
+        ("cpu", 0, 4, ["cpu"]),  # this process
+        ("cuda", 0, 4, ["cuda:0"]),
+        ("cuda:1", 0, 4, ["cuda:1"]),
     ],
 )
 def test_worker_devices_are_one_for_each_worker_that_can_have_work(
@@ -77,11 +80,10 @@ def test_worker_devices_are_one_for_each_worker_that_can_have_work(
     assert worker_devices(device, workers, in_flight) == expected
 
 
-@pytest.mark.parametrize("workers", [0, -1])
-def test_worker_devices_refuse_fewer_than_one(workers: int) -> None:
+def test_worker_devices_refuse_fewer_than_none() -> None:
     with pytest.raises(UserError) as caught:
-        worker_devices("cpu", workers, 4)
-    assert str(caught.value) == f"--workers: must be 1 or more, got {workers}"
+        worker_devices("cpu", -1, 4)
+    assert str(caught.value) == "workers: must be 0 or more, got -1"
 
 
 def test_available_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:

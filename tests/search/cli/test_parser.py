@@ -1,4 +1,4 @@
-"""What can be typed, and how numbers, lists and settings are read."""
+"""How numbers, lists and settings are read, and what is refused."""
 
 import argparse
 from pathlib import Path
@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from cheapsearch.search.cli.arguments import given_settings, make_parser
-from cheapsearch.search.cli.main import COMMANDS
-from cheapsearch.search.study.settings import RunSettings
-from cheapsearch.space import PICKS, UserError
+from cheapsearch.search.cli.main import make_parser
+from cheapsearch.search.cli.run import given_settings
+from cheapsearch.space import UserError
 
 
 def parse(*arguments: str) -> argparse.Namespace:
@@ -25,57 +24,6 @@ def refusal(*arguments: str) -> str:
         parse(*arguments)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-def test_parser_offers_every_command() -> None:
-    help_text = make_parser().format_help()
-    for command in COMMANDS:
-        assert f"\n    {command} " in help_text
-
-
-def test_run_gives_only_what_was_typed() -> None:
-    assert given() == {}
-    assert given("--out", "runs/a", "--json") == {}
-    assert given("--seed", "0") == {"seed": 0}
-
-
-def test_run_gives_settings_by_their_names() -> None:
-    found = given(
-        *("--budget", "7", "--backbone", "mobilenet_v3_small", "--width", "0.5", "--per-stage", "expand,se"),
-        *("--dataset", "digits", "--data-dir", "here", "--input-size", "16"),
-        *("--objectives", "accuracy, flops", "--max-params", "1.5M", "--max-flops", "30_000"),
-        *("--reference-accuracy", "62.5"),
-        *("--sampler", "random", "--seed", "3", "--workers", "2", "--in-flight", "5", "--device", "cpu"),
-        *("--storage", "sqlite:///x.db", "--proxy", "images=60"),
-    )
-    settings = RunSettings(**found)
-    assert found == {
-        "budget": 7,
-        "backbone": "mobilenet_v3_small",
-        "width": 0.5,
-        "per_stage": ("expand", "se"),
-        "dataset": "digits",
-        "data_dir": Path("here"),
-        "input_size": 16,
-        "objectives": ("accuracy", "flops"),
-        "max_params": 1_500_000,
-        "max_flops": 30_000,
-        "reference_accuracy": 62.5,
-        "sampler": "random",
-        "seed": 3,
-        "workers": 2,
-        "in_flight": 5,
-        "device": "cpu",
-        "storage": "sqlite:///x.db",
-        "proxy": {"images": 60},
-    }
-    resolved = found | {"data_dir": Path("here").resolve()}
-    assert {name: getattr(settings, name) for name in found} == resolved
-
-
-def test_run_s_epochs_are_those_of_the_proxy() -> None:
-    assert given("--epochs", "4") == {"proxy": {"epochs": 4}}
-    assert given("--epochs", "4", "--proxy", "images=60,epochs=9") == {"proxy": {"images": 60, "epochs": 4}}
 
 
 @pytest.mark.parametrize(
@@ -158,19 +106,3 @@ def test_other_commands_have_defaults() -> None:
     assert (presets.num_classes, presets.input_size) == (100, 32)  # what the published counts are for
     export = parse("export", "runs/a", "--pick", "knee", "-o", "best.yaml")
     assert (export.source, export.pick, export.output) == ("runs/a", "knee", Path("best.yaml"))
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_of_every_command_says_what_it_takes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parse(command, "--help")
-    assert caught.value.code == 0
-    shown = capsys.readouterr().out
-    assert shown.startswith(f"usage: cheapsearch {command} ")
-
-
-def test_help_of_export_lists_the_rules(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        parse("export", "--help")
-    shown = " ".join(capsys.readouterr().out.split())
-    assert ", ".join(PICKS) in shown

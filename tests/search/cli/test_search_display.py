@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cheapsearch.search.cli import display
-from cheapsearch.search.cli.display import (
+from cheapsearch.search.cli import search_display
+from cheapsearch.search.cli.search_display import (
     SearchDisplay,
     amount,
     front_table,
@@ -82,7 +82,7 @@ REFUSED = TrialRecord(
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Sets what the display takes for the time."""
     now = [1000.0]
-    monkeypatch.setattr(display, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(search_display, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def set_to(seconds: float) -> None:
         now[0] = 1000.0 + seconds
@@ -91,10 +91,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def make_run(trials: tuple[TrialRecord, ...] = (), budget: int = 10, workers: int = 1) -> Any:
-    record = SimpleNamespace(budget=budget, objectives=("accuracy", "params", "flops"))
-    plan = SimpleNamespace(space=SearchSpace("mobilenet_v2"))
+    record = SimpleNamespace(settings=SimpleNamespace(objectives=("accuracy", "params", "flops")))
+    space = SearchSpace("mobilenet_v2")
     return SimpleNamespace(
-        trials=list(trials), record=record, plan=plan, devices=["cpu"] * workers, wanted=budget
+        trials=list(trials), record=record, space=space, devices=["cpu"] * workers, wanted=budget
     )
 
 

@@ -1,14 +1,11 @@
-"""`cheapsearch train` and `cheapsearch retrain` as they are typed."""
+"""`cheapsearch train` as it is typed."""
 
-import io
 import json
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +13,8 @@ import torch
 
 import cheapsearch
 from cheapsearch.search.cli.main import main
-from cheapsearch.search.training import retrain as retrain_module
-from cheapsearch.search.training.policy import POLICIES
+from cheapsearch.search.cli.train import epoch_line
+from cheapsearch.search.training.loop import Epoch, Scores
 
 POLICY = (
     *("--epochs", "5", "--warmup-epochs", "1", "--learning-rate", "0.05", "--width", "0.25"),
@@ -93,62 +90,12 @@ def test_train_refuses_in_one_line(
     assert not (tmp_path / "refused").exists()
 
 
-def test_retrain_asks_first_and_shows_the_front_retrained(
-    tmp_path: Path,
-    digits_run: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    in_process_pool: type,
-) -> None:
-    monkeypatch.setattr(retrain_module, "WorkerPool", in_process_pool)
-    run = tmp_path / "run"
-    shutil.copytree(digits_run, run)
-    command = ["retrain", str(run), "--top", "1", *POLICY, "--epochs", "2"]
-
-    for answer in ("n\n", ""):
-        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
-        assert main(command) == 0
-        said = capsys.readouterr().out
-        assert "1 to train for 2 epochs" in said
-        assert "about " in said
-        assert "nothing was trained" in said
-        assert not list((run / "retrain").glob("*/*"))
-
-    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
-    assert main(command) == 0
-    assert "test %" in capsys.readouterr().out
-    (result,) = (run / "retrain").glob("*/result.json")
-    settings = json.loads(result.read_text())["settings"]
-    assert settings["architecture"]["width"] == 0.25
-    assert settings["policy"]["epochs"] == 2
-
-    # Nothing is trained twice, nor asked.
-    before = result.stat().st_mtime_ns
-    assert main([*command, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["settings"]["trial"] == settings["trial"]
-    assert result.stat().st_mtime_ns == before
-
-
-def test_run_goes_straight_on_to_retraining(
-    tmp_path: Path,
-    digits_run: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    in_process_pool: type,
-) -> None:
-    """The front is trained with the default policy, shortened here so that the test ends."""
-    monkeypatch.setattr(retrain_module, "WorkerPool", in_process_pool)
-    short = replace(POLICIES["cifar10"], epochs=1, warmup_epochs=0, learning_rate=0.01, width=0.25)
-    monkeypatch.setitem(POLICIES, "cifar10", short)
-    run = tmp_path / "run"
-    shutil.copytree(digits_run, run)
-    assert main(["run", "--out", str(run), "--retrain"]) == 0
-    said = capsys.readouterr().out
-    assert "begin?" not in said
-    assert "to train for 1 epochs" in said
-    assert list((run / "retrain").glob("*/result.json"))
-
-
 def _epochs(folder: Path) -> int:
     metrics = folder / "metrics.csv"
     return len(metrics.read_text().splitlines()) - 1 if metrics.exists() else 0
+
+
+def test_epoch_line_has_every_figure() -> None:
+    epoch = Epoch(3, 0.3497, 1.23456, Scores(1.0, 61.111, 98.96), 5.0)
+    line = "epoch 3 of 400  loss 1.2346  validation 61.11 % (top-5 98.96 %)  lr 0.3497"
+    assert epoch_line(epoch, 400) == line

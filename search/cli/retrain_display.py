@@ -7,9 +7,8 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from ...space import TrainingResult
+from ...space import COSTS, TrainingResult, text
 from ..training.full import TrainingJob
-from ..training.loop import Epoch
 from ..workers.jobs import Failed, Outcome, Progress, Trained
 from .console import LiveDisplay
 
@@ -45,7 +44,7 @@ class RetrainDisplay(LiveDisplay):
         self._console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     def _line(self, job: TrainingJob, progress: Progress) -> str:
-        score = "" if progress.accuracy is None else f"  validation {progress.accuracy:.2f} %"
+        score = "" if progress.accuracy is None else f"  validation {text.percent(progress.accuracy)} %"
         return f"{name_of(job)}  epoch {progress.epoch} of {self._epochs}{score}"
 
     def _render(self) -> Group:
@@ -60,38 +59,21 @@ def name_of(job: TrainingJob) -> str:
     return f"trial {job.trial}, seed {job.seed}" if job.trial is not None else str(job.folder)
 
 
-def epoch_line(epoch: Epoch, epochs: int) -> str:
-    """One epoch on one line."""
-    return (
-        f"epoch {epoch.epoch} of {epochs}  loss {epoch.train_loss:.4f}  "
-        f"validation {epoch.val.top1:.2f} % (top-5 {epoch.val.top5:.2f} %)  lr {epoch.learning_rate:.4g}"
-    )
-
-
 def results_table(results: Sequence[TrainingResult]) -> Table:
     """Trained networks, one row each."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in (
-        "trial",
-        "seed",
-        "validation %",
-        "test %",
-        "test top-5 %",
-        "params",
-        "flops",
-        "best epoch",
-    ):
+    scores = ("validation %", "test %", "test top-5 %")
+    for column in ("trial", "seed", *scores, *COSTS, "best epoch"):
         table.add_column(column, justify="right", no_wrap=True)
     for result in results:
         settings = result.settings
         table.add_row(
-            "-" if settings.trial is None else str(settings.trial),
+            text.MISSING if settings.trial is None else str(settings.trial),
             str(settings.seed),
-            f"{result.val_top1:.2f}",
-            "-" if result.test_top1 is None else f"{result.test_top1:.2f}",
-            "-" if result.test_top5 is None else f"{result.test_top5:.2f}",
-            f"{settings.costs['params']:,}",
-            f"{settings.costs['flops']:,}",
+            text.percent(result.val_top1),
+            text.MISSING if result.test_top1 is None else text.percent(result.test_top1),
+            text.MISSING if result.test_top5 is None else text.percent(result.test_top5),
+            *(f"{settings.costs[name]:,}" if name in settings.costs else text.MISSING for name in COSTS),
             f"{result.best_epoch} of {result.epochs}",
         )
     return table
@@ -101,4 +83,4 @@ def _came_to(outcome: Outcome) -> str:
     if isinstance(outcome, Failed):
         return f"failed: {outcome.reason}"
     assert isinstance(outcome, Trained)
-    return f"validation {outcome.accuracy:.2f} %  {outcome.seconds:.0f} s"
+    return f"validation {text.percent(outcome.accuracy)} %  {text.duration(outcome.seconds)}"

@@ -6,12 +6,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cheapsearch.search.cli import training_display
-from cheapsearch.search.cli.training_display import RetrainDisplay, epoch_line, name_of
+from cheapsearch.search.cli import retrain_display
+from cheapsearch.search.cli.retrain_display import RetrainDisplay, name_of
 from cheapsearch.search.training.full import TrainingJob
-from cheapsearch.search.training.loop import Epoch, Scores
-from cheapsearch.search.training.retrain import Progress
-from cheapsearch.search.workers.jobs import Outcome
+from cheapsearch.search.workers.jobs import Failed, Progress, Trained
 from cheapsearch.space import Architecture
 
 JOBS = [
@@ -28,8 +26,8 @@ def shown(*, terminal: bool) -> tuple[Console, io.StringIO]:
 def test_display_says_what_each_training_came_to(terminal: bool) -> None:
     console, text = shown(terminal=terminal)
     with RetrainDisplay(console, total=3, epochs=40) as display:
-        display.update([], [(JOBS[0], Outcome(0, 91.256, seconds=61.7))])
-        display.update([], [(JOBS[2], Outcome(2, None, reason="DivergedError: the training loss is nan"))])
+        display.update([], [(JOBS[0], Trained(0, 91.256, seconds=61.7))])
+        display.update([], [(JOBS[2], Failed(2, "DivergedError: the training loss is nan"))])
     assert "1 of 3  trial 0, seed 7  validation 91.26 %  62 s" in text.getvalue()
     assert "2 of 3  trial 2, seed 7  failed: DivergedError: the training loss is nan" in text.getvalue()
 
@@ -37,7 +35,7 @@ def test_display_says_what_each_training_came_to(terminal: bool) -> None:
 def test_display_shows_what_is_trained_on_a_terminal() -> None:
     console, text = shown(terminal=True)
     with RetrainDisplay(console, total=3, epochs=40) as display:
-        display.update([Progress(JOBS[0], 12, 80.0), Progress(JOBS[1], 0, None)], [])
+        display.update([(JOBS[0], Progress(0, 12, 80.0)), (JOBS[1], Progress(1, 0, None))], [])
     assert "0 of 3 trained" in text.getvalue()
     assert "trial 0, seed 7  epoch 12 of 40  validation 80.00 %" in text.getvalue()
     assert "trial 1, seed 7  epoch 0 of 40\n" in text.getvalue().replace("\r", "")
@@ -45,12 +43,12 @@ def test_display_shows_what_is_trained_on_a_terminal() -> None:
 
 def test_display_prints_progress_seldom_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(training_display.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(retrain_display.time, "monotonic", lambda: clock[0])
     console, text = shown(terminal=False)
     with RetrainDisplay(console, total=3, epochs=40) as display:
         for seconds in range(0, 150, 10):
             clock[0] = float(seconds)
-            display.update([Progress(JOBS[0], seconds, 50.0)], [])
+            display.update([(JOBS[0], Progress(0, seconds, 50.0))], [])
     # More than a minute after the start, and after the line before.
     assert [line.split()[5] for line in text.getvalue().splitlines()] == ["70", "140"]
 
@@ -59,9 +57,3 @@ def test_name_of_a_network_of_no_run_is_its_folder() -> None:
     assert name_of(TrainingJob(0, Architecture("mobilenet_v2"), 0, Path("runs/mine"))) == str(
         Path("runs/mine")
     )
-
-
-def test_epoch_line_has_every_figure() -> None:
-    epoch = Epoch(3, 0.3497, 1.23456, Scores(1.0, 61.111, 98.96), 5.0)
-    line = "epoch 3 of 400  loss 1.2346  validation 61.11 % (top-5 98.96 %)  lr 0.3497"
-    assert epoch_line(epoch, 400) == line

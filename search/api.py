@@ -1,0 +1,298 @@
+"""Run, retrain, train and rehearse from Python: what the commands of these names do.
+
+Nothing here prints or handles a signal. What is worth telling on the way goes to the functions that the
+caller gives; Ctrl-C is a KeyboardInterrupt, and the same call goes on where it stopped.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
+from inspect import signature
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from ..reports import load_run, write_report
+from ..space import (
+    RETRAIN_FOLDER,
+    Architecture,
+    ArchitectureConfig,
+    RunSettings,
+    TrialRecord,
+    UserError,
+    architecture_hash,
+    check_name,
+    find_architecture,
+)
+from ..space.run_folder import RunFolder
+from ..space.training_folder import read_results
+from .rehearsal.compare import rehearse as compare_samplers
+from .rehearsal.result_table import DIGITS_TABLE, load_table
+from .results import RehearsalResult, RetrainResult, RunResult, TrainResult
+from .study.driver import SearchFailedError
+from .study.run import Run, default_folder, open_run
+from .training.alone import train_alone
+from .training.full import TrainingJob
+from .training.images import DataSource
+from .training.loop import Epoch
+from .training.policy import Policy, changed_policy
+from .training.retrain import Retraining, choose_trials, retrain_jobs, seeded_folder
+from .workers.devices import resolve_device, worker_devices
+from .workers.jobs import Failed, Outcome, Progress
+from .workers.local import executor_for
+from .workers.pool import WorkersFailedError
+
+__all__ = ["rehearse", "retrain", "run", "train"]
+
+Say = Callable[[str], None]
+Ended = Sequence[tuple[TrainingJob, Outcome]]
+Running = Sequence[tuple[TrainingJob, Progress]]
+
+
+def _nothing(*told: object) -> None:
+    pass
+
+
+def run(
+    *,
+    out: str | PathLike[str] | None = None,
+    retrain: bool = False,
+    epochs: int | None = None,
+    on_start: Callable[[Run], None] = _nothing,
+    on_trial: Callable[[TrialRecord], None] = _nothing,
+    say: Say = _nothing,
+    **settings: Any,
+) -> RunResult:
+    """Search, or go on with the search of a run folder.
+
+    Args:
+        out: The run folder, None for runs/BACKBONE-DATASET.
+        retrain: Go straight on: train the front under the full policy.
+        epochs: Of the proxy, as `proxy={"epochs": N}`.
+        on_start: Called with the run when everything is ready.
+        on_trial: Called with every trial as it ends.
+        say: Called with a line of text while data is read.
+        settings: Those of `RunSettings` that differ from their default or, where the run goes on, from what
+            it began with.
+
+    Raises:
+        UserError: If a setting is unknown or invalid, contradicts the run folder, or cannot be met.
+        SearchFailedError: If training after training fails.
+        WorkersFailedError: If no worker comes as far as taking jobs.
+    """
+    _check_arguments(run, settings, RunSettings.declared())
+    if epochs is not None:
+        settings["proxy"] = {**settings.get("proxy", {}), "epochs": epochs}
+    folder = default_folder(settings) if out is None else Path(out)
+    with open_run(settings, out=folder, say=say) as opened:
+        on_start(opened)
+        try:
+            for trial in opened.search():
+                on_trial(trial)
+        except SearchFailedError as error:
+            write_report(folder)
+            raise SearchFailedError(f"{error}; the trials so far are in {folder}") from None
+        except (KeyboardInterrupt, WorkersFailedError):
+            write_report(folder)
+            raise
+        report = write_report(folder)
+        if opened.trained == 0:
+            raise SearchFailedError(
+                f"no architecture could be trained; the reasons are in {folder}/trials.csv"
+            )
+        result = RunResult(folder, opened.record, tuple(opened.trials), opened.write_best(), report)
+    if not retrain:
+        return result
+    also = {name: settings[name] for name in ("workers", "device") if name in settings}
+    return replace(result, retrained=_retrain(folder, say=say, **also))
+
+
+def retrain(
+    run: str | PathLike[str],
+    *,
+    trial: int | Sequence[int] = (),
+    top: int | None = None,
+    all: bool = False,
+    data_dir: str | PathLike[str] | None = None,
+    workers: int | None = None,
+    seeds: int = 1,
+    device: str = "auto",
+    policy: str | None = None,
+    approve: Callable[[Retraining], bool] = lambda retraining: True,
+    on_progress: Callable[[Running, Ended], None] = _nothing,
+    say: Say = _nothing,
+    **changes: Any,
+) -> RetrainResult:
+    """Train the front of a run under a full policy, or go on with that.
+
+    Args:
+        run: The run folder.
+        trial: Trials to train in place of the front, by number.
+        top: Train so many of the most accurate trials instead.
+        all: Train every complete trial instead.
+        data_dir: Where the data set lies, None for where it did.
+        workers: Networks at a time, as for `run`.
+        seeds: How often to train each network.
+        policy: Name of a policy, None for that of the data set.
+        approve: Asked once, before anything is trained; `Retraining.estimate` says how long it will take.
+        on_progress: Called about every second with what is being trained and what has ended since.
+        say: Called with a line of text while data is read.
+        changes: Fields of the policy to change, by name.
+
+    Raises:
+        UserError: If an argument is unknown or invalid, or does not fit what the run holds.
+        WorkersFailedError: If no worker comes as far as taking jobs.
+    """
+    _check_arguments(_retrain, changes, _POLICY)
+    numbers = (trial,) if isinstance(trial, int) else tuple(trial)
+    if sum((bool(numbers), top is not None, all)) > 1:
+        raise UserError("--trial, --top, --all: only one of them says what to train; leave out the others")
+    folder = Path(run)
+    found = load_run(folder)
+    record, settings = found.record, found.record.settings
+    chosen = choose_trials(record, found.trials, numbers=numbers, top=top, everything=all)
+    full = changed_policy(policy, changes, dataset=settings.dataset, input_size=record.input_size)
+    jobs = retrain_jobs(folder, chosen, full, first_seed=settings.seed, seeds=seeds)
+    place = settings.data_dir if data_dir is None else Path(data_dir)
+    failures = []
+    with (
+        RunFolder(folder / RETRAIN_FOLDER).locked(),
+        Retraining(
+            DataSource(settings.dataset, place, record.input_size, settings.seed),
+            full,
+            jobs,
+            devices=worker_devices(resolve_device(device), workers, len(jobs)),
+            fingerprint=record.fingerprint,
+            make_executor=executor_for(workers),
+            say=say,
+        ) as retraining,
+    ):
+        if retraining.open and not approve(retraining):
+            return RetrainResult(folder, read_results(job.folder for job in jobs), (), None)
+        for running, ended in retraining.train():
+            on_progress(running, ended)
+            failures += [
+                f"trial {job.trial}, seed {job.seed}: {outcome.reason}"
+                for job, outcome in ended
+                if isinstance(outcome, Failed)
+            ]
+            if ended:
+                write_report(folder)
+    return RetrainResult(
+        folder, read_results(job.folder for job in jobs), tuple(failures), write_report(folder)
+    )
+
+
+_retrain = retrain  # under a name that no argument of `run` has
+
+
+def train(
+    arch: Architecture | str | PathLike[str],
+    *,
+    dataset: str | PathLike[str] = "cifar10",
+    data_dir: str | PathLike[str] | None = None,
+    input_size: int | None = None,
+    seed: int = 0,
+    out: str | PathLike[str] | None = None,
+    seeds: int = 1,
+    device: str = "auto",
+    policy: str | None = None,
+    on_epoch: Callable[[Epoch, Policy], None] = _nothing,
+    say: Say = _nothing,
+    **changes: Any,
+) -> TrainResult:
+    """Train one network under a full policy, or go on with that.
+
+    Under torchrun every process calls this, and they train it together; the first one alone is told of
+    anything.
+
+    Args:
+        arch: An architecture, a preset's name, or the path of an exported YAML.
+        dataset: As for `run`, and `data_dir` too.
+        input_size: Side of the network's input in pixels, None for the data set's.
+        out: Where its files go, None for runs/ARCH-DATASET.
+        seeds: How often to train it, counting from `seed`.
+        policy: Name of a policy, None for that of the data set.
+        on_epoch: Called with every epoch as its checkpoint is written, and the policy.
+        say: Called with a line of text while data is read.
+        changes: Fields of the policy to change, by name.
+
+    Raises:
+        UserError: If an argument is unknown or invalid, or the folder holds another training.
+        DivergedError: If the loss is not finite.
+    """
+    _check_arguments(train, changes, _POLICY)
+    if seeds < 1:
+        raise UserError(f"--seeds: must be 1 or more, got {seeds}")
+    architecture, name = _architecture(arch)
+    folder = Path("runs") / f"{name}-{Path(dataset).stem}" if out is None else Path(out)
+    place = None if data_dir is None else Path(data_dir)
+    jobs = [
+        TrainingJob(index, architecture, number, seeded_folder(folder, number, seed))
+        for index, number in enumerate(range(seed, seed + seeds))
+    ]
+    source = DataSource(os.fspath(dataset), place, input_size, seed)
+
+    def make_policy(size: int) -> Policy:
+        return changed_policy(policy, changes, dataset=source.dataset, input_size=size)
+
+    for epoch, full in train_alone(jobs, source, make_policy, device=resolve_device(device), say=say):
+        on_epoch(epoch, full)
+    return TrainResult(folder, read_results(job.folder for job in jobs))
+
+
+def rehearse(
+    table: str | PathLike[str] | None = None,
+    *,
+    budget: int = 100,
+    seeds: int = 5,
+    sampler: str | Sequence[str] = ("cost_aware", "random"),
+    costs: Sequence[str] = (),
+    reference_accuracy: float | None = None,
+    in_flight: int = 1,
+    stopping: bool = False,
+    **unknown: Any,
+) -> RehearsalResult:
+    """Replay samplers on a table of finished results.
+
+    Args:
+        table: A CSV with columns choice_*, accuracy_*, cost_* and perhaps curve_*, None for the package's
+            own, 512 networks of MobileNetV2 trained on digits.
+        sampler: Names of samplers.
+        costs: Names of the costs to look at, all where there are none.
+
+    The others are those of `rehearsal.compare.rehearse`.
+
+    Raises:
+        UserError: If an argument is unknown or out of range, or the table cannot be read.
+    """
+    _check_arguments(rehearse, unknown)
+    path = DIGITS_TABLE if table is None else Path(table)
+    samplers = compare_samplers(
+        load_table(path, costs),
+        samplers=[sampler] if isinstance(sampler, str) else sampler,
+        budget=budget,
+        seeds=seeds,
+        reference_accuracy=reference_accuracy,
+        in_flight=in_flight,
+        stopping=stopping,
+    )
+    return RehearsalResult(path, samplers)
+
+
+_POLICY = tuple(f.name for f in fields(Policy))
+
+
+def _check_arguments(function: Callable[..., object], given: Iterable[str], more: Iterable[str] = ()) -> None:
+    """Refuse a keyword that is neither an argument nor one of some more, naming the nearest."""
+    *arguments, _ = signature(function).parameters  # the last takes the keywords
+    for name in given:
+        check_name("argument", name, [*more, *arguments])
+
+
+def _architecture(arch: Architecture | str | PathLike[str]) -> tuple[Architecture, str]:
+    """What ARCH means, and what to call it in a file's name."""
+    if isinstance(arch, Architecture):
+        return arch, architecture_hash(arch)
+    found = find_architecture(os.fspath(arch))
+    return found.architecture if isinstance(found, ArchitectureConfig) else found, Path(arch).stem

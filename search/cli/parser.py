@@ -1,0 +1,131 @@
+"""What the flags of several commands share."""
+
+import argparse
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ...space import Architecture, ArchitectureConfig, UserError, find_architecture, flag
+from ...space.setting import Kind, Setting
+from ..training.policy import CROPS, POLICIES, Policy
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are `UserError`."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see `{self.prog} --help`")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """`--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_network(parser: argparse.ArgumentParser, *, default: tuple[int, int] | None) -> None:
+    """`--num-classes` and `--input-size`."""
+    classes, size = default or (None, None)
+    said = (f" (default {classes})", f" (default {size})") if default else ("", "")
+    parser.add_argument("--num-classes", type=int, default=classes, metavar="N", help=f"classes{said[0]}")
+    parser.add_argument("--input-size", type=int, default=size, metavar="N", help=f"pixels a side{said[1]}")
+
+
+def given_architecture(reference: str, options: argparse.Namespace) -> tuple[Architecture, int, int]:
+    """ARCH with its number of classes and input size: what was asked, else its own, else 10 and 32.
+
+    Raises:
+        UserError: If ARCH is neither a preset nor an exported file.
+    """
+    found = find_architecture(reference)
+    own = (found.num_classes, found.input_size) if isinstance(found, ArchitectureConfig) else (10, 32)
+    architecture = found.architecture if isinstance(found, ArchitectureConfig) else found
+    asked = (options.num_classes, options.input_size)
+    num_classes, input_size = (mine if it is None else it for it, mine in zip(asked, own, strict=True))
+    return architecture, num_classes, input_size
+
+
+def add_training(parser: argparse.ArgumentParser) -> None:
+    """Seeds, device and policy, with a flag for each of the policy's fields."""
+    parser.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="train each network N times (default 1)"
+    )
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:N, mps")
+    parser.add_argument(
+        "--policy", choices=[*POLICIES], metavar="NAME", help=f"{names(POLICIES)} (default: by the data set)"
+    )
+    group = parser.add_argument_group("policy", "fields to change, from those of --policy")
+    kinds: dict[object, Any] = {int: int, float: float}
+    for field in fields(Policy):
+        name = flag(field.name)
+        where: dict[str, Any] = {"dest": f"policy_{field.name}", "default": argparse.SUPPRESS}
+        if field.type is bool:
+            group.add_argument(name, action=argparse.BooleanOptionalAction, **where)
+        elif field.type in kinds:
+            group.add_argument(name, type=kinds[field.type], metavar="N", **where)
+        else:
+            group.add_argument(name, choices=CROPS, **where)
+    add_json(parser)
+
+
+def given_training(options: argparse.Namespace) -> dict[str, Any]:
+    """What `add_training` added and was typed, by the names of the arguments in Python."""
+    found = {name: getattr(options, name) for name in ("seeds", "device", "policy")}
+    changes = {
+        name.removeprefix("policy_"): value
+        for name, value in vars(options).items()
+        if name.startswith("policy_")
+    }
+    return found | changes
+
+
+def names(known: Iterable[str]) -> str:
+    """Names as a help text lists them."""
+    return ", ".join(known)
+
+
+def words(text: str) -> tuple[str, ...]:
+    """`A,B,...` as a tuple."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def count(text: str) -> int:
+    """A whole number, also as 1.2M or 300k."""
+    scale = {"k": 10**3, "m": 10**6, "g": 10**9}.get(text[-1:].lower(), 1)
+    try:
+        return round(float(text[:-1] if scale > 1 else text.replace(",", "").replace("_", "")) * scale)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"must be a number such as 1200000 or 1.2M, got {text!r}") from None
+
+
+def pairs(text: str) -> dict[str, int | float]:
+    """`name=number,...` as a dict."""
+    found: dict[str, int | float] = {}
+    for part in words(text):
+        name, _, value = part.partition("=")
+        try:
+            found[name.strip()] = int(value) if value.strip().isdecimal() else float(value)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be name=number,..., got {part!r}") from None
+    return found
+
+
+# How the values of a kind of setting are read.
+_READ: dict[Kind, Callable[[str], Any]] = {
+    "text": str,
+    "whole": int,
+    "number": float,
+    "count": count,
+    "words": words,
+    "path": Path,
+    "pairs": pairs,
+}
+
+
+def add_setting(parser: argparse.ArgumentParser, name: str, declared: Setting) -> None:
+    """The flag of a setting."""
+    if declared.kind == "switch":
+        parser.add_argument(flag(name), action=argparse.BooleanOptionalAction, help=declared.help)
+    else:
+        read = _READ[declared.kind]
+        parser.add_argument(flag(name), type=read, metavar=declared.metavar, help=declared.help)

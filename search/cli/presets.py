@@ -1,0 +1,70 @@
+"""`cheapsearch presets`: the published networks."""
+
+import argparse
+from typing import Any
+
+from ...space import COSTS, FLOPS_CONVENTION, PRESETS, SITE_NAMES, architecture_hash, join_choice
+from .parser import add_json, add_network
+
+
+def add(commands: Any) -> None:
+    """Declare the command's flags."""
+    presets = commands.add_parser("presets", help="the published networks")
+    add_network(presets, default=(100, 32))
+    add_json(presets)
+
+
+def perform(options: argparse.Namespace) -> int:
+    """Print the facts."""
+    from .console import print_facts
+
+    facts = preset_facts(num_classes=options.num_classes, input_size=options.input_size)
+    return print_facts(facts, print_presets, as_json=options.json)
+
+
+def preset_facts(*, num_classes: int, input_size: int) -> dict[str, Any]:
+    """The published networks with their costs.
+
+    Raises:
+        UserError: If a number is out of range.
+    """
+    from ...models import cost_table
+
+    presets = {}
+    for name, architecture in PRESETS.items():
+        cost = cost_table(
+            architecture.backbone, width=architecture.width, num_classes=num_classes, input_size=input_size
+        ).cost(architecture)
+        presets[name] = {
+            **architecture.to_dict(),
+            "hash": architecture_hash(architecture),
+            **cost,
+        }
+    return {
+        "num_classes": num_classes,
+        "input_size": input_size,
+        "flops_convention": FLOPS_CONVENTION,
+        "presets": presets,
+    }
+
+
+def print_presets(facts: dict[str, Any]) -> None:
+    """Print `preset_facts`."""
+    from rich.table import Table
+
+    from .console import make_console
+
+    console = make_console()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("preset", "backbone", *SITE_NAMES):
+        table.add_column(column)
+    for column in COSTS:
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, preset in facts["presets"].items():
+        sites = (join_choice(preset[site]) for site in SITE_NAMES)
+        table.add_row(name, preset["backbone"], *sites, *(f"{preset[cost]:,}" for cost in COSTS))
+    console.print(table)
+    console.print(
+        f"{facts['num_classes']} classes, {facts['input_size']} px; flops: {facts['flops_convention']}",
+        style="dim",
+    )

@@ -1,0 +1,118 @@
+"""`cheapsearch retrain`: networks of a run under a full policy."""
+
+import argparse
+import json
+import signal
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...space import RETRAIN_FOLDER, text
+from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
+from .parser import add_training, given_training
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..results import RetrainResult
+    from ..training.retrain import Retraining
+
+
+def add(commands: Any) -> None:
+    """Declare the command's flags."""
+    retrain = commands.add_parser(
+        "retrain",
+        help="train the front of a run under a full policy; again: go on",
+        description="Train the front of a run under a full policy. The same command again goes on.",
+    )
+    retrain.add_argument("run", metavar="RUN", type=Path, help="a run folder")
+    which = retrain.add_mutually_exclusive_group()
+    which.add_argument(
+        "--trial", type=int, nargs="+", default=(), metavar="N", help="these trials in place of the front"
+    )
+    which.add_argument("--top", type=int, metavar="N", help="the N most accurate trials")
+    which.add_argument("--all", action="store_true", help="every complete trial")
+    retrain.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="where the data set lies (default: where it did)"
+    )
+    retrain.add_argument("--workers", type=int, metavar="N", help="networks at a time (default: as for run)")
+    retrain.add_argument("--yes", action="store_true", help="begin without asking")
+    add_training(retrain)
+
+
+def perform(options: argparse.Namespace) -> int:
+    """Say how long it will take, ask, train and print the results."""
+    names = ("trial", "top", "all", "data_dir", "workers")
+    arguments = {name: getattr(options, name) for name in names} | given_training(options)
+    code, result = retrain_and_show(options.run, ask=not options.yes, quiet=options.json, **arguments)
+    if options.json and result is not None:
+        print(json.dumps(result.to_dict(), indent=2))
+    return code
+
+
+def retrain_and_show(
+    run: Path, *, ask: bool, quiet: bool, **arguments: Any
+) -> tuple[int, "RetrainResult | None"]:
+    """Train networks of a run, showing how it goes and what they came to.
+
+    Args:
+        ask: Whether somebody has to agree first.
+        quiet: Leave stdout to JSON.
+        arguments: Of `cheapsearch.retrain`.
+
+    Returns:
+        The exit code, and the result where anything was trained.
+    """
+    from .. import api
+    from ..workers.pool import WorkersFailedError
+    from .console import make_console, print_line
+    from .retrain_display import RetrainDisplay, results_table
+
+    console = make_console(stderr=quiet, markup=False)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with ExitStack() as shown:
+        displays: list[RetrainDisplay] = []
+
+        def approve(retraining: "Retraining") -> bool:
+            epochs, device = retraining.policy.epochs, retraining.devices[0].partition(":")[0]
+            console.print(
+                f"{len(retraining.open)} to train for {epochs} epochs, {len(retraining.finished)} "
+                f"done already; measuring how long they take on {len(retraining.devices)} x {device} ..."
+            )
+            console.print(f"about {text.duration(retraining.estimate())} in all")
+            if ask and not _agreed(console):
+                return False
+            display = RetrainDisplay(console, total=len(retraining.open), epochs=epochs)
+            displays.append(shown.enter_context(display))
+            return True
+
+        try:
+            result = api.retrain(
+                run,
+                **arguments,
+                approve=approve,
+                on_progress=lambda running, ended: displays[0].update(running, ended),
+                say=lambda line: console.print(line, style="dim"),
+            )
+        except KeyboardInterrupt:
+            shown.close()
+            message = "interrupted; every epoch that ended is kept, the same command goes on"
+            return complain(message, EXIT_INTERRUPTED), None
+        except WorkersFailedError as error:
+            shown.close()
+            return complain(str(error), EXIT_FAILED), None
+    if result.report is None:
+        console.print("nothing was trained; --yes begins without asking")
+        return 0, None
+    if not quiet:
+        console.print(results_table(result.results))
+        print_line(console, f"report   {result.report}")
+        print_line(console, f"weights  {run / RETRAIN_FOLDER}/*/best.safetensors")
+    return EXIT_FAILED if result.failures else 0, result
+
+
+def _agreed(console: "Console") -> bool:
+    """Ask for a yes; the end of the input is a no."""
+    console.print("begin? [y/N] ", end="")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -1,0 +1,162 @@
+"""`cheapsearch run`: search, and go on with a search."""
+
+import argparse
+import json
+import shlex
+import signal
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...space import ASSUMED_DEVIATION, FLOPS_CONVENTION, RunSettings, seed_noise
+from ...space.run_folder import RunFolder
+from . import retrain
+from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
+from .parser import add_setting
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..results import RunResult
+    from ..study.run import Run
+
+
+def add(commands: Any) -> None:
+    """Declare the command's flags."""
+    run = commands.add_parser(
+        "run",
+        help="search; again with the same --out: go on",
+        description="Search. With the --out of an earlier run it goes on where that one stopped.",
+        argument_default=argparse.SUPPRESS,
+    )
+    for name, declared in RunSettings.declared().items():
+        add_setting(run, name, declared)
+    run.add_argument("--epochs", type=int, metavar="N", help="of the proxy, as --proxy epochs=N")
+    run.add_argument("--out", type=Path, metavar="DIR", help="run folder (default runs/BACKBONE-DATASET)")
+    run.add_argument(
+        "--retrain",
+        action="store_true",
+        default=False,
+        help="go straight on: train the front under the full policy, as `cheapsearch retrain --yes` does",
+    )
+    run.add_argument("--json", action="store_true", default=False, help="print the result as JSON")
+
+
+def given_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `cheapsearch.run` that were on the command line."""
+    return {
+        name: value for name, value in vars(options).items() if name not in ("command", "json", "retrain")
+    }
+
+
+def perform(options: argparse.Namespace) -> int:
+    """Search, showing progress, then print the front and what to do next."""
+    from .. import api
+    from ..study.driver import SearchFailedError
+    from ..workers.pool import WorkersFailedError
+    from .console import make_console
+    from .search_display import SearchDisplay
+
+    # Progress goes to stderr where stdout is to be read by a program.
+    console = make_console(stderr=options.json, markup=False)
+    # A polite `kill` ends a search as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    given = given_settings(options)
+    with ExitStack() as shown:
+        begun: list[tuple[Run, SearchDisplay]] = []
+
+        def begin(run: "Run") -> None:
+            print_start(console, run)
+            begun.append((run, shown.enter_context(SearchDisplay(console, run))))
+
+        try:
+            result = api.run(
+                **given,
+                on_start=begin,
+                on_trial=lambda trial: begun[0][1].update(trial),
+                say=lambda line: console.print(line, style="dim"),
+            )
+        except KeyboardInterrupt:
+            if not begun:
+                raise
+            shown.close()
+            run = begun[0][0]
+            return complain(
+                f"interrupted with {run.done} of {run.wanted} architectures trained; "
+                f"go on with: cheapsearch run --out {run.folder.path}",
+                EXIT_INTERRUPTED,
+            )
+        except (SearchFailedError, WorkersFailedError) as error:
+            shown.close()
+            return complain(str(error), EXIT_FAILED)
+    if not options.json:
+        print_result(console, result)
+    code = 0
+    if options.retrain:
+        also = {name: given[name] for name in ("workers", "device") if name in given}
+        code, retrained = retrain.retrain_and_show(result.folder, ask=False, quiet=options.json, **also)
+        result = replace(result, retrained=retrained)
+    if options.json:
+        print(json.dumps(result.to_dict(), indent=2))
+    return code
+
+
+def print_start(console: "Console", run: "Run") -> None:
+    """What is about to be searched, and with what."""
+    from .console import print_line
+
+    settings = run.record.settings
+    workers = f"{_many(len(run.devices), 'worker')} on {settings.device}"
+    print_line(
+        console,
+        f"{settings.backbone} on {settings.dataset}: {run.space.distinct_size:,} distinct architectures, "
+        f"{run.done} of {run.wanted} trained, {workers}, in {run.folder.path}",
+    )
+
+
+def print_result(console: "Console", result: "RunResult") -> None:
+    """The front against the unmodified network, where the files are, and what to do next."""
+    from .console import print_line
+    from .search_display import front_table
+
+    settings, states, trials, front = result.record.settings, result.states, result.trials, result.front
+    repeats = f", {_many(states['repeat'], 'repeat')}" if states["repeat"] else ""
+    repeats += f", {states['pruned']} stopped early" if states["pruned"] else ""
+    objectives = ", ".join(settings.objectives)
+    done = states["complete"] + states["repeat"] + states["pruned"]
+    wanted = settings.budget + settings.confirm
+    console.print()
+    console.print(
+        f"{states['complete']} architectures trained{repeats}, {len(front)} on the front of {objectives}; "
+        "differences are to the unmodified network"
+    )
+    console.print(front_table(front, trials, settings.space.unmodified, settings.objectives))
+    noise = seed_noise(trials)
+    source = (
+        f"measured on {_many(noise.repeats, 'repeat')} and an assumed {ASSUMED_DEVIATION}"
+        if noise.repeats
+        else "assumed, nothing was repeated"
+    )
+    console.print(
+        f"sure: the probability of being on the front, with {noise.deviation:.2f} points of deviation "
+        f"between seeds ({source}); ~ N: not surely better than trial N, which is cheaper",
+        style="dim",
+    )
+    console.print(f"flops: {FLOPS_CONVENTION}; accuracy: validation, after a short proxy", style="dim")
+    if done < wanted:
+        console.print(f"nothing untried was found within the limits: {done} of {wanted} trained")
+    folder, best = RunFolder(result.folder), result.best
+    quoted, best_path = shlex.quote(str(folder.path)), shlex.quote(str(folder.best_path))
+    for line in (
+        f"report   {folder.report_path}",
+        f"best     {folder.best_path} (trial {best.origin['trial']}, picked by {best.origin['pick']})",
+        f"next     cheapsearch retrain {quoted}    to train the front in full",
+        f"         cheapsearch show {best_path}",
+        f"         cheapsearch run --out {quoted} --budget {2 * settings.budget}    to search on",
+    ):
+        print_line(console, line)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,159 @@
+"""What a person sees of a search: a live display on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console, Group
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from ...space import (
+    COSTS,
+    SITE_NAMES,
+    Architecture,
+    TrialRecord,
+    architecture_hash,
+    averaged,
+    front_probabilities,
+    get_backbone,
+    join_choice,
+    pareto_front,
+    text,
+    ties,
+)
+from ..study.run import Run
+from .console import LiveDisplay, print_line
+
+_FRONT_ROWS = 12
+
+
+class SearchDisplay(LiveDisplay):
+    """Shows trials done and to come, the time left, the best and the front; use it as a context manager."""
+
+    def __init__(self, console: Console, run: Run) -> None:
+        super().__init__(console)
+        self._trials = list(run.trials)
+        self._wanted = run.wanted
+        self._workers = len(run.devices)
+        self._objectives = run.record.settings.objectives
+        self._unmodified = run.space.unmodified
+        self._start = time.monotonic()
+        self._at_start = self._trained
+        self._shown: tuple[int, Group] = (-1, Group())
+
+    def update(self, trial: TrialRecord) -> None:
+        """Take a trial in."""
+        self._trials.append(trial)
+        if self._live is None and trial.state != "refused":
+            left = time_left(self._seconds_left())
+            what = trial_line(trial, self._unmodified)
+            print_line(self._console, f"{self._trained}/{self._wanted}  {what}{left}")
+
+    @property
+    def _trained(self) -> int:
+        return sum(self._count(state) for state in ("complete", "repeat", "pruned"))
+
+    def _seconds_left(self) -> float | None:
+        done = self._trained - self._at_start
+        if done:
+            return (time.monotonic() - self._start) / done * (self._wanted - self._trained)
+        seconds = [trial.seconds for trial in self._trials if trial.seconds and trial.accuracy]
+        if seconds:
+            return sum(seconds) / len(seconds) * (self._wanted - self._trained) / self._workers
+        return None
+
+    def _render(self) -> Group:
+        counts = Text(f"{self._trained}/{self._wanted} architectures trained", style="bold")
+        counts.append(time_left(self._seconds_left()), style="default")
+        states = ("repeat", "pruned", "failed", "duplicate", "refused")
+        others = [state for state in states if self._count(state)]
+        counts.append("".join(f"   {self._count(state)} {state}" for state in others), style="dim")
+        bar = Table.grid()  # a bar alone does not end its line
+        bar.add_row(ProgressBar(total=self._wanted, completed=self._trained, width=60))
+        if self._shown[0] != len(self._trials):  # drawn several times a second, changed once in many
+            self._shown = len(self._trials), self._front()
+        return Group(counts, bar, self._shown[1])
+
+    def _front(self) -> Group:
+        front = pareto_front(self._trials, self._objectives)
+        if not front:
+            return Group(Text("the first trainings are under way", style="dim"))
+        best = max(front, key=lambda trial: trial.accuracy or 0.0)
+        newest = front if len(front) <= _FRONT_ROWS else front[:: -(-len(front) // _FRONT_ROWS)]
+        more = f", {len(newest)} of {len(front)} shown" if len(newest) < len(front) else ""
+        title = Text(f"best {text.percent(best.accuracy or 0.0)} %   front so far{more}", style="dim")
+        return Group(title, front_table(newest, self._trials, self._unmodified, self._objectives))
+
+    def _count(self, state: str) -> int:
+        return sum(trial.state == state for trial in self._trials)
+
+
+def front_table(
+    front: Sequence[TrialRecord],
+    trials: Sequence[TrialRecord],
+    unmodified: Architecture,
+    objectives: Sequence[str],
+) -> Table:
+    """The front against the unmodified network: accuracy in points, costs in percent."""
+    base = next((t for t in averaged(trials) if t.hash == architecture_hash(unmodified)), None)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("trial", "accuracy", "sure", *COSTS):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("operations other than the unmodified network's")
+    probabilities = front_probabilities(trials, objectives)
+    tied = ties(front, trials, objectives)
+    for trial in front:
+        tie = f" ~ {tied[trial.number]}" if trial.number in tied else ""
+        table.add_row(
+            str(trial.number),
+            f"{text.percent(trial.accuracy or 0.0)} %" + points(trial, base),
+            f"{100 * probabilities[trial.number]:.0f} %{tie}",
+            *(amount(name, trial, base) for name in COSTS),
+            operations(trial.architecture, unmodified),
+        )
+    return table
+
+
+def trial_line(trial: TrialRecord, unmodified: Architecture) -> str:
+    """One trial on one line."""
+    accuracy = text.MISSING if trial.accuracy is None else f"{text.percent(trial.accuracy)} %"
+    cost = "  ".join(f"{COSTS[name].format(value)} {name}" for name, value in trial.costs.items())
+    seconds = f"  {text.duration(trial.seconds)}" if trial.seconds is not None else ""
+    state = "" if trial.accuracy is not None and not trial.reason else f"  {trial.state}: {trial.reason}"
+    what = operations(trial.architecture, unmodified)
+    return f"trial {trial.number}  {accuracy:>7}  {cost}  {what} ({trial.origin}){seconds}{state}"
+
+
+def operations(architecture: Architecture, unmodified: Architecture) -> str:
+    """The operations that differ from the unmodified network's."""
+    changed = [
+        f"{site} {join_choice(getattr(architecture, site))}"
+        for site in SITE_NAMES
+        if len(get_backbone(architecture.backbone).operations[site]) > 1
+        and getattr(architecture, site) != getattr(unmodified, site)
+    ]
+    return ", ".join(changed) or "unmodified"
+
+
+def points(trial: TrialRecord, base: TrialRecord | None) -> str:
+    """An accuracy's difference to the unmodified network's, in points."""
+    if base is None or base.accuracy is None or trial.accuracy is None or trial.hash == base.hash:
+        return ""
+    return f" ({text.signed(trial.accuracy - base.accuracy)})"
+
+
+def amount(name: str, trial: TrialRecord, base: TrialRecord | None) -> str:
+    """A cost and its difference to the unmodified network's, in percent."""
+    value = trial.costs.get(name)
+    if value is None:
+        return text.MISSING
+    unmodified = None if base is None else base.costs.get(name)
+    if not unmodified or value == unmodified:
+        return COSTS[name].format(value)
+    return f"{COSTS[name].format(value)} ({text.signed(100 * (value / unmodified - 1), 0)} %)"
+
+
+def time_left(seconds: float | None) -> str:
+    """How long is left, as `  ~ 12 min left`; empty where it is not known or over."""
+    return "" if seconds is None or seconds <= 0 else f"   ~ {text.duration(seconds)} left"

@@ -1,0 +1,125 @@
+"""`cheapsearch show`: what an architecture is and costs, site by site."""
+
+import argparse
+from typing import Any
+
+from ...space import (
+    COSTS,
+    FLOPS_CONVENTION,
+    PRESETS,
+    SITE_NAMES,
+    Architecture,
+    Cost,
+    additive_costs,
+    architecture_hash,
+    canonical,
+    join_choice,
+)
+from .parser import add_json, add_network, given_architecture
+
+
+def add(commands: Any) -> None:
+    """Declare the command's flags."""
+    show = commands.add_parser("show", help="what an architecture is and costs, site by site")
+    show.add_argument("arch", metavar="ARCH", help="a preset's name or an exported YAML")
+    add_network(show, default=None)
+    add_json(show)
+
+
+def perform(options: argparse.Namespace) -> int:
+    """Print the facts."""
+    from .console import print_facts
+
+    architecture, num_classes, input_size = given_architecture(options.arch, options)
+    facts = architecture_facts(architecture, num_classes=num_classes, input_size=input_size)
+    return print_facts(facts, print_architecture, as_json=options.json)
+
+
+def architecture_facts(architecture: Architecture, *, num_classes: int, input_size: int) -> dict[str, Any]:
+    """What an architecture is and costs, in all and site by site.
+
+    Returns:
+        Every cost by name, `hash`, `sites` (by site: operation, canonical operation, additive costs and
+        their shares of the whole), `rest` (the depthwise convolutions, which no site replaces),
+        `same_as` (presets that are the same network) and what they were counted for.
+
+    Raises:
+        UserError: If a number is out of range.
+    """
+    from ...models import cost_table
+
+    table = cost_table(
+        architecture.backbone, width=architecture.width, num_classes=num_classes, input_size=input_size
+    )
+    total = table.cost(architecture)
+    form = canonical(architecture)
+    by_site = table.by_site(architecture)
+    name = architecture_hash(architecture)
+
+    def shares(cost: Cost) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in cost.items():
+            found |= {name: value, f"{name}_share": value / total[name]}
+        return found
+
+    return {
+        "backbone": architecture.backbone,
+        "width": architecture.width,
+        "num_classes": num_classes,
+        "input_size": input_size,
+        "hash": name,
+        "same_as": [preset for preset, other in PRESETS.items() if architecture_hash(other) == name],
+        **total,
+        "flops_convention": FLOPS_CONVENTION,
+        "sites": {
+            site: {
+                "operation": getattr(architecture, site),
+                "canonical": getattr(form, site),
+                **shares(by_site[site]),
+            }
+            for site in SITE_NAMES
+        },
+        "rest": {"depthwise": shares(by_site["depthwise"])},
+    }
+
+
+def print_architecture(facts: dict[str, Any]) -> None:
+    """Print `architecture_facts`."""
+    from rich.table import Table
+
+    from .console import make_console
+
+    console = make_console()
+    console.print(
+        f"[bold]{facts['backbone']}[/] at width {facts['width']:g}, {facts['num_classes']} classes, "
+        f"{facts['input_size']} px   hash {facts['hash']}"
+    )
+    if facts["same_as"]:
+        console.print(f"published as {', '.join(facts['same_as'])}")
+    console.print("   ".join(f"{name} [bold]{facts[name]:,}[/]" for name in COSTS))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("site")
+    table.add_column("operation")
+    for name in additive_costs():
+        table.add_column(name, justify="right")
+        table.add_column("%", justify="right")
+    rows = [(site, join_choice(part["operation"]), part) for site, part in facts["sites"].items()]
+    rows += [("(depthwise convs)", "", facts["rest"]["depthwise"])]
+    for site, operation, part in rows:
+        table.add_row(
+            site,
+            operation,
+            *(
+                shown
+                for name in additive_costs()
+                for shown in (f"{part[name]:,}", f"{100 * part[f'{name}_share']:.1f}")
+            ),
+        )
+    console.print(table)
+    for site, part in facts["sites"].items():
+        if part["operation"] != part["canonical"]:
+            console.print(
+                f"{site}: {join_choice(part['operation'])} is the same function class here as "
+                f"{join_choice(part['canonical'])}; the hash is that network's, and it is trained once"
+            )
+    console.print(f"flops: {facts['flops_convention']}; last_stage includes the classifier", style="dim")

@@ -1,0 +1,162 @@
+"""`cheapsearch space`: sites, operations, size and range of costs of a search space."""
+
+import argparse
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...space import (
+    BACKBONES,
+    FLOPS_CONVENTION,
+    SITE_NAMES,
+    SITES,
+    STAGED_SITES,
+    Architecture,
+    Cost,
+    SearchSpace,
+    additive_costs,
+    get_backbone,
+)
+from .parser import add_json, add_network, names, words
+
+if TYPE_CHECKING:
+    from ...models import CostTable
+
+_DRAWN = 2_000  # networks drawn at most
+
+
+def add(commands: Any) -> None:
+    """Declare the command's flags."""
+    space = commands.add_parser("space", help="sites, operations, size and range of costs of a search space")
+    space.add_argument("--backbone", default="mobilenet_v2", metavar="NAME", help=names(BACKBONES))
+    space.add_argument("--width", type=float, default=1.0, help="width multiplier (default 1)")
+    space.add_argument("--per-stage", type=words, default=(), metavar="SITES", help=names(STAGED_SITES))
+    add_network(space, default=(10, 32))
+    space.add_argument("-o", "--output", type=Path, metavar="FILE", help="draw it too: an HTML page")
+    add_json(space)
+
+
+def perform(options: argparse.Namespace) -> int:
+    """Print the facts, and draw them where that is asked."""
+    from .console import print_facts
+
+    keys = ("width", "per_stage", "num_classes", "input_size")
+    settings: dict[str, Any] = {name: getattr(options, name) for name in keys}
+    facts = space_facts(options.backbone, **settings)
+    if options.output is not None:
+        from ...reports import write_space
+
+        write_space(facts, space_costs(options.backbone, **settings), options.output)
+    return print_facts(facts, print_space, as_json=options.json)
+
+
+def space_facts(
+    backbone: str, *, width: float, per_stage: Sequence[str], num_classes: int, input_size: int
+) -> dict[str, Any]:
+    """How large a space is and what its architectures cost.
+
+    Returns:
+        `size`, `distinct` (after collapsing what is the same function class), the range of each cost
+        with the architectures at its ends, and by site the operations with the cost of each, all
+        stages together.
+
+    Raises:
+        UserError: If a name is unknown or a number is out of range.
+    """
+    from ..samplers.limits import cheapest_architecture
+
+    space = SearchSpace(backbone, width, tuple(per_stage))
+    table = _table(space.unmodified, num_classes, input_size)
+    unmodified = table.cost(space.unmodified)
+    ranges = {}
+    for name in additive_costs():
+        low = cheapest_architecture(space, table, {name: 1.0})
+        high = cheapest_architecture(space, table, {name: -1.0})
+        ranges[name] = {
+            "least": table.cost(low)[name],
+            "unmodified": unmodified[name],
+            "most": table.cost(high)[name],
+        }
+    sites = {}
+    for site in SITE_NAMES:
+        operations = {}
+        for operation in get_backbone(backbone).operations[site]:
+            cost = table.by_site(Architecture(backbone, width, **{site: operation}))[site]
+            operations[operation] = dict(cost)
+        sites[site] = {
+            "where": SITES[site].where,
+            "per_stage": site in space.per_stage,
+            "operations": operations,
+        }
+    return {
+        "backbone": backbone,
+        "width": space.width,
+        "num_classes": num_classes,
+        "input_size": input_size,
+        "size": space.size,
+        "distinct": space.distinct_size,
+        "ranges": ranges,
+        "flops_convention": FLOPS_CONVENTION,
+        "sites": sites,
+    }
+
+
+def space_costs(
+    backbone: str, *, width: float, per_stage: Sequence[str], num_classes: int, input_size: int
+) -> list[Cost]:
+    """Costs of every distinct network, of random ones where these are too many."""
+    from ..samplers.limits import LISTABLE
+
+    space = SearchSpace(backbone, width, tuple(per_stage))
+    table = _table(space.unmodified, num_classes, input_size)
+    rng = random.Random(0)
+    if space.size <= LISTABLE:
+        networks = list(space.distinct())
+        networks = networks if len(networks) <= _DRAWN else rng.sample(networks, _DRAWN)
+    else:
+        options = space.parameters.items()
+        networks = [
+            space.architecture({name: rng.choice(operations) for name, operations in options})
+            for _ in range(_DRAWN)
+        ]
+    return list(map(table.cost, networks))
+
+
+def print_space(facts: dict[str, Any]) -> None:
+    """Print `space_facts`."""
+    from rich.table import Table
+
+    from .console import make_console
+
+    console = make_console()
+    console.print(
+        f"[bold]{facts['backbone']}[/] at width {facts['width']:g}, {facts['num_classes']} classes, "
+        f"{facts['input_size']} px: {facts['size']:,} architectures, {facts['distinct']:,} distinct networks"
+    )
+    for name, span in facts["ranges"].items():
+        console.print(
+            f"{name} from {span['least']:,} to {span['most']:,}, unmodified [bold]{span['unmodified']:,}[/]"
+        )
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("site", "operation", "what it is"):
+        table.add_column(column)
+    for column in additive_costs():
+        table.add_column(column, justify="right", no_wrap=True)
+    for site, part in facts["sites"].items():
+        label = f"{site} (per stage)" if part["per_stage"] else site
+        for operation, cost in part["operations"].items():
+            what = SITES[site].operations[operation]
+            table.add_row(label, operation, what, *(f"{value:,}" for value in cost.values()))
+            label = ""
+        table.add_section()
+    console.print(table)
+    console.print(f"costs of a site, all stages together; flops: {facts['flops_convention']}", style="dim")
+
+
+def _table(unmodified: Architecture, num_classes: int, input_size: int) -> "CostTable":
+    from ...models import cost_table
+
+    return cost_table(
+        unmodified.backbone, width=unmodified.width, num_classes=num_classes, input_size=input_size
+    )

@@ -1,0 +1,81 @@
+"""`cheapsearch train`: one network under a full policy."""
+
+import argparse
+import json
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...space import text
+from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
+from .parser import add_training, given_training
+
+if TYPE_CHECKING:
+    from ..training.loop import Epoch
+
+
+def add(commands: Any) -> None:
+    """Declare the command's flags."""
+    train = commands.add_parser(
+        "train",
+        help="train one network under a full policy; again: go on",
+        description="Train a preset or an exported architecture. With the same --out it goes on. Under "
+        "torchrun several processes train it together.",
+    )
+    train.add_argument("arch", metavar="ARCH", help="a preset's name or an exported YAML")
+    train.add_argument("--dataset", default="cifar10", metavar="DATA", help="as for run (default cifar10)")
+    train.add_argument("--data-dir", type=Path, metavar="DIR", help="as for run")
+    train.add_argument(
+        "--input-size", type=int, metavar="PIXELS", help="of the network (default: the data set's)"
+    )
+    train.add_argument("--seed", type=int, default=0, help="of weights and images (default 0)")
+    train.add_argument(
+        "--out", type=Path, metavar="DIR", help="where its files go (default runs/ARCH-DATASET)"
+    )
+    add_training(train)
+
+
+def perform(options: argparse.Namespace) -> int:
+    """Train, printing every epoch, then the results."""
+    from .. import api
+    from ..training.loop import DivergedError
+    from ..training.team import speaks
+    from .console import make_console, print_line
+    from .retrain_display import results_table
+
+    console = make_console(stderr=options.json, markup=False)
+    # A polite `kill` ends a training as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    given = {name: getattr(options, name) for name in ("dataset", "data_dir", "input_size", "seed", "out")}
+    try:
+        result = api.train(
+            options.arch,
+            **given,
+            **given_training(options),
+            on_epoch=lambda epoch, policy: print_line(console, epoch_line(epoch, policy.epochs)),
+            say=lambda line: print_line(console, line),
+        )
+    except KeyboardInterrupt:
+        return complain(
+            "interrupted; every epoch that ended is kept, the same command goes on", EXIT_INTERRUPTED
+        )
+    except DivergedError as error:
+        return complain(f"{error}; try a lower --learning-rate in another --out", EXIT_FAILED)
+    if not speaks():
+        return 0
+    if options.json:
+        print(json.dumps(result.to_dict(), indent=2))
+    else:
+        console.print(results_table(result.results))
+        config, weights = result.folder / "architecture.yaml", result.folder / "best.safetensors"
+        print_line(console, f'load     cheapsearch.load("{config}", weights="{weights}")')
+    return 0
+
+
+def epoch_line(epoch: "Epoch", epochs: int) -> str:
+    """One epoch on one line."""
+    return (
+        f"epoch {epoch.epoch} of {epochs}  loss {epoch.train_loss:.4f}  "
+        f"validation {text.percent(epoch.val.top1)} % (top-5 {text.percent(epoch.val.top5)} %)  "
+        f"lr {epoch.learning_rate:.4g}"
+    )

@@ -1,0 +1,152 @@
+"""What the commands of the front door come to."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..space import (
+    FLOPS_CONVENTION,
+    ArchitectureConfig,
+    RunRecord,
+    TrainingResult,
+    TrialRecord,
+    front_probabilities,
+    pareto_front,
+    seed_noise,
+    ties,
+)
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What trainings of one network came to, a result for each seed."""
+
+    folder: Path
+    results: tuple[TrainingResult, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as `--json` prints it."""
+        return {"folder": str(self.folder), "results": [result.to_dict() for result in self.results]}
+
+    def __repr__(self) -> str:
+        return f"TrainResult({_scores(self.results)}; folder {self.folder})"
+
+
+@dataclass(frozen=True)
+class RetrainResult:
+    """What retraining networks of a run came to.
+
+    Attributes:
+        folder: Of the run.
+        results: Of every training asked for that is done.
+        failures: Of those that failed, `trial 3, seed 0: why`.
+        report: The page of the run, written again; None where `approve` said no.
+    """
+
+    folder: Path
+    results: tuple[TrainingResult, ...]
+    failures: tuple[str, ...]
+    report: Path | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as `--json` prints it."""
+        return {
+            "folder": str(self.folder),
+            "results": [result.to_dict() for result in self.results],
+            "failures": list(self.failures),
+        }
+
+    def __repr__(self) -> str:
+        failed = f", {len(self.failures)} failed" if self.failures else ""
+        return f"RetrainResult({_scores(self.results)}{failed}; report {self.report})"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a search came to.
+
+    Attributes:
+        folder: Of the run.
+        best: The exported architecture, as in best.yaml.
+        report: The page of the run.
+        retrained: What its front came to in full training, None where that was not asked for.
+    """
+
+    folder: Path
+    record: RunRecord
+    trials: tuple[TrialRecord, ...]
+    best: ArchitectureConfig
+    report: Path
+    retrained: RetrainResult | None = None
+
+    @property
+    def front(self) -> tuple[TrialRecord, ...]:
+        """What no trial beats in all of the objectives, the cheapest first."""
+        return tuple(pareto_front(self.trials, self.record.settings.objectives))
+
+    @property
+    def states(self) -> Counter[str]:
+        """How many trials there are of each state."""
+        return Counter(trial.state for trial in self.trials)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as `--json` prints it."""
+        settings, states, front = self.record.settings, self.states, self.front
+        probabilities = front_probabilities(self.trials, settings.objectives)
+        tied = ties(front, self.trials, settings.objectives)
+        found = {
+            "out": str(self.folder),
+            "trained": states["complete"],
+            "repeated": states["repeat"],
+            "stopped": states["pruned"],
+            "seed_deviation": seed_noise(self.trials).deviation,
+            "budget": settings.budget,
+            "flops_convention": FLOPS_CONVENTION,
+            "best": self.best.hash,
+            "front": [
+                trial.to_row()
+                | {"front_probability": probabilities[trial.number], "tie": tied.get(trial.number)}
+                for trial in front
+            ],
+        }
+        return found | ({} if self.retrained is None else {"retrained": self.retrained.to_dict()})
+
+    def __repr__(self) -> str:
+        return (
+            f"RunResult({self.states['complete']} architectures trained, {len(self.front)} on the front of "
+            f"{', '.join(self.record.settings.objectives)}; best {self.best.hash}, trial "
+            f"{self.best.origin['trial']}; report {self.report})"
+        )
+
+
+@dataclass(frozen=True)
+class RehearsalResult:
+    """What replaying samplers on a table came to.
+
+    Attributes:
+        table: Where the table lies.
+        samplers: What each did, by name, as `rehearsal.compare.rehearse` describes it.
+    """
+
+    table: Path
+    samplers: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as `--json` prints it."""
+        return dict(self.samplers)
+
+    def __repr__(self) -> str:
+        ends = (
+            f"{name} {list(found['share'].values())[-1]['mean']:.3f}" for name, found in self.samplers.items()
+        )
+        return f"RehearsalResult(share of the best hypervolume on {self.table.name}: {', '.join(ends)})"
+
+
+def _scores(results: tuple[TrainingResult, ...]) -> str:
+    best = max(results, key=lambda result: result.val_top1, default=None)
+    if best is None:
+        return "nothing trained"
+    test = "" if best.test_top1 is None else f", {best.test_top1:.2f} % on the test images"
+    return f"{len(results)} trained, the best {best.val_top1:.2f} % on the validation images{test}"

@@ -1,0 +1,73 @@
+"""Trainings of one network after another, by this process or by all that torchrun started."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+
+import torch
+
+from ...space.run_folder import RunFolder
+from ...space.training_folder import TrainingFolder
+from ..data import open_images
+from ..workers.devices import available_cores, prepare_process
+from .full import FullTrainer, TrainingJob
+from .images import DataSource
+from .loop import Epoch
+from .policy import Policy
+from .team import join_team
+
+
+def train_alone(
+    jobs: Sequence[TrainingJob],
+    source: DataSource,
+    make_policy: Callable[[int], Policy],
+    *,
+    device: str,
+    say: Callable[[str], None] = lambda line: None,
+) -> Iterator[tuple[Epoch, Policy]]:
+    """Train, or go on, giving every epoch as its checkpoint is written; the first process alone gives any.
+
+    Args:
+        jobs: The first one's folder is held meanwhile.
+        make_policy: Of the side of the images in pixels.
+        device: A torch device; `cuda` is this process's own.
+        say: Called with a line of text while images are read, in the first process alone.
+
+    Raises:
+        UserError: If the images cannot be read, or a folder holds another training.
+        DivergedError: If the loss is not finite.
+    """
+    folder = jobs[0].folder
+    with join_team() as team:
+        tell = say if team.leads else lambda line: None
+        begun = TrainingFolder(folder).read_record()
+        threads = begun.threads if begun else max(1, available_cores() // team.size)
+        if device == "cuda":
+            device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        with _prepared(device, threads):
+            images = open_images(
+                source.dataset,
+                data_dir=source.data_dir,
+                seed=0,
+                input_size=source.input_size,
+                progress=tell,
+            )
+            policy = make_policy(images.input_size)
+            trainer = FullTrainer(source, policy, device, team=team, threads=threads, say=tell)
+            # Locked here and not before, so that a mistake leaves no folder.
+            with RunFolder(folder).locked() if team.leads else nullcontext():
+                for job in jobs:
+                    for epoch in trainer.train(job):
+                        if team.leads:
+                            yield epoch, policy
+
+
+@contextmanager
+def _prepared(device: str, threads: int) -> Iterator[None]:
+    """Compute with so many threads; how many this process uses otherwise is its owner's."""
+    before = torch.get_num_threads()
+    prepare_process(device, threads=threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

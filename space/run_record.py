@@ -1,0 +1,95 @@
+"""What a run writes down of itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from .costs import COSTS, in_every_file
+from .errors import UserError, check_complete
+from .settings import RunSettings
+
+_DECIDED = ("input_size", "workers")  # whose default is none
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run was asked to do, and with what: run.yaml.
+
+    Attributes:
+        settings: With everything decided: the side in pixels of the full network's input, at which costs
+            are counted; device and number of workers; every setting of the proxy; a storage without its
+            password.
+        fingerprint: Hash of the images and labels the search may see.
+        study: Name of the study in the storage.
+    """
+
+    version: str
+    created: str
+    settings: RunSettings
+    fingerprint: str
+    num_classes: int
+    train_images: int
+    val_images: int
+    study: str = "cheapsearch"
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.type is str and not isinstance(value, str):
+                raise UserError(f"{f.name}: must be text, got {value!r}")
+            if f.type is int and (isinstance(value, bool) or not isinstance(value, int)):
+                raise UserError(f"{f.name}: must be a whole number, got {value!r}")
+        if not isinstance(self.versions, Mapping):
+            raise UserError(f"versions: must be a mapping, got {self.versions!r}")
+        for name in _DECIDED:
+            if getattr(self.settings, name) is None:
+                raise UserError(f"{name}: must be a whole number, got None")
+
+    @property
+    def input_size(self) -> int:
+        assert self.settings.input_size is not None
+        return self.settings.input_size
+
+    @property
+    def workers(self) -> int:
+        assert self.settings.workers is not None
+        return self.settings.workers
+
+    def to_dict(self) -> dict[str, Any]:
+        """Settings and the rest side by side, as plain data; a path or text that is none is empty."""
+        data: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            data |= self._settings_to_dict() if f.name == "settings" else {f.name: value}
+        return data | {"versions": dict(self.versions)}
+
+    def _settings_to_dict(self) -> dict[str, Any]:
+        found = self.settings.to_dict()
+        found |= {name: list(value) for name, value in found.items() if isinstance(value, tuple)}
+        storage, data_dir = self.settings.storage, self.settings.data_dir
+        found |= {"storage": storage or "", "data_dir": "" if data_dir is None else str(data_dir)}
+        return found | {"proxy": dict(self.settings.proxy)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "RunRecord":
+        """Inverse of `to_dict`.
+
+        Raises:
+            UserError: If the data is no mapping, a key is unknown or missing, or a value does not validate.
+        """
+        if not isinstance(data, Mapping):
+            raise UserError(f"run.yaml: must be a mapping, got {type(data).__name__}")
+        data = _before_it_was_there() | dict(data)
+        facts = [f.name for f in fields(cls) if f.name != "settings"]
+        check_complete("run.yaml", data, [*facts, *RunSettings.declared()])
+        asked = {name: data[name] for name in RunSettings.declared()}
+        for name in ("data_dir", "storage"):
+            asked[name] = None if asked[name] == "" else asked[name]
+        return cls(settings=RunSettings.from_dict(asked), **{name: data[name] for name in facts})
+
+
+def _before_it_was_there() -> dict[str, Any]:
+    """What a setting is in runs that were begun before there was any such setting."""
+    limits = {f"max_{name}": None for name in COSTS if name not in in_every_file()}
+    return {"repeats": 0, "confirm": 0, "stopping": False, "reference_accuracy": None, **limits}

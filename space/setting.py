@@ -1,0 +1,94 @@
+"""How a setting is declared: what it is, and what its flag says."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any, Literal
+
+from .errors import UserError, flag
+
+Kind = Literal["text", "whole", "number", "count", "switch", "words", "path", "pairs"]
+
+
+@dataclass(frozen=True)
+class ValueKind:
+    """What the values of a kind are.
+
+    Attributes:
+        rule: What a value must be, for a message.
+        fits: Whether a value is one.
+        as_text: A value as it is typed.
+    """
+
+    rule: str
+    fits: Callable[[Any], bool]
+    as_text: Callable[[Any], str] = str
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_words(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(word, str) for word in value)
+
+
+KINDS: dict[Kind, ValueKind] = {
+    "text": ValueKind("text", lambda value: isinstance(value, str)),
+    "whole": ValueKind("a whole number", _is_whole),
+    "number": ValueKind("a number", lambda value: _is_whole(value) or isinstance(value, float)),
+    "count": ValueKind("a whole number", _is_whole),  # typed as 1.2M too
+    "switch": ValueKind("true or false", lambda value: isinstance(value, bool)),
+    "words": ValueKind("a list of names", _is_words, ",".join),
+    "path": ValueKind("a path", lambda value: isinstance(value, (str, PathLike))),
+    "pairs": ValueKind(
+        "a mapping",
+        lambda value: isinstance(value, Mapping),
+        lambda value: ",".join(f"{name}={number}" for name, number in value.items()),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is declared of a setting.
+
+    Attributes:
+        help: For the flag, with the default.
+        kind: Of its values.
+        metavar: What the flag's value is called in its help, None for the setting's name.
+        default: Where it is None, None is a value too.
+        fixed: It decides what the trials of a run are, so it stays when the run goes on.
+        repeats: The command that repeats the run names it; not where it only says how fast or where.
+    """
+
+    help: str
+    kind: Kind
+    metavar: str | None = None
+    default: Any = None
+    fixed: bool = False
+    repeats: bool = True
+
+    def check(self, name: str, value: object) -> None:
+        """Make sure that a value is of the kind.
+
+        Raises:
+            UserError: If it is not.
+        """
+        kind = KINDS[self.kind]
+        if (value is not None or self.default is not None) and not kind.fits(value):
+            raise UserError(f"{flag(name)}: must be {kind.rule}, got {value!r}")
+
+    def typed(self, name: str, value: Any) -> list[str]:
+        """The words of a command that give it the value; none where that is the default of a switch."""
+        if self.kind == "switch":
+            return [] if value == self.default else [flag(name if value else f"no_{name}")]
+        return [] if value in (None, "", (), {}) else [flag(name), KINDS[self.kind].as_text(value)]
+
+
+def setting(default: Any, help: str, *, kind: Kind, **declared: Any) -> Any:
+    """A field of a dataclass of settings; the arguments are those of `Setting`."""
+    metadata = {"setting": Setting(help, kind, default=default, **declared)}
+    if kind == "pairs":
+        return field(default_factory=lambda: dict(default), metadata=metadata)
+    return field(default=default, metadata=metadata)

@@ -1,0 +1,209 @@
+"""The settings of a run, each declared once: the flags, run.yaml and the command that repeats it follow."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from .backbones import BACKBONES
+from .costs import COSTS, DEFAULT_OBJECTIVES
+from .errors import UserError, check_keys, flag
+from .front import check_objectives
+from .search_space import SearchSpace
+from .setting import Kind, Setting, setting
+from .sites import STAGED_SITES
+
+_MOST_REPEATS = 5
+_LIMIT = "max_"  # before the name of a cost
+
+
+def _names(known: Sequence[str] | Mapping[str, Any]) -> str:
+    return ", ".join(known)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What a user asks of a run, validated when made.
+
+    What only the search can know (samplers, data sets, the proxy's fields, storages) is checked where a run
+    is begun. A `RunRecord` holds settings in which all is decided: the input size, the device, the number of
+    workers and the whole proxy.
+
+    To a user `limits` are settings of their own, `max_NAME` for each cost; `from_dict`, `to_dict` and
+    `declared` speak so too.
+
+    Raises:
+        UserError: If a value is of another kind, unknown or out of range.
+    """
+
+    budget: int = setting(100, "trainings (default 100)", kind="whole", metavar="N")
+    repeats: int | None = setting(
+        None, "of these, with another seed (default a tenth, 5 at most)", kind="whole", metavar="N"
+    )
+    confirm: int = setting(
+        0, "repeats beyond the budget, where the front is in doubt", kind="whole", metavar="N"
+    )
+    stopping: bool = setting(True, "stop what cannot reach the front (default)", kind="switch", fixed=True)
+    backbone: str = setting(
+        "mobilenet_v2",
+        f"{_names(BACKBONES)} (default mobilenet_v2)",
+        kind="text",
+        metavar="NAME",
+        fixed=True,
+    )
+    width: float = setting(
+        1.0, "width multiplier of the full networks (default 1)", kind="number", fixed=True
+    )
+    per_stage: tuple[str, ...] = setting(
+        (),
+        f"search these stage by stage: {_names(STAGED_SITES)}",
+        kind="words",
+        metavar="SITES",
+        fixed=True,
+    )
+    dataset: str = setting(
+        "cifar10",
+        "cifar10 (default), cifar100, digits, imagenet, a MedMNIST-style .npz, or a folder of classes",
+        kind="text",
+        metavar="DATA",
+        fixed=True,
+    )
+    data_dir: Path | None = setting(  # noqa: RUF009  (it makes a field)
+        None, "where the data set lies, or shall lie", kind="path", metavar="DIR"
+    )
+    input_size: int | None = setting(
+        None,
+        "of the full networks (default: the data set's)",
+        kind="whole",
+        metavar="PIXELS",
+        fixed=True,
+    )
+    objectives: tuple[str, ...] = setting(
+        DEFAULT_OBJECTIVES,
+        f"accuracy and costs (default {','.join(DEFAULT_OBJECTIVES)})",
+        kind="words",
+        metavar="LIST",
+        fixed=True,
+    )
+    limits: Mapping[str, float] = setting({}, "refuse anything dearer, e.g. 1.2M", kind="pairs", fixed=True)
+    reference_accuracy: float | None = setting(
+        None, "look above it, in percent", kind="number", metavar="A", fixed=True
+    )
+    sampler: str = setting(
+        "cost_aware",
+        "cost_aware (default), tpe, gp, nsga2, random",
+        kind="text",
+        metavar="NAME",
+        fixed=True,
+    )
+    seed: int = setting(0, "of weights, images and proposals (default 0)", kind="whole", fixed=True)
+    workers: int | None = setting(
+        None,
+        "processes (default: one per core or GPU; 0: none but this one)",
+        kind="whole",
+        metavar="N",
+        repeats=False,
+    )
+    in_flight: int = setting(
+        4,
+        "proposals made before their results are known, the most workers that can help (default 4)",
+        kind="whole",
+        metavar="N",
+        fixed=True,
+    )
+    device: str = setting("auto", "auto (default), cpu, cuda, cuda:N, mps", kind="text")
+    storage: str | None = setting(
+        None,
+        "Optuna storage in place of study.db in the run folder",
+        kind="text",
+        metavar="URL",
+        repeats=False,
+    )
+    proxy: Mapping[str, Any] = setting(
+        {},
+        "change the proxy: epochs, width, input_size, images, batch_size, learning_rate",
+        kind="pairs",
+        metavar="K=V,...",
+    )
+
+    def __post_init__(self) -> None:
+        if isinstance(self.dataset, PathLike):
+            object.__setattr__(self, "dataset", fspath(self.dataset))
+        values = self.to_dict()
+        for name, declared in self.declared().items():
+            declared.check(name, values[name])
+        for name in ("budget", "in_flight", "confirm", "workers", *map(_limit, self.limits)):
+            least = 0 if name in ("confirm", "workers") else 1
+            if values[name] is not None and values[name] < least:
+                raise UserError(f"{flag(name)}: must be {least} or more, got {values[name]}")
+        if self.reference_accuracy is not None and not 0 <= self.reference_accuracy < 100:
+            raise UserError(
+                f"--reference-accuracy: must be from 0 to below 100 percent, got {self.reference_accuracy:g}"
+            )
+        if self.repeats is None:
+            object.__setattr__(self, "repeats", min(_MOST_REPEATS, self.budget // 10))
+        elif not 0 <= self.repeats < self.budget:
+            raise UserError(f"--repeats: must be from 0 to below --budget {self.budget}, got {self.repeats}")
+        if not 0 <= self.seed < 2**31:
+            raise UserError(f"--seed: must be from 0 to {2**31 - 1}, got {self.seed}")
+        object.__setattr__(self, "objectives", check_objectives(self.objectives))
+        if self.data_dir is not None:  # whole, so that a run goes on from any folder
+            object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser().resolve())
+        object.__setattr__(self, "per_stage", self.space.per_stage)
+
+    @property
+    def space(self) -> SearchSpace:
+        return SearchSpace(self.backbone, self.width, tuple(self.per_stage))
+
+    @property
+    def command(self) -> str:
+        """The command that asks for the same in another folder."""
+        values = self.to_dict()
+        words = [
+            word
+            for name, declared in self.declared().items()
+            if declared.repeats
+            for word in declared.typed(name, values[name])
+        ]
+        return shlex.join(["cheapsearch", "run", *words])
+
+    @staticmethod
+    def declared() -> dict[str, Setting]:
+        """What is declared of each setting, by its name to a user."""
+        found: dict[str, Setting] = {}
+        for f in fields(RunSettings):
+            own: Setting = f.metadata["setting"]
+            if f.name != "limits":
+                found[f.name] = own
+                continue
+            for name, cost in COSTS.items():
+                kind: Kind = "count" if cost.type is int else "number"
+                found[_limit(name)] = replace(own, kind=kind, metavar="N", default=None)
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """The value of each setting, by its name to a user."""
+        found: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            limits = {_limit(name): self.limits.get(name) for name in COSTS} if f.name == "limits" else {}
+            found |= limits or {f.name: value}
+        return found
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> "RunSettings":
+        """Inverse of `to_dict`; what is left out has its default.
+
+        Raises:
+            UserError: If a name is unknown, or a value does not validate.
+        """
+        check_keys("settings", given, cls.declared())
+        costs = {_limit(name): name for name in COSTS}
+        limits = {costs[name]: value for name, value in given.items() if name in costs and value is not None}
+        return cls(**{name: value for name, value in given.items() if name not in costs}, limits=limits)
+
+
+def _limit(cost: str) -> str:
+    return _LIMIT + cost

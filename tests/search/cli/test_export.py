@@ -1,0 +1,87 @@
+"""`cheapsearch export` of a preset, a file and a run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+import cheapsearch
+from cheapsearch.models import count
+from cheapsearch.reports import load_run
+from cheapsearch.space import PRESETS, TrialRecord, read_config
+
+Call = Callable[..., tuple[int, str, str]]
+Refused = Callable[..., str]
+
+
+def trials_of(out: Path) -> list[TrialRecord]:
+    return list(load_run(out).trials)
+
+
+@pytest.mark.parametrize("name", ["cheap_v2", "cheap_v3_k"])
+def test_export_prints_what_load_builds_with_the_same_costs(call: Call, tmp_path: Path, name: str) -> None:
+    code, out, err = call("export", name, "--num-classes", 7, "--input-size", 16)
+    assert (code, err) == (0, "")
+    path = tmp_path / "printed.yaml"
+    path.write_text(out, encoding="utf-8")
+    config = read_config(path)
+    network = cheapsearch.load(path)
+    cost = count(network)
+    assert (config.params, config.flops) == (cost.params, cost.flops)
+    assert (config.num_classes, config.input_size) == (7, 16)
+    assert network.architecture == PRESETS[name]
+    assert dict(config.origin) == {"source": name}
+    # Exported again it stays what it is.
+    again = yaml.safe_load(call("export", path)[1])
+    assert again | {"origin": None} == yaml.safe_load(out) | {"origin": None}
+
+
+def test_export_writes_the_file_asked_for(call: Call, tmp_path: Path) -> None:
+    code, out, err = call("export", "cheap_v2", "-o", "best.yaml")
+    assert (code, out, err) == (0, "best.yaml\n", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["best.yaml"]
+    assert read_config("best.yaml").architecture == PRESETS["cheap_v2"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "picked"),
+    [
+        ("accuracy", lambda trials: max(trial.accuracy for trial in trials)),
+        ("trial=2", lambda trials: trials[2].accuracy),
+    ],
+)
+def test_export_of_a_run_picks_by_the_rule(
+    call: Call, digits_run: Path, rule: str, picked: Callable[[list[TrialRecord]], float]
+) -> None:
+    trials = trials_of(digits_run)
+    code, out, err = call("export", digits_run, "--pick", rule)
+    assert (code, err) == (0, "")
+    config = yaml.safe_load(out)
+    origin = config["origin"]
+    trial = next(trial for trial in trials if trial.number == origin["trial"])
+    assert origin["proxy_accuracy"] == trial.accuracy == picked(trials)
+    assert (config["hash"], config["params"], config["flops"]) == (trial.hash, trial.params, trial.flops)
+    assert (origin["run"], origin["pick"]) == ("run", rule)
+
+
+def test_export_of_a_run_picks_the_knee_unless_told_otherwise(call: Call, digits_run: Path) -> None:
+    default, knee = (call("export", digits_run, *pick)[1] for pick in ((), ("--pick", "knee")))
+    assert yaml.safe_load(default)["origin"]["pick"] == "knee"
+    assert yaml.safe_load(default)["hash"] == yaml.safe_load(knee)["hash"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--pick", "trial=99"), "pick: trial must be a complete one, got 99"),
+        (("--pick", "best"), "pick: must be one of accuracy, knee, trial=N, got 'best'"),
+        (("--num-classes", "10"), "--num-classes: is the run's own; leave it out for a run folder"),
+        (("--input-size", "32"), "--input-size: is the run's own; leave it out for a run folder"),
+        (("-o", "no/such/folder/best.yaml"), "cannot read or write no/such/folder/"),
+    ],
+)
+def test_export_of_a_run_refuses(
+    refused: Refused, digits_run: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    assert refused("export", digits_run, *arguments).startswith(message)

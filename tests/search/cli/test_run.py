@@ -1,0 +1,387 @@
+"""`cheapsearch run` as it is typed: what it prints, its exit code, and what a killed search leaves."""
+
+import argparse
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cheapsearch.models import cost_table
+from cheapsearch.reports import load_run
+from cheapsearch.search.cli.main import main, make_parser
+from cheapsearch.search.cli.run import given_settings
+from cheapsearch.space import (
+    FLOPS_CONVENTION,
+    Architecture,
+    RunSettings,
+    SearchSpace,
+    TrialRecord,
+    front_probabilities,
+    pareto_front,
+    read_config,
+    seed_noise,
+    ties,
+)
+
+TINY = ("--proxy", "epochs=1,images=60,input_size=8,width=0.25,batch_size=30", "--device", "cpu")
+
+Call = Callable[..., tuple[int, str, str]]
+Refused = Callable[..., str]
+
+
+def trials_of(out: Path) -> list[TrialRecord]:
+    return list(load_run(out).trials)
+
+
+def parse(*arguments: str) -> argparse.Namespace:
+    return make_parser().parse_args(arguments)
+
+
+def given(*arguments: str) -> dict[str, Any]:
+    return given_settings(parse("run", *arguments))
+
+
+def test_run_gives_only_what_was_typed() -> None:
+    assert given() == {}
+    assert given("--out", "runs/a", "--json") == {}
+    assert given("--seed", "0") == {"seed": 0}
+
+
+def test_run_gives_settings_by_their_names() -> None:
+    found = given(
+        *("--budget", "7", "--backbone", "mobilenet_v3_small", "--width", "0.5", "--per-stage", "expand,se"),
+        *("--dataset", "digits", "--data-dir", "here", "--input-size", "16"),
+        *("--objectives", "accuracy, flops", "--max-params", "1.5M", "--max-flops", "30_000"),
+        *("--reference-accuracy", "62.5"),
+        *("--sampler", "random", "--seed", "3", "--workers", "2", "--in-flight", "5", "--device", "cpu"),
+        *("--storage", "sqlite:///x.db", "--proxy", "images=60"),
+    )
+    settings = RunSettings(**found)
+    assert found == {
+        "budget": 7,
+        "backbone": "mobilenet_v3_small",
+        "width": 0.5,
+        "per_stage": ("expand", "se"),
+        "dataset": "digits",
+        "data_dir": Path("here"),
+        "input_size": 16,
+        "objectives": ("accuracy", "flops"),
+        "max_params": 1_500_000,
+        "max_flops": 30_000,
+        "reference_accuracy": 62.5,
+        "sampler": "random",
+        "seed": 3,
+        "workers": 2,
+        "in_flight": 5,
+        "device": "cpu",
+        "storage": "sqlite:///x.db",
+        "proxy": {"images": 60},
+    }
+    resolved = found | {"data_dir": Path("here").resolve()}
+    assert {name: getattr(settings, name) for name in found} == resolved
+
+
+def test_run_s_epochs_are_those_of_the_proxy() -> None:
+    assert given("--epochs", "4") == {"proxy": {"epochs": 4}}
+    assert given("--epochs", "4", "--proxy", "images=60,epochs=9") == {"proxy": {"images": 60, "epochs": 4}}
+
+
+def test_run_prints_progress_result_and_what_to_do_next(call: Call, tmp_path: Path) -> None:
+    arguments = ("run", "--dataset", "digits", "--budget", 2, "--workers", 0, *TINY)
+    code, out, err = call(*arguments)
+    assert (code, err) == (0, "")
+    folder = Path("runs/mobilenet_v2-digits")  # the default
+    trials = trials_of(folder)
+    assert [line.split("  ")[0] for line in out.splitlines()[1:3]] == ["1/2", "2/2"]
+    assert (
+        f"2 architectures trained, {len(pareto_front(trials))} on the front of accuracy, params, flops" in out
+    )
+    for name in ("report.html", "best.yaml"):
+        assert str(folder / name) in out
+        assert (folder / name).is_file()
+    assert f"cheapsearch show {folder / 'best.yaml'}" in out
+    assert f"cheapsearch run --out {folder} --budget 4 " in out
+    assert FLOPS_CONVENTION in out
+
+    # The command it suggests goes on there; the rest is as recorded.
+    code, out, err = call("run", "--out", folder, "--budget", 3, "--workers", 0)
+    assert (code, err) == (0, "")
+    assert "\n3/3  trial 2 " in out
+    assert trials_of(folder)[:2] == trials
+
+    # And as long as nothing is left to do, only the result is told again.
+    code, out, err = call("run", "--out", folder, "--workers", 0)
+    assert (code, err) == (0, "")
+    assert "\n3 architectures trained, " in out
+
+    # To confirm is to train again, and does not repeat itself.
+    for _ in range(2):
+        code, out, err = call("run", "--out", folder, "--confirm", 1, "--workers", 0)
+        assert (code, err) == (0, "")
+        assert [trial.state for trial in trials_of(folder)] == ["complete"] * 3 + ["repeat"]
+        assert "\n3 architectures trained, 1 repeat, " in out
+        assert "measured on 1 repeat and an assumed 0.84)" in out
+
+
+def test_run_as_json_keeps_progress_out_of_the_way(call: Call, tmp_path: Path) -> None:
+    code, out, err = call(
+        *("run", "--dataset", "digits", "--budget", 2, "--workers", 0, "--out", "here", "--json", *TINY)
+    )
+    assert code == 0
+    result = json.loads(out)
+    assert [line.split("  ")[0] for line in err.splitlines()[1:]] == ["1/2", "2/2"]
+    trials = trials_of(Path("here"))
+    assert (result["out"], result["trained"], result["budget"]) == ("here", 2, 2)
+    assert result["flops_convention"] == FLOPS_CONVENTION
+    chances = front_probabilities(trials)
+    assert (result["repeated"], result["seed_deviation"]) == (0, seed_noise(trials).deviation)
+    tied = ties(pareto_front(trials), trials)
+    assert result["front"] == [
+        trial.to_row() | {"front_probability": chances[trial.number], "tie": tied.get(trial.number)}
+        for trial in pareto_front(trials)
+    ]
+    assert result["best"] in {row["hash"] for row in result["front"]}
+    assert read_config("here/best.yaml").hash == result["best"]
+
+
+def test_run_prints_paths_as_they_are(call: Call) -> None:
+    """Square brackets are markup to rich, and may stand in a path."""
+    out = Path("runs") / "[small]" / "[/x]"
+    code, shown, err = call("run", "--dataset", "digits", "--budget", 1, "--workers", 0, "--out", out, *TINY)
+    assert (code, err) == (0, "")
+    assert f"report   {out / 'report.html'}" in shown
+    assert f"cheapsearch run --out {shlex.quote(str(out))} --budget 2" in shown
+
+
+def test_run_that_cannot_train_exits_1_with_its_trials_and_report(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object, **settings: object) -> object:
+        raise RuntimeError("CUDA error:\n out of memory")
+
+    monkeypatch.setattr("cheapsearch.search.training.short.build", broken)
+    monkeypatch.setattr("cheapsearch.search.study.driver.MAX_FAILURES", 2)
+    code, _, err = call("run", "--dataset", "digits", "--workers", 0, "--out", "here", *TINY)
+    assert err == (
+        "cheapsearch: 2 trainings in a row failed, the last one: RuntimeError: CUDA error: out of memory; "
+        "the trials so far are in here\n"
+    )
+    assert code == 1
+    assert [trial.state for trial in trials_of(Path("here"))] == ["failed"] * 2
+    assert Path("here/report.html").is_file()
+
+
+def test_run_within_limits_that_nothing_keeps_names_the_cheapest(refused: Refused, tmp_path: Path) -> None:
+    table = cost_table("mobilenet_v2")
+    least = min(table.cost(architecture).params for architecture in SearchSpace("mobilenet_v2"))
+    shown = refused("run", "--dataset", "digits", "--max-params", "10k", *TINY)
+    start = f"--max-params: must be at least {least:,}, that of the cheapest mobilenet_v2 at width 1 ("
+    assert shown.startswith(start)
+    sites = dict(part.split() for part in shown.removeprefix(start).partition(")")[0].split(", "))
+    assert table.cost(Architecture("mobilenet_v2", **sites)).params == least
+    assert shown.endswith("got 10,000; raise it or lower --width")
+    assert list(tmp_path.iterdir()) == []
+
+
+def write_images(folder: Path, classes: tuple[str, ...] = ("cat", "dog")) -> None:
+    for label, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for index in range(8):
+            Image.new("RGB", (16, 16), (40 * label + index,) * 3).save(folder / name / f"{index}.png")
+
+
+def test_run_refuses_a_damaged_archive(refused: Refused, tmp_path: Path) -> None:
+    path = tmp_path / "images.npz"
+    np.savez(path, train_images=np.zeros((8, 8, 8, 3), np.uint8), train_labels=np.arange(8) % 2)
+    path.write_bytes(path.read_bytes()[:-100])
+    shown = refused("run", "--dataset", path, "--out", "here", *TINY)
+    assert shown.startswith(f"--dataset: '{path}' cannot be read (")
+    assert not Path("here").exists()
+
+
+def test_run_refuses_a_class_without_images(refused: Refused, tmp_path: Path) -> None:
+    write_images(tmp_path / "images")
+    (tmp_path / "images" / "emu").mkdir()
+    shown = refused("run", "--dataset", "./images", "--out", "here", *TINY)
+    assert shown.startswith("--dataset: ")
+    assert "emu" in shown
+    assert not Path("here").exists()
+
+
+def test_run_refuses_an_image_that_cannot_be_decoded(refused: Refused, tmp_path: Path) -> None:
+    write_images(tmp_path / "images")
+    for path in (tmp_path / "images").glob("cat/*.png"):
+        path.write_bytes(b"no image at all")
+    shown = refused("run", "--dataset", "./images", "--out", "here", *TINY)
+    assert shown.startswith("--dataset: ")
+    assert "cat" in shown
+    assert not Path("here").exists()
+
+
+@pytest.mark.parametrize("below", ["file", "file/run"])
+def test_run_refuses_a_folder_it_cannot_make(refused: Refused, tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    shown = refused("run", "--dataset", "digits", "--out", below, *TINY)
+    assert shown.startswith(f"--out: must be a folder that can be written, {below} is not (")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("run.yaml", "budget: ["), ("run.yaml", "- 3"), ("study.db", "no database " * 1000)],
+)
+def test_run_refuses_a_damaged_folder(
+    refused: Refused, digits_run: Path, tmp_path: Path, name: str, content: str
+) -> None:
+    out = copytree(digits_run, tmp_path / "copy")
+    (out / name).write_text(content)
+    assert name in refused("run", "--out", out, "--budget", 9)
+    assert (out / name).read_text() == content
+
+
+@dataclass(frozen=True)
+class Leg:
+    """How one process of a run ended: exit code, output, workers, and how many trials it left."""
+
+    code: int
+    stdout: str
+    stderr: str
+    workers: set[int]
+    trials: int
+
+
+def fields(pid: int | str) -> list[str]:
+    """State, parent and so on of a process, nothing of one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def workers_of(parent: int) -> set[int]:
+    """The workers that a process has started; it may have other children."""
+    found = [
+        int(path.name) for path in Path("/proc").glob("[0-9]*") if fields(path.name)[1:2] == [str(parent)]
+    ]
+    return {pid for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
+def is_running(pid: int) -> bool:
+    return fields(pid)[:1] not in ([], ["Z"])
+
+
+def wait_until(reached: Callable[[], bool], seconds: float = 120.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if reached():
+            return True
+        time.sleep(0.03)
+    return reached()
+
+
+def count_rows(out: Path) -> int:
+    try:
+        return max(0, len((out / "trials.csv").read_text().splitlines()) - 1)
+    except FileNotFoundError:
+        return 0
+
+
+def run_until(number: int, out: Path, options: tuple[str, ...], *, rows: int) -> Leg:
+    """Run until a worker has started and some trials are written; then send a signal."""
+    # In a session of its own, so that its process group can be sent what a terminal sends.
+    with subprocess.Popen(
+        [sys.executable, "-m", "cheapsearch", "run", *options, "--out", str(out)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},  # two threads wait for each other where others work
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        workers: set[int] = set()
+        while process.poll() is None and not (workers and count_rows(out) >= rows):
+            time.sleep(0.05)
+            workers = workers or workers_of(process.pid)
+        send = os.killpg if number == signal.SIGINT else os.kill
+        send(process.pid, number)
+        stdout, stderr = process.communicate(timeout=60)
+        return Leg(process.returncode, stdout, stderr, workers, count_rows(out))
+
+
+@dataclass(frozen=True)
+class Story:
+    """A run that was killed as its worker started, killed after a trial, and finished."""
+
+    out: Path
+    killed_early: Leg
+    killed_late: Leg
+    exit_code: int
+    stopped_out: Path
+    stopped: Leg  # another one, by Ctrl-C as its worker started
+    left_by_stopped: set[int]
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, digits_options: tuple[str, ...]) -> Story:
+    root = tmp_path_factory.mktemp("story")
+    out, stopped_out = root / "killed", root / "stopped"
+    with ThreadPoolExecutor() as threads:
+        ctrl_c = threads.submit(run_until, signal.SIGINT, stopped_out, digits_options, rows=0)
+        killed_early = run_until(signal.SIGKILL, out, digits_options, rows=0)
+        stopped = ctrl_c.result()
+    left_by_stopped = {pid for pid in stopped.workers if is_running(pid)}
+    killed_late = run_until(signal.SIGKILL, out, digits_options, rows=1)
+    exit_code = main(["run", "--out", str(out), "--workers", "0"])  # another worker takes seconds to start
+    return Story(out, killed_early, killed_late, exit_code, stopped_out, stopped, left_by_stopped)
+
+
+def test_killed_run_goes_on_to_the_trials_of_an_undisturbed_one(story: Story, digits_run: Path) -> None:
+    assert [leg.code for leg in (story.killed_early, story.killed_late)] == [-signal.SIGKILL] * 2
+    assert story.killed_early.trials == 0
+    assert 1 <= story.killed_late.trials < 4
+    assert story.exit_code == 0
+
+    def facts(out: Path) -> list[tuple[Any, ...]]:
+        return [(t.number, t.architecture, t.state, t.origin, t.accuracy) for t in trials_of(out)]
+
+    assert facts(story.out) == facts(digits_run)
+    assert len([trial for trial in trials_of(story.out) if trial.state == "complete"]) == 4
+    assert read_config(story.out / "best.yaml").hash == read_config(digits_run / "best.yaml").hash
+
+
+def test_killed_run_leaves_no_worker(story: Story) -> None:
+    workers = story.killed_early.workers | story.killed_late.workers
+    assert len(workers) == 2
+    assert wait_until(lambda: not any(map(is_running, workers)), seconds=30)
+
+
+def test_ctrl_c_exits_130_and_says_how_to_go_on(story: Story) -> None:
+    assert story.stopped.code == 130
+    (start,) = story.stopped.stdout.splitlines()
+    assert start.startswith("mobilenet_v2 on digits: ")
+    last_line = story.stopped.stderr.splitlines()[-1]
+    assert last_line == (
+        "cheapsearch: interrupted with 0 of 4 architectures trained; "
+        f"go on with: cheapsearch run --out {story.stopped_out}"
+    )
+
+
+def test_ctrl_c_as_workers_start_is_told_in_one_line(story: Story) -> None:
+    assert story.stopped.stderr.count("\n") == 1
+
+
+def test_ctrl_c_leaves_no_worker_and_a_report(story: Story) -> None:
+    assert len(story.stopped.workers) == 1
+    assert story.left_by_stopped == set()
+    assert (story.stopped_out / "report.html").is_file()

@@ -1,0 +1,290 @@
+"""The front door: what a script does with it, and what it says and keeps when something goes wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
+
+import cheapsearch
+from cheapsearch.models import cost_table
+from cheapsearch.search.samplers.limits import cheapest_architecture
+from cheapsearch.search.study.driver import SearchFailedError
+from cheapsearch.search.study.run import Run
+from cheapsearch.search.training.policy import POLICIES, Policy
+from cheapsearch.space import RETRAIN_FOLDER, SearchSpace, TrainingResult, TrialRecord, UserError
+from cheapsearch.space.run_folder import RunFolder
+
+PROXY = {"epochs": 1, "images": 60, "input_size": 8, "width": 0.25, "batch_size": 10}
+TINY: dict[str, Any] = {"dataset": "digits", "workers": 0, "device": "cpu", "proxy": PROXY}
+SHORT: dict[str, Any] = {
+    **{"epochs": 1, "warmup_epochs": 0, "learning_rate": 0.01, "width": 0.25, "batch_size": 256}
+}
+
+
+def refusal(function: Callable[..., object], *arguments: object, **keywords: object) -> str:
+    with pytest.raises(UserError) as caught:
+        function(*arguments, **keywords)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def run_folder(digits_run: Path, tmp_path: Path) -> Path:
+    """The folder of a finished run, to be changed."""
+    return copytree(digits_run, tmp_path / "run")
+
+
+# --- as a script does -------------------------------------------------------------------------------
+
+SCRIPT = f"""
+import json
+import cheapsearch
+
+seen = []
+result = cheapsearch.run(
+    budget=2, dataset="digits", workers=1, device="cpu", max_params=3_000_000, out="runs/mine", proxy={PROXY},
+    on_trial=lambda trial: seen.append(trial.number),
+)
+network = cheapsearch.load("runs/mine/best.yaml")
+print(json.dumps([
+    result.to_dict(), repr(result), seen, str(result.folder), str(result.report), result.best.costs["params"],
+    cheapsearch.count(network).params, result.record.settings.budget, len(result.trials),
+]))
+"""
+
+
+def test_script_without_a_main_guard_searches_and_has_the_result(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    (line,) = done.stdout.splitlines()  # the library prints nothing
+    found, shown, seen, folder, report, exported, built, budget, trials = json.loads(line)
+    assert (found["out"], found["trained"], found["budget"]) == ("runs/mine", 2, 2)
+    assert found["best"] in {row["hash"] for row in found["front"]}
+    assert shown.startswith("RunResult(2 architectures trained, ")
+    assert f"best {found['best']}" in shown
+    assert seen == list(range(trials))
+    assert (folder, report) == ("runs/mine", "runs/mine/report.html")
+    assert exported == built <= 3_000_000
+    assert budget == 2
+    files = {path.name for path in (tmp_path / "runs" / "mine").iterdir()}
+    assert files >= {"run.yaml", "study.db", "trials.csv", "report.html", "best.yaml"}
+
+
+# --- run --------------------------------------------------------------------------------------------
+
+
+def test_run_tells_the_start_and_every_trial(tmp_path: Path) -> None:
+    begun: list[Run] = []
+    told: list[TrialRecord] = []
+    result = cheapsearch.run(budget=1, out="here", on_start=begun.append, on_trial=told.append, **TINY)
+    assert [run.folder.path for run in begun] == [Path("here")]
+    assert tuple(told) == result.trials
+    assert result.record == RunFolder(tmp_path / "here").read_record()
+    assert result.report.is_file()
+    with pytest.raises(FrozenInstanceError):
+        result.folder = Path()  # type: ignore[misc]
+
+
+def test_run_takes_the_epochs_of_the_proxy() -> None:
+    result = cheapsearch.run(budget=1, epochs=2, **TINY)
+    assert result.folder == Path("runs/mobilenet_v2-digits")
+    assert result.record.settings.proxy == {**result.record.settings.proxy, **PROXY, "epochs": 2}
+
+
+def test_run_goes_on_and_leaves_the_handler_of_sigterm(run_folder: Path) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    before = cheapsearch.run(out=run_folder, workers=0)
+    more = cheapsearch.run(out=run_folder, workers=0, budget=5)
+    assert more.trials[: len(before.trials)] == before.trials
+    assert more.states["complete"] == 5
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_run_interrupted_leaves_a_report_and_goes_on(tmp_path: Path) -> None:
+    def interrupt(trial: TrialRecord) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cheapsearch.run(budget=2, out="here", on_trial=interrupt, **TINY)
+    assert (tmp_path / "here" / "report.html").is_file()
+    assert not (tmp_path / "here" / "best.yaml").exists()
+    assert cheapsearch.run(out="here", workers=0).states["complete"] == 2
+
+
+def test_run_that_cannot_train_says_where_the_reasons_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object, **settings: object) -> object:
+        raise RuntimeError("CUDA error")
+
+    monkeypatch.setattr("cheapsearch.search.training.short.build", broken)
+    space, table = SearchSpace("mobilenet_v2"), cost_table("mobilenet_v2")
+    least = table.cost(cheapest_architecture(space, table, {"params": 1.0}))["params"]
+    with pytest.raises(SearchFailedError, match=r"no architecture could be trained; .* in here/trials.csv"):
+        cheapsearch.run(budget=1, max_params=least, out="here", **TINY)
+    monkeypatch.setattr("cheapsearch.search.study.driver.MAX_FAILURES", 2)
+    with pytest.raises(
+        SearchFailedError, match=r"^2 trainings in a row failed, .*; the trials so far are in "
+    ):
+        cheapsearch.run(budget=9, out="there", **TINY)
+    assert Path("there/report.html").is_file()
+
+
+def test_run_goes_straight_on_to_retraining(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(POLICIES, "cifar10", replace(POLICIES["cifar10"], **SHORT))
+    result = cheapsearch.run(out=run_folder, workers=0, retrain=True)
+    assert result.retrained is not None
+    assert {found.settings.trial for found in result.retrained.results} == {
+        trial.number for trial in result.front
+    }
+    assert result.to_dict()["retrained"] == result.retrained.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"bugdet": 3}, r"^argument: must be one of .*, got 'bugdet'; did you mean 'budget'\?"),
+        ({"on_trail": print}, r"^argument: .* did you mean 'on_trial'\?"),
+        ({"in_flight": 0}, "^in_flight: must be 1 or more, got 0"),
+        ({"budget": "20"}, "^budget: must be a whole number, got '20'"),
+        ({"per_stage": "expand"}, "^per_stage: must be a list of names, got 'expand'"),
+        ({"backbone": "mobilenet_v1"}, "^backbone: must be one of "),
+        ({"max_params": 10}, r"^max_params: must be at least .*raise it or lower width"),
+    ],
+)
+def test_run_refuses_in_the_words_of_python(tmp_path: Path, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        cheapsearch.run(**{**TINY, **given})
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- retrain and train ------------------------------------------------------------------------------
+
+
+def test_retrain_asks_first_and_tells_how_it_goes(run_folder: Path) -> None:
+    (run_folder / "report.html").unlink()
+    asked = []
+
+    def no(retraining: Any) -> bool:
+        asked.append(len(retraining.open))
+        return False
+
+    declined = cheapsearch.retrain(run_folder, trial=1, workers=0, approve=no, **SHORT)
+    assert (asked, declined.results, declined.report) == ([1], (), None)
+    assert not (run_folder / "report.html").exists()
+    assert not list((run_folder / RETRAIN_FOLDER).glob("*/*"))
+
+    ended: list[int | None] = []
+    result = cheapsearch.retrain(
+        run_folder,
+        trial=[1],
+        workers=0,
+        on_progress=lambda running, done: ended.extend(job.trial for job, _ in done),
+        **SHORT,
+    )
+    assert ended == [1]
+    (found,) = result.results
+    assert (found.settings.trial, found.settings.policy["width"], result.failures) == (1, 0.25, ())
+    assert result.report == run_folder / "report.html"
+    assert f"{found.val_top1:.2f} %" in repr(result)
+    assert TrainingResult.from_dict(result.to_dict()["results"][0]) == found
+    again = cheapsearch.retrain(run_folder, trial=1, workers=0, approve=no, **SHORT)
+    assert again == result  # nothing is left to ask for
+    assert asked == [1]
+
+
+def test_retrain_tells_what_failed(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object, **settings: object) -> object:
+        raise RuntimeError("CUDA error")
+
+    monkeypatch.setattr("cheapsearch.search.training.full.build", broken)
+    result = cheapsearch.retrain(run_folder, trial=1, workers=0, **SHORT)
+    assert result.failures == ("trial 1, seed 0: RuntimeError: CUDA error",)
+    assert "1 failed" in repr(result)
+
+
+def test_retrain_refuses(run_folder: Path) -> None:
+    assert refusal(cheapsearch.retrain, "nowhere").startswith(
+        "run: must be the folder of a run, got 'nowhere'"
+    )
+    assert refusal(cheapsearch.retrain, run_folder, trial=1, top=2).startswith("trial, top, all: only one")
+    assert refusal(cheapsearch.retrain, run_folder, trial=99).startswith("trial: must be a complete trial")
+    assert "did you mean 'epochs'?" in refusal(cheapsearch.retrain, run_folder, epoch=3)
+    assert refusal(cheapsearch.retrain, run_folder, policy="cifar").startswith("policy: must be one of ")
+
+
+def test_train_takes_an_architecture_a_name_or_a_path(tmp_path: Path) -> None:
+    architecture = cheapsearch.Architecture("mobilenet_v2", expand="reuse")
+    epochs: list[tuple[int, int]] = []
+    result = cheapsearch.train(
+        architecture,
+        dataset="digits",
+        input_size=8,
+        on_epoch=lambda epoch, policy: epochs.append((epoch.epoch, policy.epochs)),
+        **SHORT,
+    )
+    assert result.folder == Path("runs") / f"{cheapsearch.architecture_hash(architecture)}-digits"
+    assert epochs == [(1, 1)]
+    (found,) = result.results
+    assert found.settings.architecture == replace(architecture, width=0.25)
+    assert TrainingResult.from_dict(result.to_dict()["results"][0]) == found
+    cheapsearch.train(
+        result.folder / "architecture.yaml",
+        dataset="digits",
+        input_size=8,
+        out="again",
+        **SHORT | {"width": 1.0},
+    )
+    assert (Path("again") / "best.safetensors").read_bytes() == (
+        result.folder / "best.safetensors"
+    ).read_bytes()
+
+
+def test_train_refuses() -> None:
+    assert refusal(cheapsearch.train, "cheap_v9").startswith("arch: must be one of ")
+    assert refusal(cheapsearch.train, "cheap_v2", dataset="digits", dropout=2.0).startswith(
+        "dropout: must be "
+    )
+    assert refusal(cheapsearch.train, "cheap_v2", seeds=0) == "seeds: must be 1 or more, got 0"
+
+
+# --- rehearse ---------------------------------------------------------------------------------------
+
+
+def test_rehearse_replays_the_package_s_table() -> None:
+    result = cheapsearch.rehearse(budget=3, seeds=1, sampler="random")
+    assert list(result.to_dict()) == ["random"]
+    share = result.samplers["random"]["share"]["3"]["mean"]
+    assert f"random {share:.3f}" in repr(result)
+    assert "did you mean 'seeds'?" in refusal(cheapsearch.rehearse, seed=3)
+    assert refusal(cheapsearch.rehearse, "nowhere.csv").startswith("table: must be a readable CSV")
+
+
+def test_fields_of_a_policy_are_no_arguments_of_train() -> None:
+    """A field that had an argument's name could not be changed."""
+    import inspect
+
+    names = {
+        f
+        for function in (cheapsearch.train, cheapsearch.retrain)
+        for f in inspect.signature(function).parameters
+    }
+    assert not names & set(Policy().to_dict())
