@@ -64,7 +64,7 @@ def load(path: str | Path, *, weights: str | Path | None = None) -> Network:
     if Path(path).suffix == ".safetensors":
         if weights is not None:
             raise UserError(
-                f"weights: must be left out where the path is one of weights, got {shown(weights)}"
+                f"WEIGHTS: must be left out where the path is one of weights, got {shown(weights)}"
             )
         config, weights = _own_config(path), path
     else:
@@ -92,7 +92,7 @@ def _own_config(path: str | Path) -> ArchitectureConfig:
     config = read_weights_config(path)
     if config is None:
         raise UserError(
-            f"weights: '{shown(path)}' does not say what it is of, an older version or another tool wrote "
+            f"WEIGHTS: '{shown(path)}' does not say what it is of, an older version or another tool wrote "
             "it; give the YAML of its architecture, and it as weights"
         )
     return config
@@ -104,6 +104,6 @@ def _check_same(config: ArchitectureConfig, own: ArchitectureConfig, where: str)
         asked, trained = getattr(config, name), getattr(own, name)
         if asked != trained:
             raise UserError(
-                f"weights: must be those of the architecture, {where} was trained with another {name} "
+                f"WEIGHTS: must be those of the architecture, {where} was trained with another {name} "
                 f"({trained}); give its own YAML, or the file alone"
             )

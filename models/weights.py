@@ -35,7 +35,7 @@ def read_weights_config(path: str | Path) -> ArchitectureConfig | None:
         raise _unreadable(path, error) from None
     if text is None:
         return None
-    where = f"weights: '{shown(path)}'"
+    where = f"WEIGHTS: '{shown(path)}'"
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -44,7 +44,7 @@ def read_weights_config(path: str | Path) -> ArchitectureConfig | None:
     try:
         return ArchitectureConfig.from_dict(data, where)
     except UserError as error:
-        raise UserError(shown(error)) from None
+        raise UserError(shown(error.at_terminal)) from None
 
 
 def load_weights(network: Network, path: str | Path) -> None:
@@ -60,10 +60,10 @@ def load_weights(network: Network, path: str | Path) -> None:
     except RuntimeError as error:
         reason = shown(" ".join(str(error).split()))[:200]
         raise UserError(
-            f"weights: must be those of the architecture, {shown(path)} has others ({reason})"
+            f"WEIGHTS: must be those of the architecture, {shown(path)} has others ({reason})"
         ) from None
 
 
 def _unreadable(path: str | Path, error: Exception) -> UserError:
     reason = " ".join(str(error).split())
-    return UserError(f"weights: must be a readable safetensors file, {shown(path)} is not ({reason})")
+    return UserError(f"WEIGHTS: must be a readable safetensors file, {shown(path)} is not ({reason})")

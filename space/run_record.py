@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from .config import check_classes
 from .costs import COSTS, in_every_file
 from .errors import UserError, check_complete
 from .settings import RunSettings
@@ -21,6 +22,7 @@ class RunRecord:
             password.
         fingerprint: Hash of the images and labels the search may see.
         study: Name of the study in the storage.
+        classes: Their names by label, None in runs of before they were kept.
     """
 
     version: str
@@ -32,6 +34,7 @@ class RunRecord:
     val_images: int
     study: str = "cheapsearch"
     versions: Mapping[str, str] = field(default_factory=dict)
+    classes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -42,6 +45,8 @@ class RunRecord:
                 raise UserError(f"{f.name}: must be a whole number, got {value!r}")
         if not isinstance(self.versions, Mapping):
             raise UserError(f"versions: must be a mapping, got {self.versions!r}")
+        if self.classes is not None:
+            object.__setattr__(self, "classes", check_classes(self.classes, self.num_classes))
         for name in _DECIDED:
             if getattr(self.settings, name) is None:
                 raise UserError(f"{name}: must be a whole number, got None")
@@ -62,7 +67,8 @@ class RunRecord:
         for f in fields(self):
             value = getattr(self, f.name)
             data |= self._settings_to_dict() if f.name == "settings" else {f.name: value}
-        return data | {"versions": dict(self.versions)}
+        classes = None if self.classes is None else list(self.classes)
+        return data | {"versions": dict(self.versions), "classes": classes}
 
     def _settings_to_dict(self) -> dict[str, Any]:
         found = self.settings.to_dict()
@@ -90,6 +96,7 @@ class RunRecord:
 
 
 def _before_it_was_there() -> dict[str, Any]:
-    """What a setting is in runs that were begun before there was any such setting."""
+    """What a setting or fact is in runs that were begun before there was any such."""
     limits = {f"max_{name}": None for name in COSTS if name not in in_every_file()}
-    return {"repeats": 0, "confirm": 0, "stopping": False, "reference_accuracy": None, **limits}
+    none = {"reference_accuracy": None, "classes": None}
+    return {"repeats": 0, "confirm": 0, "stopping": False, **none, **limits}

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ... import __version__
 from ...space import UserError
-from . import export, presets, rehearse, report, retrain, run, show, space, train
+from . import export, predict, presets, rehearse, report, retrain, run, show, space, train
 from .exits import EXIT_INTERRUPTED, EXIT_USER, complain
 from .parser import Parser
 
@@ -27,6 +27,7 @@ COMMANDS: dict[str, Command] = {
     "run": run,
     "retrain": retrain,
     "train": train,
+    "predict": predict,
     "show": show,
     "space": space,
     "presets": presets,

@@ -30,7 +30,10 @@ def add(commands: Any) -> None:
         "weights", metavar="WEIGHTS", type=Path, help="a best.safetensors, or the folder of a training"
     )
     predict.add_argument(
-        "images", metavar="IMAGE", nargs="+", help="files and folders of images, or one data set as for train"
+        "images",
+        metavar="IMAGES",
+        nargs="+",
+        help="files and folders of images, or one data set as for train",
     )
     predict.add_argument(
         "--split",

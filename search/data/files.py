@@ -42,7 +42,7 @@ def find_files(paths: Sequence[str | Path], classes: Sequence[str]) -> Part[File
             names.append(str(given))
             labels.append(UNLABELLED)
         else:
-            raise UserError(f"IMAGE: must be a file or a folder, '{shown(given)}' is none: check the path")
+            raise UserError(f"IMAGES: must be a file or a folder, '{shown(given)}' is none: check the path")
     return Part(FileImages(Path(), tuple(names)), np.array(labels, dtype=np.int64))
 
 
@@ -74,7 +74,7 @@ def _images_below(root: Path) -> list[str]:
         ]
     if not found:
         raise UserError(
-            f"IMAGE: the folder '{shown(root)}' has no image files ({' '.join(SUFFIXES)}): check the path"
+            f"IMAGES: the folder '{shown(root)}' has no image files ({' '.join(SUFFIXES)}): check the path"
         )
     return sorted(found, key=lambda name: (name.split("/")[0], name))
 

@@ -119,14 +119,14 @@ def find_images(
         return find_files(given, classes)
     if len(given) != 1:
         raise UserError(
-            f"IMAGE: must be files and folders, or one data set, got {len(given)} with the data set "
+            f"IMAGES: must be files and folders, or one data set, got {len(given)} with the data set "
             f"'{shown(datasets[0])}'; give it alone"
         )
     dataset = str(given[0])
     opened = open_images(dataset, data_dir=data_dir, seed=seed, progress=say)
     if [normalize("NFC", name) for name in opened.classes] != [normalize("NFC", name) for name in classes]:
         raise UserError(
-            f"IMAGE: must have the classes of the network, {_listed(classes)}, got "
+            f"IMAGES: must have the classes of the network, {_listed(classes)}, got "
             f"{_listed(opened.classes)}; leave --split out to predict the files of a folder"
         )
     return opened.val if split == "val" else open_test(dataset, data_dir=data_dir, progress=say)
@@ -170,7 +170,7 @@ def predictions(network: Network, part: Part[Images], *, device: str) -> Iterato
 def _batches(part: Part[Images], preprocessing: Preprocessing, device: torch.device) -> Iterator[Batch]:
     """The batches that training scores, without having all images in memory."""
     if preprocessing.resize == "square":
-        for some in torch.arange(len(part.labels)).split(EVALUATION_BATCH):
+        for some in torch.split(torch.arange(len(part.labels)), EVALUATION_BATCH):
             pixels = part.images.read(some.numpy(), preprocessing.input_size)
             split = MemorySplit.prepared(pixels, part.labels[some.numpy()], preprocessing, device)
             yield from split.evaluation_batches(ALONE)
@@ -193,7 +193,8 @@ class _Readable:
 
     @classmethod
     def of(cls, part: Part[Images]) -> "_Readable":
-        return cls(part.images, torch.zeros(len(part.labels), dtype=torch.bool).share_memory_())
+        failed = torch.zeros(len(part.labels), dtype=torch.bool)
+        return cls(part.images, failed.share_memory_())  # type: ignore[no-untyped-call]
 
     def read(self, indices: IntArray, size: int, progress: Callable[[str], None] | None = None) -> ByteArray:
         try:

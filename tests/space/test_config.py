@@ -64,7 +64,7 @@ def test_config_yaml_is_plain_data_in_the_order_of_the_fields() -> None:
 
 def test_config_round_trips_with_classes_and_preprocessing() -> None:
     for carry in (yaml.safe_dump, json.dumps):
-        found = ArchitectureConfig.from_dict(yaml.safe_load(carry(TRAINED.to_dict())))  # type: ignore[operator]
+        found = ArchitectureConfig.from_dict(yaml.safe_load(carry(TRAINED.to_dict())))
         assert found == TRAINED
     found = ArchitectureConfig.from_yaml(TRAINED.to_yaml())
     assert found == TRAINED

@@ -170,14 +170,15 @@ def test_predict_refuses_before_it_prints(
     call: Call, weights: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for arguments, message in (
-        ((photos / CLASSES[0] / "[0].png", photos), "^WEIGHTS: must be a .safetensors file"),
-        ((weights.with_name("none.safetensors"), photos), "^weights: must be a readable safetensors file"),
-        ((weights, photos / "none"), "^IMAGE: must be a file or a folder"),
-        ((weights, photos, "--split", "train"), "^--split: must be one of test, val, got 'train'"),
-        ((weights, "digits"), "^IMAGE: must have the classes of the network"),
+        ((photos / CLASSES[0] / "[0].png", photos), "WEIGHTS: must be a .safetensors file"),
+        ((weights.with_name("none.safetensors"), photos), "WEIGHTS: must be a readable safetensors file"),
+        ((weights, photos / "none"), "IMAGES: must be a file or a folder"),
+        ((weights, photos, "--split", "train"), "--split: must be one of test, val, got 'train'"),
+        ((weights, "digits"), "IMAGES: must have the classes of the network"),
     ):
-        with pytest.raises(UserError, match=message):
+        with pytest.raises(UserError) as caught:
             call(*arguments)
+        assert caught.value.at_terminal.startswith(message)
         assert capsys.readouterr().out == ""
 
 

@@ -82,10 +82,10 @@ def test_find_files_refuses_a_path_that_is_neither(make_folder: Make, tmp_path: 
     (tmp_path / "empty").mkdir()
     os.mkfifo(tmp_path / "pipe")
     for name, message in (
-        ("none.png", r"^IMAGE: must be a file or a folder, '.*none.png' is none: check the path$"),
-        ("pipe", r"^IMAGE: must be a file or a folder, '.*pipe' is none"),
-        ("a\nb", r"^IMAGE: must be a file or a folder, '.*a\ufffdb' is none"),
-        ("empty", r"^IMAGE: the folder '.*empty' has no image files \(.jpg .*\): check the path$"),
+        ("none.png", r"^images: must be a file or a folder, '.*none.png' is none: check the path$"),
+        ("pipe", r"^images: must be a file or a folder, '.*pipe' is none"),
+        ("a\nb", r"^images: must be a file or a folder, '.*a\ufffdb' is none"),
+        ("empty", r"^images: the folder '.*empty' has no image files \(.jpg .*\): check the path$"),
     ):
         with pytest.raises(UserError, match=message):
             find_files([make_folder(where=f"for {name[0]}"), tmp_path / name], ("cat", "dog"))
