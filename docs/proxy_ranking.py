@@ -9,6 +9,7 @@ seeds each. The results go to docs/proxy_ranking.csv as they come; started again
 
 import argparse
 import csv
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -178,11 +179,12 @@ def table(shares: dict[str, float]) -> str:
             continue
         add(f"{proxy}: accuracy", shares[proxy], by_network(proxy, "accuracy"))
         add(f"{proxy}: sum of training losses", shares[proxy], -by_network(proxy, "loss_sum"))
-    for name, score in {
+    scores: dict[str, Callable[[Architecture], float]] = {
         "synflow": synflow,
         "parameters": lambda architecture: float(costs.cost(architecture).params),
         "multiply-adds": lambda architecture: float(costs.cost(architecture).flops),
-    }.items():
+    }
+    for name, score in scores.items():
         add(f"{name}, no training", 0, np.array([[score(network)] for network in networks.values()]))
     add("the reference with another seed", 1, trained[:, :1], trained[:, 1:])
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from .errors import UserError, check_keys, check_name
 from .sites import SITE_NAMES
 
 State = Literal["complete", "repeat", "pruned", "failed", "duplicate", "refused"]
-STATES: tuple[str, ...] = get_args(State)
+STATES: tuple[State, ...] = get_args(State)
 
 _STAGE_SEPARATOR = "|"
 _WHY = ("predicted", "deviation", "gain")

@@ -168,7 +168,8 @@ def open_run(
     if existing is not None and data.fingerprint != existing.fingerprint:
         raise UserError(
             f"--dataset: must be what the run in {out} began with, {shown(existing.settings.dataset)}, "
-            f"fingerprint {existing.fingerprint}, got {shown(settings.dataset)}, {data.fingerprint}; choose another --out"
+            f"fingerprint {existing.fingerprint}, got {shown(settings.dataset)}, {data.fingerprint}; "
+            "choose another --out"
         )
     space = settings.space
     table = cost_table(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from cheapsearch.space import SITES, Architecture, get_backbone
+from cheapsearch.space import SITES, Architecture, Choice, get_backbone
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -29,7 +29,7 @@ def random_architecture() -> Callable[[random.Random, str, float], Architecture]
 
     def draw(rng: random.Random, name: str, width: float) -> Architecture:
         backbone = get_backbone(name)
-        choices = {}
+        choices: dict[str, Choice] = {}
         for site, operations in backbone.operations.items():
             if SITES[site].staged and rng.random() < 0.5:
                 choices[site] = tuple(rng.choice(operations) for _ in range(backbone.stages))
@@ -49,6 +49,8 @@ def randomised() -> Callable[[nn.Module, int], nn.Module]:
         module.double()
         for layer in module.modules():
             if isinstance(layer, nn.BatchNorm2d):
+                assert layer.running_mean is not None
+                assert layer.running_var is not None
                 for tensor in (layer.weight.data, layer.running_var):
                     tensor.uniform_(0.5, 1.5, generator=generator)
                 for tensor in (layer.bias.data, layer.running_mean):

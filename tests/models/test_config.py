@@ -83,7 +83,7 @@ def test_describe_counts_the_network_it_describes() -> None:
 )
 def test_describe_refuses_numbers_out_of_range(settings: dict[str, int], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        described(**settings)
+        described(STAGED, **settings)
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_small"])

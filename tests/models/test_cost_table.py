@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -153,6 +154,6 @@ def test_cost_table_counts_once_for_the_same_settings() -> None:
         ("mobilenet_v2", {"input_size": 7}, "input_size: must be at least 8 pixels, got 7"),
     ],
 )
-def test_cost_table_refuses_values_out_of_range(name: str, settings: dict[str, float], message: str) -> None:
+def test_cost_table_refuses_values_out_of_range(name: str, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         cost_table(name, **settings)

@@ -116,7 +116,7 @@ def map_block(mapping: Mapping, prefix: str, block: Block) -> None:
     sigma = hidden
     if a.expand is not None and b.expand is not None and not list(a.expand.parameters()):
         # A's hidden channel j is a copy of the input channel that B's hidden channel sigma[j] copies.
-        seen_a, seen_b = (channels_seen(net.expand, block.in_channels) for net in (a, b))
+        seen_a, seen_b = (channels_seen(expand, block.in_channels) for expand in (a.expand, b.expand))
         if not torch.equal(seen_a, seen_b):
             place_in_b = seen_b[: block.in_channels].argsort()
             sigma = hidden // block.in_channels * block.in_channels + place_in_b[seen_a]
@@ -128,7 +128,9 @@ def map_block(mapping: Mapping, prefix: str, block: Block) -> None:
     map_gate(mapping, f"{dot}se", sigma)
 
     # The outputs are z[order] of the projection's z, so row order_a[i] of A is row order_b[i] of B.
-    order_a, order_b = (channels_seen(net.project, block.out_channels) for net in (a, b))
+    assert a.project is not None
+    assert b.project is not None
+    order_a, order_b = (channels_seen(project, block.out_channels) for project in (a.project, b.project))
     rows = torch.empty_like(order_a)
     rows[order_a] = order_b
     mapping.put_alike(f"{dot}project", rows=rows, columns=project_columns(b.project, sigma, block))

@@ -32,6 +32,13 @@ def numbered(channels: int, *rest: int) -> Tensor:
     )
 
 
+def weight_of(layers: nn.Sequential) -> Tensor:
+    """The weight of the convolution that `conv_bn` begins with."""
+    conv = layers[0]
+    assert isinstance(conv, nn.Conv2d)
+    return conv.weight
+
+
 def layout_variants(x: Tensor) -> list[Tensor]:
     """The same values contiguous, channels-last, and recorded for autograd."""
     x = x.contiguous()
@@ -135,7 +142,7 @@ def test_group_sum_leaves_its_input_alone() -> None:
 def test_residual_group_conv_adds_its_input_before_the_activation(act: str) -> None:
     layer = ResidualGroupConv(12, 3, act).eval()
     x = torch.randn(2, 12, 4, 4)
-    weight = layer.conv[0].weight  # (12, 4, 1, 1)
+    weight = weight_of(layer.conv)  # (12, 4, 1, 1)
     mixed = torch.empty_like(x)
     for group in range(3):
         part = slice(4 * group, 4 * group + 4)
@@ -155,10 +162,10 @@ def test_ghost_makes_half_of_its_channels_from_the_other_half(
     y = layer(x)
     larger = math.ceil(out_channels / 2)  # GhostNet's code: init_channels = math.ceil(oup / ratio)
     assert y.shape == (2, out_channels, size, size)
-    primary = F.relu(F.conv2d(x, layer.primary[0].weight) / math.sqrt(1 + 1e-5))
+    primary = F.relu(F.conv2d(x, weight_of(layer.primary)) / math.sqrt(1 + 1e-5))
     torch.testing.assert_close(y[:, :larger], primary)
     for j in range(out_channels - larger):  # each cheap channel sees one primary channel
-        cheap = F.conv2d(primary[:, j : j + 1], layer.cheap[0].weight[j : j + 1], padding=1)
+        cheap = F.conv2d(primary[:, j : j + 1], weight_of(layer.cheap)[j : j + 1], padding=1)
         torch.testing.assert_close(y[:, larger + j : larger + j + 1], F.relu(cheap / math.sqrt(1 + 1e-5)))
 
 

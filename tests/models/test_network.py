@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -45,6 +45,11 @@ def cases() -> Iterator[Case]:
 CASES = list(cases())
 
 
+def convs(module: nn.Module | None) -> list[nn.Conv2d]:
+    assert module is not None
+    return [layer for layer in module.modules() if isinstance(layer, nn.Conv2d)]
+
+
 class Walked(NamedTuple):
     case: Case
     network: Network
@@ -75,6 +80,8 @@ def test_operation_keeps_the_shapes_of_the_layout(walked: Walked) -> None:
     network.eval()
     layout = get_backbone(case.backbone).layout(case.width, case.input_size)
     side = math.ceil(case.input_size / layout.stem_stride)
+    assert network.first_conv is not None
+    assert network.last_stage is not None
     with torch.no_grad():
         x = network.first_conv(images)
         assert x.shape == (BATCH, layout.stem_channels, side, side)
@@ -153,7 +160,7 @@ def test_build_reaches_width_2(name: str) -> None:
     images = torch.randn(2, 3, 33, 33)
     for mode in (True, False):
         assert network.train(mode)(images).shape == (2, 2)
-    assert network.first_conv[-1][0].out_channels == 2 * BACKBONES[name].stem_channels
+    assert convs(network.first_conv)[-1].out_channels == 2 * BACKBONES[name].stem_channels
 
 
 @pytest.mark.parametrize("width", [0.27, 0.91, 1.37])
@@ -221,6 +228,10 @@ def test_build_leaves_out_the_expand_conv_where_the_block_does_not_expand(name: 
 def test_build_squeezes_before_the_activation_in_v3() -> None:
     # "In V3 the order is depthwise, BN, SE, activation, project, as in the published code"
     block = build("mobilenet_v3_large").double().eval().blocks[4]
+    assert isinstance(block, InvertedResidual)
+    assert block.expand is not None
+    assert block.se is not None
+    assert block.project is not None
     x = torch.randn(2, 40, 5, 5, dtype=torch.float64)
     y = block.depthwise(block.expand(x))
     y = block.project(F.relu(block.se(y)))
@@ -255,7 +266,7 @@ def test_build_gives_other_weights_to_another_seed_and_the_same_to_the_same() ->
     states = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        states.append(build(Architecture("mobilenet_v3_small", 0.25)).first_conv[0].weight)
+        states.append(convs(build(Architecture("mobilenet_v3_small", 0.25)).first_conv)[0].weight)
     assert torch.equal(states[0], states[1])
     assert not torch.equal(states[0], states[2])
 
@@ -264,6 +275,7 @@ def test_build_ties_its_strides_to_64_pixels() -> None:
     architecture = Architecture("mobilenet_v2", 0.25)
     for size, side in ((64, 64), (65, 33)):
         network = build(architecture, input_size=size)
+        assert network.first_conv is not None
         assert network.first_conv(torch.randn(1, 3, size, size)).shape[2:] == (side, side)
         assert count_params(network) == count_params(build(architecture))
 
@@ -279,7 +291,7 @@ def test_build_ties_its_strides_to_64_pixels() -> None:
         ({"dropout": float("nan")}, "dropout: must be at least 0 and below 1, got nan"),
     ],
 )
-def test_build_refuses_values_out_of_range(settings: dict[str, float], message: str) -> None:
+def test_build_refuses_values_out_of_range(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError) as caught:
         build("mobilenet_v2", **settings)
     assert str(caught.value) == message

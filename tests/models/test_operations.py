@@ -48,6 +48,8 @@ def shuffle(x: Tensor, groups: int) -> Tensor:
 
 def batch_norm(x: Tensor, layer: nn.Module) -> Tensor:
     assert isinstance(layer, nn.BatchNorm2d)
+    assert layer.running_mean is not None
+    assert layer.running_var is not None
     mean, var, weight, bias = (
         tensor.view(1, -1, 1, 1)
         for tensor in (layer.running_mean, layer.running_var, layer.weight, layer.bias)
@@ -321,6 +323,7 @@ def test_network_operation_is_that_of_the_design(
     backbone = get_backbone(name)
     layout = backbone.layout(0.5, input_size)
     module = made(site, operation, backbone, layout)
+    assert module is not None
     x = image(3, 9) if site == "first_conv" else image(layout.blocks[-1].out_channels, 3)
     reference = NETWORK_REFERENCES[site, operation]
     # in place on its own input is fine for the last stage: nothing else reads the last block's output

@@ -52,7 +52,7 @@ RECORD: dict[str, Any] = {
 
 def trial(number: int, accuracy: float | None, params: int, flops: int, **rest: Any) -> TrialRecord:
     """A trial of MobileNetV2; without an accuracy it has failed, unless `state` says another thing."""
-    settings = {
+    settings: dict[str, Any] = {
         "backbone": "mobilenet_v2",
         "width": 1.0,
         "state": "failed" if accuracy is None else "complete",

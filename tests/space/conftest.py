@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cheapsearch.space import BACKBONES, SITES, Architecture, get_backbone
+from cheapsearch.space import BACKBONES, SITES, Architecture, Choice, get_backbone
 
 
 @pytest.fixture(params=list(BACKBONES))
@@ -19,7 +19,7 @@ def random_architecture() -> Callable[[random.Random, str, float], Architecture]
 
     def draw(rng: random.Random, name: str, width: float) -> Architecture:
         backbone = get_backbone(name)
-        choices = {}
+        choices: dict[str, Choice] = {}
         for site, operations in backbone.operations.items():
             if SITES[site].staged and rng.random() < 0.5:
                 choices[site] = tuple(rng.choice(operations) for _ in range(backbone.stages))

@@ -44,7 +44,7 @@ def test_architecture_takes_every_operation_its_backbone_offers(backbone_name: s
     backbone = get_backbone(backbone_name)
     for site, operations in backbone.operations.items():
         for operation in operations:
-            assert getattr(Architecture(backbone_name, **{site: operation}), site) == operation
+            assert getattr(Architecture(backbone_name, 1.0, **{site: operation}), site) == operation
 
 
 def test_architecture_refuses_every_operation_its_backbone_does_not_offer(backbone_name: str) -> None:
@@ -52,7 +52,7 @@ def test_architecture_refuses_every_operation_its_backbone_does_not_offer(backbo
     for site, operations in backbone.operations.items():
         for operation in set(SITES[site].operations) - set(operations):
             with pytest.raises(UserError, match=f"{site} of {backbone_name}: must be one of .*{operation!r}"):
-                Architecture(backbone_name, **{site: operation})
+                Architecture(backbone_name, 1.0, **{site: operation})
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_architecture_refuses_an_operation_of_the_other_family(
     backbone: str, site: str, operation: str
 ) -> None:
     with pytest.raises(UserError) as caught:
-        Architecture(backbone, **{site: operation})
+        Architecture(backbone, 1.0, **{site: operation})
     message = str(caught.value)
     assert f"{site} of {backbone}" in message
     assert ", ".join(BACKBONES[backbone].operations[site]) in message
@@ -116,7 +116,7 @@ def test_architecture_refuses_a_per_stage_list_of_the_wrong_length(
     backbone = get_backbone(backbone_name)
     operations = (backbone.operations[site][0],) * (backbone.stages + difference)
     with pytest.raises(UserError) as caught:
-        Architecture(backbone_name, **{site: operations})
+        Architecture(backbone_name, 1.0, **{site: operations})
     assert str(caught.value) == (
         f"{site}: a per-stage list for {backbone_name} needs {backbone.stages} operations, "
         f"got {len(operations)}"
@@ -126,7 +126,7 @@ def test_architecture_refuses_a_per_stage_list_of_the_wrong_length(
 @pytest.mark.parametrize("site", [site for site in SITE_NAMES if site not in STAGED_SITES])
 def test_architecture_refuses_a_per_stage_list_at_a_site_that_occurs_once(site: str) -> None:
     with pytest.raises(UserError, match=f"^{site}: takes one operation, .*'conv', 'reuse'"):
-        Architecture("mobilenet_v2", **{site: ("conv", "reuse", *("conv",) * 5)})
+        Architecture("mobilenet_v2", 1.0, **{site: ("conv", "reuse", *("conv",) * 5)})
 
 
 def test_architecture_names_the_stage_of_a_wrong_operation() -> None:
@@ -151,8 +151,8 @@ def test_architecture_turns_a_uniform_list_into_one_operation(backbone_name: str
     backbone = get_backbone(backbone_name)
     for site in STAGED_SITES:
         for operation in backbone.operations[site]:
-            listed = Architecture(backbone_name, **{site: (operation,) * backbone.stages})
-            assert listed == Architecture(backbone_name, **{site: operation})
+            listed = Architecture(backbone_name, 1.0, **{site: (operation,) * backbone.stages})
+            assert listed == Architecture(backbone_name, 1.0, **{site: operation})
             assert getattr(listed, site) == operation
 
 

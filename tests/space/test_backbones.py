@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from cheapsearch.space import BACKBONES, SITE_NAMES, UserError, check_width, get_backbone
-from cheapsearch.space.backbones import BlockRow, scale_channels
+from cheapsearch.space.backbones import BlockRow, Stride, scale_channels
+from cheapsearch.space.layout import Activation
 
 # design.md, "Backbones", word for word; rows are kernel, H, O, SE, act, stride.
 V2 = "(1,16,1,1) (6,24,2,s) (6,32,3,2) (6,64,4,2) (6,96,3,1) (6,160,3,2) (6,320,1,1)"
@@ -41,6 +42,8 @@ ENDS = {
     "mobilenet_v3_large_k": (24, 972, 1280, 1944),
     "mobilenet_v3_small": (16, 576, 1024, 1152),
 }
+STRIDES: dict[str, Stride] = {"1": 1, "2": 2, "s": "s"}
+ACTIVATIONS: dict[str, Activation] = {"RE": "relu", "HS": "hardswish"}
 WIDTHS = [step / 100 for step in range(25, 201)]
 
 
@@ -52,17 +55,13 @@ def repeated(text: str) -> list[list[str]]:
     return rows
 
 
-def stride_of(cell: str) -> int | str:
-    return "s" if cell == "s" else int(cell)
-
-
 def v2_rows() -> list[BlockRow]:
     """Expansion, O, blocks, stride; only the first block of a stage has the stride."""
     rows, channels = [], 32
     for stage, group in enumerate(V2.split(), 1):
         expansion, out, blocks, stride = group.strip("()").split(",")
         for index in range(int(blocks)):
-            first = stride_of(stride) if index == 0 else 1
+            first = STRIDES[stride] if index == 0 else 1
             rows.append(BlockRow(stage, 3, int(expansion) * channels, int(out), False, "relu", first))
             channels = int(out)
     return rows
@@ -74,9 +73,8 @@ def full_rows(text: str) -> list[BlockRow]:
     for kernel, hidden, out, se, act, stride in repeated(text):
         stage += out != previous
         previous = out
-        activation = {"RE": "relu", "HS": "hardswish"}[act]
         rows.append(
-            BlockRow(stage, int(kernel), int(hidden), int(out), se == "SE", activation, stride_of(stride))
+            BlockRow(stage, int(kernel), int(hidden), int(out), se == "SE", ACTIVATIONS[act], STRIDES[stride])
         )
     return rows
 

@@ -47,7 +47,7 @@ def at_stage(backbone: str, site: str, stage: int, operation: str, **others: str
     found = get_backbone(backbone)
     operations = [others.pop(site, found.operations[site][0])] * found.stages
     operations[stage - 1] = operation
-    return Architecture(backbone, **{site: tuple(operations)}, **others)
+    return Architecture(backbone, 1.0, **{site: tuple(operations)}, **others)
 
 
 def blocks_of(backbone: str, stage: int, width: float = 1.0, size: int = 32) -> list[Block]:
@@ -77,7 +77,7 @@ def test_canonical_keeps_one_operation_for_the_network_as_one(backbone_name: str
     operations = get_backbone(backbone_name).operations
     for _ in range(50):
         choices = {site: rng.choice(operations[site]) for site in operations}
-        form = canonical(Architecture(backbone_name, **choices))
+        form = canonical(Architecture(backbone_name, 1.0, **choices))
         assert all(isinstance(getattr(form, site), str) for site in STAGED_SITES)
 
 
@@ -120,7 +120,7 @@ def test_single_operations_collapse_only_where_the_design_says(backbone_name: st
         for first in operations:
             for second in operations:
                 equal = first == second or frozenset({first, second}) in known
-                one, other = (Architecture(backbone_name, **{site: op}) for op in (first, second))
+                one, other = (Architecture(backbone_name, 1.0, **{site: op}) for op in (first, second))
                 assert same(one, other) is equal, (site, first, second)
 
 
@@ -336,8 +336,8 @@ def test_per_stage_list_equal_to_one_operation_has_its_hash(backbone_name: str) 
     backbone = get_backbone(backbone_name)
     for site in STAGED_SITES:
         for operation in backbone.operations[site]:
-            listed = Architecture(backbone_name, **{site: (operation,) * backbone.stages})
-            assert same(listed, Architecture(backbone_name, **{site: operation}))
+            listed = Architecture(backbone_name, 1.0, **{site: (operation,) * backbone.stages})
+            assert same(listed, Architecture(backbone_name, 1.0, **{site: operation}))
 
 
 # --- different networks, and the hash ---------------------------------------------------------------

@@ -40,7 +40,7 @@ def test_cost_is_a_mapping_whose_values_are_attributes() -> None:
 
 def test_cost_is_immutable() -> None:
     with pytest.raises(AttributeError):
-        COST.params = 3
+        COST.params = 3  # type: ignore[attr-defined]
     with pytest.raises(TypeError):
         COST["params"] = 3  # type: ignore[index]
 

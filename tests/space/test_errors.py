@@ -62,4 +62,4 @@ def test_check_keys_names_the_first_unknown_key_and_its_nearest() -> None:
 
 def test_check_keys_refuses_a_key_that_is_no_string() -> None:
     with pytest.raises(UserError, match="got None"):
-        check_keys("trials.csv", {None: ["extra"]}, NAMES)
+        check_keys("trials.csv", {None: ["extra"]}, NAMES)  # type: ignore[dict-item]

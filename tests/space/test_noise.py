@@ -44,7 +44,8 @@ def test_averaged_takes_the_mean_of_all_trainings() -> None:
 def test_seed_noise_is_assumed_until_something_is_repeated() -> None:
     assert seed_noise([]) == seed_noise(FIVE)
     noise = seed_noise(FIVE)
-    assert (noise.deviation, noise.repeats) == (pytest.approx(ASSUMED_DEVIATION), 0)
+    assert noise.deviation == pytest.approx(ASSUMED_DEVIATION)
+    assert noise.repeats == 0
     assert noise.gap == pytest.approx(2 * 2**0.5 * ASSUMED_DEVIATION)
 
 

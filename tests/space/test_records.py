@@ -202,7 +202,7 @@ def test_trial_needs_an_accuracy_only_when_complete() -> None:
             with pytest.raises(UserError, match=rf"^accuracy: a {state} trial needs one, trial 8 has none"):
                 replace(FAILED, state=state)
         else:
-            assert replace(FAILED, state=state).accuracy is None  # type: ignore[arg-type]
+            assert replace(FAILED, state=state).accuracy is None
 
 
 def test_trial_keeps_an_accuracy_of_zero() -> None:

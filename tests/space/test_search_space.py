@@ -1,7 +1,7 @@
 """The search space lists what it says, once each; counts are checked against plain enumeration."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice, product
 from math import prod
@@ -15,6 +15,7 @@ from cheapsearch.space import (
     SITE_NAMES,
     STAGED_SITES,
     Architecture,
+    Choice,
     SearchSpace,
     UserError,
     architecture_hash,
@@ -30,7 +31,7 @@ LARGE, E6, D6, K, SMALL = V3
 def every_architecture(backbone: str, width: float, per_stage: Iterable[str]) -> list[Architecture]:
     """Every choice at every site (and every stage of the `per_stage` ones), even those without effect."""
     found = get_backbone(backbone)
-    options = []
+    options: list[Sequence[Choice]] = []
     for site in SITE_NAMES:
         operations = found.operations[site]
         options.append(list(product(operations, repeat=found.stages)) if site in per_stage else operations)
@@ -271,7 +272,7 @@ def test_choices_of_any_member_describe_the_same_network(backbone_name: str) -> 
             site: tuple(rng.choice(backbone.operations[site]) for _ in range(backbone.stages))
             for site in staged_sites(backbone_name)
         }
-        member = Architecture(backbone_name, **staged)
+        member = Architecture(backbone_name, 1.0, **staged)
         assert canonical(space.architecture(space.choices(member))) == canonical(member)
 
 

@@ -1,12 +1,12 @@
 """What a person sees of full trainings, on a terminal and elsewhere."""
 
 import io
+import time
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from cheapsearch.search.cli import retrain_display
 from cheapsearch.search.cli.retrain_display import RetrainDisplay, name_of
 from cheapsearch.search.training.full import TrainingJob
 from cheapsearch.search.workers.jobs import Failed, Progress, Trained
@@ -43,7 +43,7 @@ def test_display_shows_what_is_trained_on_a_terminal() -> None:
 
 def test_display_prints_progress_seldom_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(retrain_display.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     console, text = shown(terminal=False)
     with RetrainDisplay(console, total=3, epochs=40) as display:
         for seconds in range(0, 150, 10):

@@ -190,7 +190,7 @@ def test_run_within_limits_that_nothing_keeps_names_the_cheapest(refused: Refuse
     start = f"--max-params: must be at least {least:,}, that of the cheapest mobilenet_v2 at width 1 ("
     assert shown.startswith(start)
     sites = dict(part.split() for part in shown.removeprefix(start).partition(")")[0].split(", "))
-    assert table.cost(Architecture("mobilenet_v2", **sites)).params == least
+    assert table.cost(Architecture("mobilenet_v2", 1.0, **sites)).params == least
     assert shown.endswith("got 10,000; raise it or lower --width")
     assert list(tmp_path.iterdir()) == []
 

@@ -136,7 +136,9 @@ def test_display_prints_a_line_for_each_trial_where_there_is_no_terminal(
     assert lines[0].endswith("10.0 s   ~ 4 min left")  # 30 seconds each, nine to go
     assert "trial 1   58.25 %  1.000 M params  45.00 M flops  expand reuse (tpe)  5.0 s" in lines[1]
     assert lines[1].endswith("~ 3 min left")  # 20 seconds each, eight to go
-    assert "trial 4         –  5 params  6 flops  project reduce (tpe)  1.4 s  failed: Div" in lines[2]
+    assert (
+        "trial 4         \N{EN DASH}  5 params  6 flops  project reduce (tpe)  1.4 s  failed: Div" in lines[2]
+    )
     assert "duplicate: the same network as trial 0" in lines[3]
 
 
@@ -183,9 +185,9 @@ def test_display_on_a_terminal_shows_counts_best_and_front(clock: Callable[[floa
     assert "best 61.50 %   front so far" in last
     rows = {line.split()[0]: line for line in last.splitlines() if line.split()[1:3] and "%" in line}
     # Trial 3 is beaten by trial 1; the others differ from the unmodified network, trial 0.
-    assert "58.25 % (−1.8)" in rows["1"]
-    assert "1.000 M (−50 %)" in rows["1"]
-    assert "45.00 M (−50 %)" in rows["1"]
+    assert "58.25 % (\N{MINUS SIGN}1.8)" in rows["1"]
+    assert "1.000 M (\N{MINUS SIGN}50 %)" in rows["1"]
+    assert "45.00 M (\N{MINUS SIGN}50 %)" in rows["1"]
     assert rows["1"].rstrip().endswith("expand reuse")
     assert "61.50 % (+1.5)" in rows["2"]
     assert "2.100 M (+5 %)" in rows["2"]
@@ -248,11 +250,13 @@ def test_operations_leaves_out_a_site_without_a_choice() -> None:
 
 
 def test_amount_and_points_are_told_with_their_difference_to_the_unmodified_network() -> None:
-    assert amount("params", CHEAP, BASE) == "1.000 M (−50 %)"
+    assert amount("params", CHEAP, BASE) == "1.000 M (\N{MINUS SIGN}50 %)"
     assert amount("flops", BETTER, BASE) == "91.00 M (+1 %)"
     assert amount("params", BASE, BASE) == amount("params", BASE, None) == "2.000 M"
-    assert amount("params", replace(CHEAP, costs=Cost(flops=1)), BASE) == "–"  # an older file's trial
-    assert points(CHEAP, BASE) == " (−1.8)"
+    assert (
+        amount("params", replace(CHEAP, costs=Cost(flops=1)), BASE) == "\N{EN DASH}"
+    )  # an older file's trial
+    assert points(CHEAP, BASE) == " (\N{MINUS SIGN}1.8)"
     assert points(BETTER, BASE) == " (+1.5)"
     assert points(BASE, BASE) == points(CHEAP, None) == points(FAILED, BASE) == ""
 
@@ -262,7 +266,7 @@ def test_trial_line_holds_what_is_known() -> None:
         "trial 1   58.25 %  1.000 M params  45.00 M flops  expand reuse (tpe)  5.0 s"
     )
     assert trial_line(REFUSED, UNMODIFIED) == (
-        "trial 6         –  9 params  9 flops  first_conv reuse (tpe)  refused: too dear"
+        "trial 6         \N{EN DASH}  9 params  9 flops  first_conv reuse (tpe)  refused: too dear"
     )
 
 

@@ -1,5 +1,6 @@
 import math
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,7 +115,7 @@ def test_augment_fills_the_outside_with_zeros() -> None:
 
 
 def test_augment_is_the_same_for_the_same_generator(images: Tensor) -> None:
-    settings = {"padding": 2, "flip": True, "rotation": 15.0}
+    settings: dict[str, Any] = {"padding": 2, "flip": True, "rotation": 15.0}
     first, again, other = (augment(images, generator=seeded(seed), **settings) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -138,7 +139,7 @@ def test_augment_leaves_its_input_as_it_was(images: Tensor) -> None:
 
 @pytest.mark.parametrize("rotation", [0.0, 15.0])
 def test_augment_gives_uint8_channels_last_from_either_layout(images: Tensor, rotation: float) -> None:
-    settings = {"padding": 2, "flip": True, "rotation": rotation}
+    settings: dict[str, Any] = {"padding": 2, "flip": True, "rotation": rotation}
     result = augment(images, generator=seeded(), **settings)
     assert result.dtype == torch.uint8
     assert result.shape == images.shape

@@ -1,6 +1,7 @@
 import os
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,8 @@ def halves_of(image: np.ndarray) -> tuple[int, int]:
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".gif", ".webp", ".tif", ".ppm", ".apng", ".tga"])
 def test_decode_reads_every_format(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"image{suffix}"
-    Image.fromarray(HALVES).convert("RGB").save(path, **({"lossless": True} if suffix == ".webp" else {}))
+    settings: dict[str, Any] = {"lossless": True} if suffix == ".webp" else {}
+    Image.fromarray(HALVES).convert("RGB").save(path, **settings)
     image = decode(path, 16, {})
     assert image.shape == (16, 16, 3)
     assert image.dtype == np.uint8
@@ -63,7 +65,7 @@ def test_decode_puts_transparent_pixels_on_white(mode: str, clear: tuple[int, ..
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_decode_refuses_an_image_of_which_nothing_can_be_seen(mode: str, tmp_path: Path) -> None:
-    settings = {"transparency": 0} if mode == "P" else {}
+    settings: dict[str, Any] = {"transparency": 0} if mode == "P" else {}
     Image.new(mode, (8, 8), 0).save(tmp_path / "image.png", **settings)
     with pytest.raises(UserError, match="every pixel is transparent"):
         decode(tmp_path / "image.png", 8, {})

@@ -97,9 +97,6 @@ CONTRADICTIONS: dict[str, tuple[Any, str, str]] = {
 }
 
 
-RECORDED = RECORD.to_dict() | {"per_stage": RECORD.per_stage, "objectives": RECORD.objectives}
-
-
 def test_settle_takes_up_what_was_recorded() -> None:
     settings = settle({}, RECORD, where=OUT)
     for name in CONTRADICTIONS:
