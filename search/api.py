@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..reports import load_run, write_report
+from ..reports import write_report
 from ..space import (
     RETRAIN_FOLDER,
     Architecture,
@@ -25,6 +25,7 @@ from ..space import (
     find_architecture,
 )
 from ..space.run_folder import RunFolder
+from ..space.saved_run import load_run
 from ..space.training_folder import read_results
 from .data import dataset_name
 from .rehearsal.compare import rehearse as compare_samplers

@@ -20,7 +20,6 @@ import pytest
 from PIL import Image
 
 from cheapsearch.models import cost_table
-from cheapsearch.reports import load_run
 from cheapsearch.search.cli.main import main, make_parser
 from cheapsearch.search.cli.run import given_settings
 from cheapsearch.space import (
@@ -35,6 +34,7 @@ from cheapsearch.space import (
     seed_noise,
     ties,
 )
+from cheapsearch.space.saved_run import load_run
 
 TINY = ("--proxy", "epochs=1,images=60,input_size=8,width=0.25,batch_size=30", "--device", "cpu")
 
