@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .search.api import retrain as retrain
     from .search.api import run as run
     from .search.api import train as train
+    from .search.training.predict import predict as predict
     from .space import PRESETS as PRESETS
     from .space import Architecture as Architecture
     from .space import SearchSpace as SearchSpace
@@ -30,6 +31,7 @@ _PUBLIC = {
     "build": "models",
     "count": "models",
     "load": "models",
+    "predict": "search.training.predict",
     "rehearse": "search.api",
     "retrain": "search.api",
     "run": "search.api",

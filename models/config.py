@@ -4,12 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-
-from ..space import Architecture, ArchitectureConfig, UserError, additive_costs, read_config
+from ..space import (
+    Architecture,
+    ArchitectureConfig,
+    Preprocessing,
+    UserError,
+    additive_costs,
+    read_config,
+    shown,
+)
 from .cost import COUNTERS, count
 from .network import Network, build
+from .weights import load_weights, read_weights_config
 
 
 def describe(
@@ -19,8 +25,10 @@ def describe(
     input_size: int,
     version: str,
     origin: Mapping[str, Any],
+    classes: tuple[str, ...] | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> ArchitectureConfig:
-    """The config of an architecture, with its counted costs.
+    """The config of an architecture, with its counted costs; further arguments are its fields.
 
     Raises:
         UserError: If a number is out of range.
@@ -33,40 +41,69 @@ def describe(
         costs=count(network),
         version=version,
         origin=origin,
+        classes=classes,
+        preprocessing=preprocessing,
     )
 
 
 def load(path: str | Path, *, weights: str | Path | None = None) -> Network:
-    """Build the network that an exported YAML describes.
+    """Build the network that an exported YAML or a file of weights describes.
 
     Args:
-        path: The YAML.
-        weights: A safetensors file that training left; None for fresh weights.
+        path: The YAML, or a safetensors file that training left, which is enough by itself.
+        weights: Beside a YAML, a safetensors file that training left; None for fresh weights.
+
+    Returns:
+        The network, with the names of its `classes` and its `preprocessing` where they are known: those
+        that the weights were trained with, else the YAML's.
 
     Raises:
         UserError: If a file cannot be read, the YAML does not validate or says other costs than the
             network has, or the weights are another network's.
     """
-    config = read_config(path)
+    if Path(path).suffix == ".safetensors":
+        if weights is not None:
+            raise UserError(
+                f"WEIGHTS: must be left out where the path is one of weights, got {shown(weights)}"
+            )
+        config, weights = _own_config(path), path
+    else:
+        config = read_config(path)
+        own = read_weights_config(weights) if weights is not None else None
+        if own is not None:
+            _check_same(config, own, shown(weights))
+            config = own
     network = build(config.architecture, num_classes=config.num_classes, input_size=config.input_size)
     for name in additive_costs():  # these are exact
         actual = COUNTERS[name](network)[""]
         said = config.costs.get(name, actual)
         if actual != said:
             raise UserError(
-                f"{path}: {name} must be those of the network, {actual:,}, got {said:,}; "
+                f"{shown(path)}: {name} must be those of the network, {actual:,}, got {said:,}; "
                 "export the architecture again"
             )
     if weights is not None:
-        _load_weights(network, Path(weights))
+        load_weights(network, weights)
+    network.classes, network.preprocessing = config.classes, config.preprocessing
     return network
 
 
-def _load_weights(network: Network, path: Path) -> None:
-    try:
-        network.load_state_dict(load_file(path))
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"weights: must be a readable safetensors file, {path} is not ({error})") from None
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"weights: must be those of the architecture, {path} has others ({reason})") from None
+def _own_config(path: str | Path) -> ArchitectureConfig:
+    config = read_weights_config(path)
+    if config is None:
+        raise UserError(
+            f"WEIGHTS: '{shown(path)}' does not say what it is of, an older version or another tool wrote "
+            "it; give the YAML of its architecture, and it as weights"
+        )
+    return config
+
+
+def _check_same(config: ArchitectureConfig, own: ArchitectureConfig, where: str) -> None:
+    """Refuse weights that fit in shape alone: others may be the same numbers in another order."""
+    for name in ("architecture", "num_classes", "input_size"):
+        asked, trained = getattr(config, name), getattr(own, name)
+        if asked != trained:
+            raise UserError(
+                f"WEIGHTS: must be those of the architecture, {where} was trained with another {name} "
+                f"({trained}); give its own YAML, or the file alone"
+            )

@@ -7,6 +7,7 @@ from ..space import (
     Architecture,
     Backbone,
     Block,
+    Preprocessing,
     UserError,
     flag,
     get_backbone,
@@ -56,6 +57,10 @@ class Network(nn.Module):
     """The classifier that an `Architecture` describes.
 
     Shapes: (N, 3, S, S) to (N, `num_classes`), for S on the same side of 64 pixels as `input_size`.
+
+    Attributes:
+        classes: Names of the classes in the order of the outputs, None where they are not known.
+        preprocessing: How an image becomes the input, None where that is not known.
     """
 
     def __init__(
@@ -67,6 +72,8 @@ class Network(nn.Module):
         self.architecture = architecture
         self.num_classes = num_classes
         self.input_size = input_size
+        self.classes: tuple[str, ...] | None = None
+        self.preprocessing: Preprocessing | None = None
 
         first_conv = get_operation("first_conv", str(architecture.first_conv))
         last_stage = get_operation("last_stage", str(architecture.last_stage))

@@ -261,6 +261,7 @@ def rehearse(
     costs: Sequence[str] = (),
     reference_accuracy: float | None = None,
     in_flight: int = 1,
+    repeats: int = 0,
     stopping: bool = False,
     **unknown: Any,
 ) -> RehearsalResult:
@@ -286,6 +287,7 @@ def rehearse(
         seeds=seeds,
         reference_accuracy=reference_accuracy,
         in_flight=in_flight,
+        repeats=repeats,
         stopping=stopping,
     )
     return RehearsalResult(path, samplers)

@@ -18,6 +18,7 @@ from .errors import UserError, check_complete, check_keys, check_name, flag
 from .files import write_bytes, write_text
 from .front import PICKS, check_objectives, pareto_front, pick
 from .layout import Block, Layout
+from .names import shown
 from .noise import (
     ASSUMED_DEVIATION,
     SeedNoise,
@@ -30,6 +31,7 @@ from .noise import (
 )
 from .operation import Operation
 from .operations import OPERATIONS, get_operation
+from .preprocessing import Preprocessing
 from .presets import PRESETS, get_preset
 from .records import TrialRecord, join_choice
 from .run_record import RunRecord
@@ -52,6 +54,7 @@ __all__ = [
     "OPERATIONS",
     "PICKS",
     "PRESETS",
+    "Preprocessing",
     "SITES",
     "SITE_NAMES",
     "STAGED_SITES",
@@ -99,6 +102,7 @@ __all__ = [
     "parse_yaml",
     "pick",
     "read_config",
+    "shown",
     "shuffle_order",
     "seed_noise",
     "ties",

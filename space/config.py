@@ -12,7 +12,12 @@ from .backbones import MIN_INPUT
 from .canonical import architecture_hash
 from .costs import COSTS, Cost, check_cost, flattened, gathered, in_every_file
 from .errors import UserError, check_keys, check_name
+from .names import is_shown_whole
+from .preprocessing import Preprocessing
 from .presets import PRESETS
+
+# May be missing from a file.
+_OPTIONAL = ("hash", "origin", "classes", "preprocessing")
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class ArchitectureConfig:
         hash: Hash of the canonical form.
         version: The cheapsearch that wrote it.
         origin: Where the architecture came from: run, trial, accuracy, data and so on.
+        classes: Names of the classes in the order of the outputs, None where they are not known.
+        preprocessing: How an image becomes the input, None where no weights were trained with any.
     """
 
     architecture: Architecture
@@ -35,6 +42,8 @@ class ArchitectureConfig:
     version: str
     hash: str = ""
     origin: Mapping[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] | None = None
+    preprocessing: Preprocessing | None = None
 
     def __post_init__(self) -> None:
         check_cost(self.costs)
@@ -51,33 +60,80 @@ class ArchitectureConfig:
                 "the file was changed by hand, remove the line 'hash' to accept the change"
             )
         object.__setattr__(self, "hash", actual)
+        if self.classes is not None:
+            object.__setattr__(self, "classes", check_classes(self.classes, self.num_classes))
+        if self.preprocessing is not None and self.preprocessing.input_size != self.input_size:
+            raise UserError(
+                f"preprocessing: input_size must be the network's, {self.input_size}, got "
+                f"{self.preprocessing.input_size}"
+            )
 
-    def to_yaml(self) -> str:
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, without what is not known."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}
         data |= {"architecture": self.architecture.to_dict(), "origin": dict(self.origin)}
-        return yaml.safe_dump(flattened(data), sort_keys=False, allow_unicode=True)
+        del data["classes"], data["preprocessing"]
+        if self.classes is not None:
+            data["classes"] = list(self.classes)
+        if self.preprocessing is not None:
+            data["preprocessing"] = self.preprocessing.to_dict()
+        return flattened(data)
+
+    def to_yaml(self) -> str:
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
 
     @classmethod
     def from_yaml(cls, text: str, source: str | Path = "config") -> "ArchitectureConfig":
         """Inverse of `to_yaml`.
 
         Raises:
-            UserError: If the text is no YAML, a key is unknown or missing, or a value does not
+            UserError: If the text is no YAML, or as `from_dict`.
+        """
+        return cls.from_dict(parse_yaml(text, source), source)
+
+    @classmethod
+    def from_dict(cls, data: Any, source: str | Path = "config") -> "ArchitectureConfig":
+        """Inverse of `to_dict`.
+
+        Raises:
+            UserError: If the data is no mapping, a key is unknown or missing, or a value does not
                 validate; the message names `source`.
         """
-        data = parse_yaml(text, source)
         if not isinstance(data, Mapping):
             raise UserError(f"{source}: must be an exported architecture, got {type(data).__name__}")
         names = [name for f in fields(cls) for name in (COSTS if f.name == "costs" else [f.name])]
         check_keys(str(source), data, names)
         later = [name for name in COSTS if name not in in_every_file()]
         for name in names:
-            if name not in data and name not in ("hash", "origin", *later):
+            if name not in data and name not in (*_OPTIONAL, *later):
                 raise UserError(f"{source}: the key {name!r} is missing; export the architecture again")
         try:
-            return cls(**{**gathered(data), "architecture": Architecture.from_dict(data["architecture"])})
+            made: dict[str, Any] = {"architecture": Architecture.from_dict(data["architecture"])}
+            if data.get("preprocessing") is not None:
+                made["preprocessing"] = Preprocessing.from_dict(data["preprocessing"])
+            return cls(**{**gathered(data), **made})
         except UserError as error:
             raise UserError(f"{source}: {error}") from None
+
+
+def check_classes(classes: object, num_classes: int) -> tuple[str, ...]:
+    """Names of classes that a file and a terminal can take, one for each output.
+
+    Raises:
+        UserError: If there are more or fewer, two are equal, or one is empty or cannot be shown.
+    """
+    if not isinstance(classes, (list, tuple)) or len(classes) != num_classes:
+        raise UserError(f"classes: must be {num_classes} names, one for each class, got {classes!r:.100}")
+    for name in classes:
+        if not isinstance(name, str) or not name or not is_shown_whole(name):
+            raise UserError(
+                "classes: must be names without control characters and bytes that are not UTF-8, got "
+                f"{name!a:.100}; rename it"
+            )
+    if len(set(classes)) < len(classes):
+        twice = next(name for index, name in enumerate(classes) if name in classes[:index])
+        raise UserError(f"classes: must differ, got {twice!r} twice")
+    return tuple(classes)
 
 
 def read_config(path: str | Path) -> ArchitectureConfig:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _FLAG = re.compile(r"(?<![^\s(])--([a-z][a-z0-9-]*)")
-_POSITIONAL = re.compile(r"^(ARCH|RUN|TABLE)(?=:)")
+_POSITIONAL = re.compile(r"^(ARCH|RUN|TABLE|WEIGHTS|IMAGES)(?=:)")
 
 
 class UserError(ValueError):

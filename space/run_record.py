@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from .config import check_classes
 from .costs import COSTS, in_every_file
 from .errors import UserError, check_complete
 from .settings import RunSettings
@@ -22,6 +23,7 @@ class RunRecord:
         fingerprint: Hash of the images and labels the search may see.
         study: Name of the study in the storage.
         skipped: Paths within the data set of the images that were left out, since they cannot be read.
+        classes: Their names by label, None in runs of before they were kept.
     """
 
     version: str
@@ -34,6 +36,7 @@ class RunRecord:
     study: str = "cheapsearch"
     skipped: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    classes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -46,6 +49,8 @@ class RunRecord:
             raise UserError(f"skipped: must be paths, got {self.skipped!r}")
         if not isinstance(self.versions, Mapping):
             raise UserError(f"versions: must be a mapping, got {self.versions!r}")
+        if self.classes is not None:
+            object.__setattr__(self, "classes", check_classes(self.classes, self.num_classes))
         for name in _DECIDED:
             if getattr(self.settings, name) is None:
                 raise UserError(f"{name}: must be a whole number, got None")
@@ -66,7 +71,9 @@ class RunRecord:
         for f in fields(self):
             value = getattr(self, f.name)
             data |= self._settings_to_dict() if f.name == "settings" else {f.name: value}
-        return data | {"skipped": list(self.skipped), "versions": dict(self.versions)}
+        classes = None if self.classes is None else list(self.classes)
+        lists = {"skipped": list(self.skipped), "classes": classes}
+        return data | lists | {"versions": dict(self.versions)}
 
     def _settings_to_dict(self) -> dict[str, Any]:
         found = self.settings.to_dict()
@@ -90,12 +97,14 @@ class RunRecord:
         asked = {name: data[name] for name in RunSettings.declared()}
         for name in ("data_dir", "storage"):
             asked[name] = None if asked[name] == "" else asked[name]
-        facts_given = {name: data[name] for name in facts} | {"skipped": tuple(data["skipped"])}
-        return cls(settings=RunSettings.from_dict(asked), **facts_given)
+        known = {name: data[name] for name in facts}
+        for name in ("skipped", "classes"):
+            known[name] = None if known[name] is None else tuple(known[name])
+        return cls(settings=RunSettings.from_dict(asked), **known)
 
 
 def _before_it_was_there() -> dict[str, Any]:
-    """What a setting is in runs that were begun before there was any such setting."""
+    """What a setting or fact is in runs that were begun before there was any such."""
     limits = {f"max_{name}": None for name in COSTS if name not in in_every_file()}
-    none = {"repeats": 0, "confirm": 0, "stopping": False, "reference_accuracy": None}
-    return none | {"skip_corrupt": False, "skipped": [], **limits}
+    none: dict[str, Any] = {"reference_accuracy": None, "classes": None, "skip_corrupt": False, "skipped": []}
+    return {"repeats": 0, "confirm": 0, "stopping": False, **none, **limits}

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from .files import write_text
 from .training_records import METRICS, TrainingRecord, TrainingResult
 
 MetricsRow = dict[str, float]
+
+# What may differ between a training and its resumption.
+_FREE = ("version", "created", "versions", "data_dir", "trial")
 
 
 class TrainingFolder:
@@ -82,6 +86,30 @@ class TrainingFolder:
         with self.metrics_path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         return rows[-1] if rows else None
+
+
+def check_same(existing: TrainingRecord, record: TrainingRecord, where: Path) -> None:
+    """Refuse to go on with another training than the folder's, naming what differs.
+
+    Raises:
+        UserError: If something differs that counts.
+    """
+    if existing.fingerprint != record.fingerprint:
+        raise UserError(
+            f"--dataset: must be the images the training in {where} began with, {existing.dataset} of "
+            f"fingerprint {existing.fingerprint}, got {record.dataset} of {record.fingerprint}; "
+            "choose another --out"
+        )
+    for f in fields(TrainingRecord):
+        before, asked = getattr(existing, f.name), getattr(record, f.name)
+        if f.name in _FREE or before == asked:
+            continue
+        if f.name == "policy":
+            check_policy(existing, asked, where)
+        raise UserError(
+            f"{f.name}: must stay {before}, as the training in {where} began, got {asked}; "
+            "choose another --out, or remove the folder to train anew"
+        )
 
 
 def read_results(folders: Iterable[Path]) -> tuple[TrainingResult, ...]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ... import __version__
 from ...space import UserError
 from ..workers.devices import let_threads_sleep
-from . import data, export, presets, rehearse, report, retrain, run, show, space, train
+from . import data, export, predict, presets, rehearse, report, retrain, run, show, space, train
 from .exits import EXIT_INTERRUPTED, EXIT_USER, complain
 from .parser import Parser
 
@@ -28,6 +28,7 @@ COMMANDS: dict[str, Command] = {
     "run": run,
     "retrain": retrain,
     "train": train,
+    "predict": predict,
     "data": data,
     "show": show,
     "space": space,

@@ -40,6 +40,7 @@ def add(commands: Any) -> None:
         help="of no worth, in percent, as for run (default: score by the 10th percentile)",
     )
     rehearse.add_argument("--in-flight", type=int, default=1, metavar="N", help="as for run (default 1)")
+    rehearse.add_argument("--repeats", type=int, default=0, metavar="N", help="as for run (default 0)")
     rehearse.add_argument("--stopping", action="store_true", help="and each with stopping, by curve_*")
     rehearse.add_argument("-o", "--output", type=Path, metavar="FILE", help="write a report, an HTML page")
     add_json(rehearse)
@@ -51,7 +52,7 @@ def perform(options: argparse.Namespace) -> int:
     from .. import api
     from .console import print_facts
 
-    names = ("budget", "seeds", "sampler", "costs", "reference_accuracy", "in_flight", "stopping")
+    names = ("budget", "seeds", "sampler", "costs", "reference_accuracy", "in_flight", "repeats", "stopping")
     result = api.rehearse(options.table, **{name: getattr(options, name) for name in names})
     code = print_facts(result.to_dict(), print_rehearsal, as_json=options.json)
     if options.output is not None:  # last, so that a page that cannot be written loses nothing

@@ -72,8 +72,9 @@ def perform(options: argparse.Namespace) -> int:
         print(json.dumps(result.to_dict(), indent=2))
     else:
         console.print(results_table(result.results))
-        config, weights = result.folder / "architecture.yaml", result.folder / "best.safetensors"
-        print_line(console, f'load     cheapsearch.load("{config}", weights="{weights}")')
+        weights = result.folder / "best.safetensors"
+        print_line(console, f'load     cheapsearch.load("{weights}")')
+        print_line(console, f'predict  cheapsearch predict "{weights}" IMAGE|FOLDER')
     return 0
 
 

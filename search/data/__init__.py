@@ -2,6 +2,7 @@
 
 from .augment import augment, channel_statistics, normalise
 from .cifar import cache_dir
+from .files import UNLABELLED, find_files, image_name
 from .image_data import ByteArray, ImageData
 from .names import dataset_name, shown
 from .overview import SheetRow, Survey, contact_sheet, survey
@@ -13,6 +14,7 @@ from .summary import DataSummary, LeftOut, Skipped
 __all__ = [
     "DATASETS",
     "DATASET_PATHS",
+    "UNLABELLED",
     "ByteArray",
     "DataSummary",
     "ImageData",
@@ -30,6 +32,8 @@ __all__ = [
     "choose",
     "contact_sheet",
     "dataset_name",
+    "find_files",
+    "image_name",
     "load_images",
     "load_test",
     "normalise",

@@ -15,6 +15,7 @@ from .replay import replay
 from .result_table import ResultTable
 
 CHECKPOINTS = (10, 25, 50, 75, 100)  # evaluations, then every hundred
+MOST_COSTS = 4  # the exact hypervolume of a whole table takes seconds with four, minutes with five
 TARGETS = (95, 99)  # percent of the best possible hypervolume
 
 
@@ -61,6 +62,11 @@ def rehearse(
     for option, value in (("--budget", budget), ("--seeds", seeds), ("--in-flight", in_flight)):
         if value < 1:
             raise UserError(f"{option}: must be 1 or more, got {value}")
+    if len(table.cost_names) > MOST_COSTS:
+        raise UserError(
+            f"--costs: must be {MOST_COSTS} at most, or the hypervolume takes for ever, got "
+            f"{len(table.cost_names)}: {', '.join(table.cost_names)}; name fewer"
+        )
     budget = min(budget, len(table.points))
     if not 0 <= repeats < budget:
         raise UserError(f"--repeats: must be from 0 to below the {budget} evaluations, got {repeats}")

@@ -187,7 +187,11 @@ def open_run(
         storage=without_password(settings.storage),
         proxy=proxy.to_dict(),
     )
-    record = replace(existing, settings=settings) if existing else _new_record(settings, data)
+    record = (
+        replace(existing, settings=settings, classes=data.classes)
+        if existing
+        else _new_record(settings, data)
+    )
     if record.versions != versions():
         say(f"other versions than this run began with: {_changes(record.versions, versions())}")
     if storage:
@@ -229,6 +233,9 @@ def export_trial(
 ) -> ArchitectureConfig:
     """Choose a trial of a run and describe its network.
 
+    It has the names of the classes and the input size, but no preprocessing: that belongs to weights, a
+    search keeps none, and it has seen the images at the proxy's size alone.
+
     Args:
         rule: As for `space.pick`; None for the most accurate one where a cost is limited, and the
             knee of the front where none is.
@@ -256,6 +263,7 @@ def export_trial(
             "seed": settings.seed,
             "exported": now(),
         },
+        classes=record.classes,
     )
 
 
@@ -271,6 +279,7 @@ def _new_record(settings: RunSettings, data: ImageData) -> RunRecord:
         skipped=() if data.summary is None else tuple(file.name for file in data.summary.skipped),
         study=f"cheapsearch-{uuid4().hex[:12]}" if settings.storage else "cheapsearch",
         versions=versions(),
+        classes=data.classes,
     )
 
 

@@ -3,20 +3,26 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from ... import __version__
-from ...models import Network, build, describe
-from ...space import Architecture, TrainingRecord, TrainingResult, UserError, write_bytes, write_text
+from ...models import Network, build, describe, weights_bytes
+from ...space import (
+    Architecture,
+    ArchitectureConfig,
+    TrainingRecord,
+    TrainingResult,
+    UserError,
+    write_bytes,
+    write_text,
+)
 from ...space.provenance import now, versions
-from ...space.training_folder import MetricsRow, TrainingFolder, check_policy
-from ..data import shown
+from ...space.training_folder import MetricsRow, TrainingFolder, check_same
 from ..workers.jobs import Failed, Measured, Message, Progress, Trained
 from .checkpoint import load_checkpoint, save_checkpoint
 from .images import DataSource, TrainingImages
@@ -28,8 +34,6 @@ Weights = dict[str, Tensor]
 
 _MEASURED_STEPS = 3
 _MEASURED_IMAGES = 500
-# What may differ between a training and its resumption.
-_FREE = ("version", "created", "versions", "data_dir", "trial")
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class FullTrainer:
             OSError: If a file cannot be written; the checkpoint before stays.
         """
         folder = TrainingFolder(job.folder)
-        self._begin(job, folder)
+        config = self._begin(job, folder)
         if folder.read_result() is not None:
             return
         state = self._state(job)
@@ -120,7 +124,7 @@ class FullTrainer:
                     folder.write_metrics(rows)
                     _plot(board, rows[-1])
                 yield epoch
-        self._finish(folder, state, rows, best)
+        self._finish(folder, config, state, rows, best)
 
     def perform(self, job: TrainingJob) -> Iterator[Message]:
         """Train to the end, for a worker; whatever goes wrong is told in the outcome, not raised."""
@@ -165,7 +169,7 @@ class FullTrainer:
             dropout=self.policy.dropout,
         )
 
-    def _begin(self, job: TrainingJob, folder: TrainingFolder) -> None:
+    def _begin(self, job: TrainingJob, folder: TrainingFolder) -> ArchitectureConfig:
         """Write down what is trained, or see that it is what the folder holds."""
         config = describe(
             trained_architecture(job.architecture, self.policy),
@@ -173,6 +177,8 @@ class FullTrainer:
             input_size=self.images.input_size,
             version=__version__,
             origin={"trained_on": self.source.dataset, "seed": job.seed, "trial": job.trial},
+            classes=self.images.classes,
+            preprocessing=self.images.preprocessing,
         )
         record = TrainingRecord(
             version=__version__,
@@ -197,15 +203,21 @@ class FullTrainer:
         )
         existing = folder.read_record()
         if existing is not None:
-            _check_same(existing, record, job.folder)
+            check_same(existing, record, job.folder)
         elif self.team.leads:
             job.folder.mkdir(parents=True, exist_ok=True)
             write_text(folder.config_path, config.to_yaml())
             folder.write_record(record)
         self.team.wait()
+        return config
 
     def _finish(
-        self, folder: TrainingFolder, state: TrainingState, rows: list[MetricsRow], weights: Weights
+        self,
+        folder: TrainingFolder,
+        config: ArchitectureConfig,
+        state: TrainingState,
+        rows: list[MetricsRow],
+        weights: Weights,
     ) -> None:
         """Score the best weights on the test split; write them and the result."""
         state.scored.load_state_dict(weights)
@@ -229,9 +241,7 @@ class FullTrainer:
             seconds=rows[-1]["seconds"] + time.perf_counter() - start,
         )
         if self.team.leads:
-            # safetensors knows no memory formats.
-            plain = {name: value.contiguous() for name, value in weights.items()}
-            write_bytes(folder.weights_path, to_safetensors(plain))
+            write_bytes(folder.weights_path, weights_bytes(weights, config))
             folder.write_metrics(rows)
             folder.write_result(result)
         self.team.wait()
@@ -255,26 +265,6 @@ def trained_architecture(architecture: Architecture, policy: Policy) -> Architec
         UserError: If that is out of range.
     """
     return replace(architecture, width=architecture.width * policy.width)
-
-
-def _check_same(existing: TrainingRecord, record: TrainingRecord, where: Path) -> None:
-    """Refuse to go on with another training than the folder's, naming what differs."""
-    if existing.fingerprint != record.fingerprint:
-        raise UserError(
-            f"--dataset: must be the images the training in {where} began with, {shown(existing.dataset)} of "
-            f"fingerprint {existing.fingerprint}, got {shown(record.dataset)} of {record.fingerprint}; "
-            "choose another --out"
-        )
-    for f in fields(TrainingRecord):
-        before, asked = getattr(existing, f.name), getattr(record, f.name)
-        if f.name in _FREE or before == asked:
-            continue
-        if f.name == "policy":
-            check_policy(existing, asked, where)
-        raise UserError(
-            f"{f.name}: must stay {before}, as the training in {where} began, got {asked}; "
-            "choose another --out, or remove the folder to train anew"
-        )
 
 
 def _metrics_row(epoch: Epoch, before: float) -> MetricsRow:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...space import UserError
+from ...space import Preprocessing, UserError
 from ..data import (
     ByteArray,
     ImageData,
@@ -47,8 +47,8 @@ class TrainingImages:
     Attributes:
         train_split: What is trained on.
         val_split: What every epoch is scored on.
-        num_classes: Number of classes.
-        input_size: Side of the network's input in pixels.
+        classes: Names of the classes by label.
+        preprocessing: How an image that is scored becomes the network's input.
         flip: Whether an image mirrored left to right keeps its label.
         fingerprint: Of the training and validation images.
         summary: What the data set was understood to be.
@@ -77,15 +77,23 @@ class TrainingImages:
         }
         read = load_images if policy.crop == "padded" else open_images
         data: ImageData | OpenImages = read(source.dataset, **where)
-        self.num_classes, self.input_size = len(data.classes), data.input_size
-        self.flip, self.fingerprint, self.summary = data.flip, data.fingerprint, data.summary
+        self.classes, self.flip = data.classes, data.flip
+        self.fingerprint, self.summary = data.fingerprint, data.summary
         sample = data.train_images if isinstance(data, ImageData) else self._sample(data)
-        self._mean, self._std = (values.to(self._device) for values in channel_statistics(sample))
+        self.preprocessing = scoring_preprocessing(policy, data.input_size, sample)
         if isinstance(data, ImageData):
             self.train_split = self._in_memory(data.train_images, data.train_labels)
             self.val_split = self._in_memory(data.val_images, data.val_labels)
         else:
             self.train_split, self.val_split = self._streamed(data.train), self._streamed(data.val)
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+    @property
+    def input_size(self) -> int:
+        return self.preprocessing.input_size
 
     def open_test(self) -> Split | None:
         """The test split, to be scored once; None where the data set has none, which is said."""
@@ -105,10 +113,20 @@ class TrainingImages:
         return data.train.images.read(chosen, data.input_size, self._say)
 
     def _in_memory(self, images: ByteArray, labels: IntArray) -> MemorySplit:
-        return MemorySplit.of(images, labels, self._mean, self._std, self._device)
+        return MemorySplit.prepared(images, labels, self.preprocessing, self._device)
 
     def _streamed(self, part: Part[Images]) -> StreamedSplit:
-        policy = self._policy
-        return StreamedSplit(
-            part, self.input_size, policy.test_crop, policy.data_workers, self._mean, self._std
-        )
+        return StreamedSplit.of(part, self.preprocessing, self._device, workers=self._policy.data_workers)
+
+
+def scoring_preprocessing(policy: Policy, input_size: int, sample: ByteArray) -> Preprocessing:
+    """What a policy does to images that are scored.
+
+    Args:
+        input_size: Side of the network's input in pixels.
+        sample: Training images, uint8 (N, H, W, 3), whose channels are to have mean 0 and deviation 1.
+    """
+    mean, std = (tuple(values.tolist()) for values in channel_statistics(sample))
+    if policy.crop == "padded":
+        return Preprocessing(input_size, "square", input_size, mean, std)
+    return Preprocessing(input_size, "shorter_side", round(input_size / policy.test_crop), mean, std)

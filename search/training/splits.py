@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ...space import Preprocessing
 from ..data import ByteArray, IntArray, augment, normalise
 from .recipe import Recipe
 from .team import Team
@@ -54,6 +55,13 @@ class MemorySplit:
     std: Tensor
 
     @classmethod
+    def prepared(
+        cls, images: ByteArray, labels: IntArray, preprocessing: Preprocessing, device: torch.device
+    ) -> "MemorySplit":
+        """Images that have their size, to be normalised."""
+        return cls.of(images, labels, *channel_tensors(preprocessing, device), device)
+
+    @classmethod
     def of(
         cls, images: ByteArray, labels: IntArray, mean: Tensor, std: Tensor, device: torch.device
     ) -> "MemorySplit":
@@ -89,3 +97,11 @@ class MemorySplit:
             torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH), strict=True
         ):
             yield normalise(some, self.mean, self.std), theirs
+
+
+def channel_tensors(preprocessing: Preprocessing, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each channel, float32 (3,), to the bit what they were when measured."""
+    mean, std = (
+        torch.tensor(values, dtype=torch.float32) for values in (preprocessing.mean, preprocessing.std)
+    )
+    return mean.to(device), std.to(device)

@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 from torchvision.transforms import v2
 
-from ...space import UserError
+from ...space import Preprocessing, UserError
 from ..data import Images, Part, choose, normalise
 from .recipe import Recipe
-from .splits import EVALUATION_BATCH, Batch
+from .splits import EVALUATION_BATCH, Batch, channel_tensors
 from .team import Team
 
 
@@ -40,7 +40,7 @@ class StreamedSplit:
 
     Attributes:
         input_size: Side of the crops in pixels.
-        test_crop: Share of the shorter side that the centre crop for scoring takes.
+        resize_to: Side in pixels that the shorter one is scaled to before the centre crop for scoring.
         workers: Processes that decode and augment; 0 for none beside this one.
         mean: Of each channel of the training images, in 0 to 1, (3,), on the device that trains.
         std: Standard deviation of each channel, likewise.
@@ -48,10 +48,17 @@ class StreamedSplit:
 
     part: Part[Images]
     input_size: int
-    test_crop: float
+    resize_to: int
     workers: int
     mean: Tensor
     std: Tensor
+
+    @classmethod
+    def of(
+        cls, part: Part[Images], preprocessing: Preprocessing, device: torch.device, *, workers: int
+    ) -> "StreamedSplit":
+        mean, std = channel_tensors(preprocessing, device)
+        return cls(part, preprocessing.input_size, preprocessing.resize_to, workers, mean, std)
 
     def __len__(self) -> int:
         return len(self.part.labels)
@@ -84,7 +91,7 @@ class StreamedSplit:
 
     def evaluation_batches(self, team: Team) -> Iterator[Batch]:
         steps = [
-            v2.Resize(round(self.input_size / self.test_crop), antialias=True),
+            v2.Resize(self.resize_to, antialias=True),
             v2.CenterCrop(self.input_size),
         ]
         mine = team.share(torch.arange(len(self)))

@@ -32,8 +32,8 @@ STAGED = Architecture(
 )
 
 
-def described(architecture: Architecture = STAGED, **settings: int) -> ArchitectureConfig:
-    sizes = {"num_classes": 7, "input_size": 48} | settings
+def described(architecture: Architecture = STAGED, **settings: Any) -> ArchitectureConfig:
+    sizes: dict[str, Any] = {"num_classes": 7, "input_size": 48} | settings
     return describe(architecture, **sizes, version="0.1.0", origin=ORIGIN)
 
 

@@ -1,7 +1,9 @@
 """An exported architecture is read back as it was written, and a changed file is noticed."""
 
+import json
 from dataclasses import FrozenInstanceError, fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,6 +13,7 @@ from cheapsearch.space import (
     Architecture,
     ArchitectureConfig,
     Cost,
+    Preprocessing,
     UserError,
     architecture_hash,
     find_architecture,
@@ -26,7 +29,10 @@ CONFIG = ArchitectureConfig(
     "0.1.0",
     origin={"run": "runs/erste Größe", "trial": 3, "accuracy": 61.5},
 )
-
+# What weights were trained with; its names are ones that YAML would read as something else, or not at all.
+PREPROCESSING = Preprocessing(32, "shorter_side", 36, (0.125, 0.25, 0.5), (0.5, 0.25, 0.1))
+NAMES = ("no", "null", "1.5", "grün", "猫", " a: b", "'", "- x", "=", "2026-01-01")
+TRAINED = replace(CONFIG, classes=NAMES, preprocessing=PREPROCESSING)
 
 # Two classes make a classifier, eight pixels are the smallest input.
 LEAST = {"num_classes": 2, "input_size": 8, "params": 0, "flops": 0}
@@ -48,12 +54,57 @@ def test_config_round_trips_through_yaml(architecture: Architecture) -> None:
 
 
 def test_config_yaml_is_plain_data_in_the_order_of_the_fields() -> None:
-    data = yaml.safe_load(CONFIG.to_yaml())
+    data = yaml.safe_load(TRAINED.to_yaml())
     names = [field.name for field in fields(ArchitectureConfig)]
     costs = names.index("costs")
     assert list(data) == [*names[:costs], "params", "flops", *names[costs + 1 :]]
     assert data["architecture"] == STAGED.to_dict()
     assert "Größe" in CONFIG.to_yaml()
+
+
+def test_config_round_trips_with_classes_and_preprocessing() -> None:
+    for carry in (yaml.safe_dump, json.dumps):
+        found = ArchitectureConfig.from_dict(yaml.safe_load(carry(TRAINED.to_dict())))
+        assert found == TRAINED
+    found = ArchitectureConfig.from_yaml(TRAINED.to_yaml())
+    assert found == TRAINED
+    assert (found.classes, found.preprocessing) == (NAMES, PREPROCESSING)
+
+
+def test_config_of_no_weights_says_nothing_of_classes_and_preprocessing() -> None:
+    assert not {"classes", "preprocessing"} & set(yaml.safe_load(CONFIG.to_yaml()))
+    found = ArchitectureConfig.from_yaml(CONFIG.to_yaml())
+    assert (found.classes, found.preprocessing) == (None, None)
+    assert ArchitectureConfig.from_yaml(changed(classes=None, preprocessing=None)) == CONFIG
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (NAMES[1:], "must be 10 names, one for each class, got ["),
+        ("abcdefghij", "must be 10 names, one for each class, got 'abc"),
+        (dict.fromkeys(NAMES, 1), "must be 10 names"),
+        ((*NAMES[1:], NAMES[1]), "must differ, got 'null' twice"),
+        ((*NAMES[1:], ""), "must be names without control characters"),
+        ((*NAMES[1:], 3), "must be names without control characters"),
+        ((*NAMES[1:], "a\n\x1b[2Jb"), r"got 'a\n\x1b[2Jb'; rename it"),
+        ((*NAMES[1:], "a\udcff"), r"got 'a\udcff'; rename it"),
+    ],
+)
+def test_config_refuses_classes_that_cannot_be(classes: Any, message: str) -> None:
+    given = list(classes) if isinstance(classes, tuple) else classes
+    with pytest.raises(UserError, match=r"^best.yaml: classes: ") as caught:
+        ArchitectureConfig.from_dict(CONFIG.to_dict() | {"classes": given}, "best.yaml")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_config_refuses_preprocessing_for_another_input() -> None:
+    other = Preprocessing(48, "square", 48, PREPROCESSING.mean, PREPROCESSING.std)
+    with pytest.raises(UserError, match=r"^preprocessing: input_size must be the network's, 32, got 48$"):
+        replace(CONFIG, preprocessing=other)
+    with pytest.raises(UserError, match=r"^best.yaml: preprocessing: must be a mapping, got 'square'$"):
+        ArchitectureConfig.from_yaml(changed(preprocessing="square"), "best.yaml")
 
 
 def test_config_refuses_a_hash_of_another_architecture_and_says_what_to_do() -> None:

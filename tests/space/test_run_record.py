@@ -33,6 +33,7 @@ RUN = RunRecord(
     train_images=45_000,
     val_images=5_000,
     versions={"torch": "2.6.0"},
+    classes=tuple(f"{digit}. Größe" for digit in range(10)),
 )
 FACTS = [f.name for f in fields(RunRecord) if f.name != "settings"]
 SETTINGS = [*RunSettings.declared()]
@@ -50,6 +51,7 @@ def changed(**settings: Any) -> RunRecord:
         changed(per_stage=(), limits={"params": 1}, proxy={}, data_dir=None, stopping=False),
         changed(storage="sqlite:///a.db", repeats=0, confirm=3),
         replace(RUN, versions={}),
+        replace(RUN, classes=None),
     ],
 )
 def test_run_round_trips_through_yaml(run: RunRecord) -> None:
@@ -72,7 +74,7 @@ def test_run_s_keys_are_those_of_version_0_1_and_what_was_left_out() -> None:
         *("version", "created", "backbone", "width", "per_stage", "dataset", "fingerprint", "num_classes"),
         *("input_size", "train_images", "val_images", "objectives", "max_params", "max_flops", "sampler"),
         *("seed", "in_flight", "budget", "workers", "device", "storage", "study", "data_dir", "repeats"),
-        *("confirm", "stopping", "reference_accuracy", "proxy", "versions"),
+        *("confirm", "stopping", "reference_accuracy", "proxy", "versions", "classes"),
     }
 
 
@@ -81,8 +83,8 @@ def test_run_from_dict_refuses_an_unknown_key_and_names_the_nearest() -> None:
         RunRecord.from_dict(RUN.to_dict() | {"bugdet": 3})
 
 
-# Off in runs that were begun before there were any.
-NEWER = ("repeats", "confirm", "stopping", "reference_accuracy")
+# Off, or not known, in runs that were begun before there were any.
+NEWER = ("repeats", "confirm", "stopping", "reference_accuracy", "classes")
 
 
 @pytest.mark.parametrize("key", [name for name in (*FACTS, *SETTINGS) if name not in NEWER])
@@ -96,7 +98,7 @@ def test_run_from_dict_names_a_missing_key(key: str) -> None:
 def test_run_from_dict_takes_an_older_run() -> None:
     data = {key: value for key, value in RUN.to_dict().items() if key not in NEWER}
     older = changed(repeats=0, confirm=0, stopping=False, reference_accuracy=None)
-    assert RunRecord.from_dict(data) == older
+    assert RunRecord.from_dict(data) == replace(older, classes=None)
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 3])
@@ -120,6 +122,12 @@ def test_run_refuses_a_value_of_another_kind(
         for value in values:
             with pytest.raises(UserError, match=f"{name}: must be {rule}, got "):
                 RunRecord.from_dict(RUN.to_dict() | {name: value})
+
+
+@pytest.mark.parametrize("classes", ["0123456789", ["a", "b"], [*"012345678", 9], 10 * ["a"]])
+def test_run_refuses_classes_that_cannot_be(classes: object) -> None:
+    with pytest.raises(UserError, match=r"^classes: must "):
+        RunRecord.from_dict(RUN.to_dict() | {"classes": classes})
 
 
 @pytest.mark.parametrize("name", ["input_size", "workers"])

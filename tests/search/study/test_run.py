@@ -569,6 +569,8 @@ def test_export_trial_picks_by_the_rule_or_by_the_limits(
     assert config.architecture == picked.architecture
     assert config.hash == architecture_hash(picked.architecture)
     assert (config.num_classes, config.input_size) == (10, 32)
+    assert config.classes == tuple("0123456789")
+    assert config.preprocessing is None  # of no weights yet
     cost = count(build(picked.architecture, num_classes=10, input_size=32))
     assert config.costs == cost
     origin = dict(config.origin)

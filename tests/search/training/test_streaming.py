@@ -36,7 +36,7 @@ def write_images(root: Path) -> None:
 def streamed(tmp_path: Path) -> StreamedSplit:
     write_images(tmp_path)
     part = open_images(str(tmp_path), seed=0, input_size=8).train
-    return StreamedSplit(part, 8, 1.0, 0, torch.zeros(3), torch.ones(3))
+    return StreamedSplit(part, 8, 8, 0, torch.zeros(3), torch.ones(3))
 
 
 def batches_of(split: StreamedSplit, team: Team = ALONE, seed: int = 0) -> list[tuple[Tensor, Tensor]]:
