@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ...space import UserError
+from ...space import UserError, shown
 from .image_data import ByteArray
-from .names import shown
 from .pixels import GreyBits, bits_of, to_rgb, upright
 from .pool import Progress
 from .split import IntArray

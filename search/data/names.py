@@ -3,9 +3,9 @@
 import os
 from hashlib import sha256
 from pathlib import Path
-from unicodedata import category, normalize
+from unicodedata import normalize
 
-from ...space import UserError
+from ...space import UserError, shown
 
 # Names of the splits, in any case.
 SPLIT_NAMES = {
@@ -18,14 +18,7 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
-# Control characters, lone surrogates (bytes that are not UTF-8), line and paragraph separators.
-_UNSHOWABLE = ("Cc", "Cs", "Zl", "Zp")
 _DIGITS = 6
-
-
-def shown(name: object) -> str:
-    """A path or name as any terminal, CSV or YAML can take it: what cannot be shown becomes U+FFFD."""
-    return "".join("\ufffd" if category(char) in _UNSHOWABLE else char for char in str(name))
 
 
 def class_name(folder: str) -> str:
