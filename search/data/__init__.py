@@ -2,7 +2,6 @@
 
 from .augment import augment, channel_statistics, normalise
 from .cifar import cache_dir
-from .files import UNLABELLED, find_files, image_name
 from .image_data import ByteArray, ImageData
 from .names import dataset_name
 from .overview import SheetRow, Survey, contact_sheet, survey
@@ -10,6 +9,7 @@ from .pool import Images, Part, choose
 from .sources import DATASET_PATHS, DATASETS, OpenImages, load_images, load_test, open_images, open_test
 from .split import IntArray, stratified_split, stratified_subset
 from .summary import DataSummary, LeftOut, Skipped
+from .unseen import UNLABELLED, find_files, image_name
 
 __all__ = [
     "DATASETS",

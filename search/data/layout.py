@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ...space import UserError, shown
 from .listing import Listing
-from .names import class_name, split_of
+from .names import class_name
+from .split_names import split_of
 
 # Names that some use for validation and others for the test.
 _UNCLEAR = ("eval", "evaluation", "holdout", "hold-out", "hold_out")

@@ -6,29 +6,14 @@ from pathlib import Path
 from unicodedata import normalize
 
 from ...space import UserError, shown
+from .split_names import split_of
 
-# Names of the splits, in any case.
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
 _DIGITS = 6
 
 
 def class_name(folder: str) -> str:
     """What a class folder's class is called: composed (NFC), since file systems differ in that."""
     return normalize("NFC", shown(folder))
-
-
-def split_of(folder: str) -> str | None:
-    """`train`, `val` or `test` where that is what a folder's name says."""
-    return SPLIT_NAMES.get(folder.casefold())
 
 
 def expanded(argument: str, path: str | Path) -> Path:

@@ -35,7 +35,7 @@ SMALLEST_VALIDATION = 1000
 
 
 # A part and which of its images.
-Choice = tuple[Part[Images], IntArray]
+Selection = tuple[Part[Images], IntArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ def open_images(
 
 def split_pool(
     dataset: str, pool: Pool, *, seed: int, input_size: int | None = None
-) -> tuple[Choice, Choice, DataSummary]:
+) -> tuple[Selection, Selection, DataSummary]:
     """Which images are for training and which for validation, and what that comes to.
 
     Args:

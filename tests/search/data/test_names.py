@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cheapsearch.search.data.names import class_name, dataset_name, expanded, split_of
+from cheapsearch.search.data.names import class_name, dataset_name, expanded
+from cheapsearch.search.data.split_names import split_of
 from cheapsearch.space import UserError, shown
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
