@@ -92,7 +92,7 @@ def test_rehearse_with_repeats_evaluates_fewer_points_and_refuses_too_many(path,
     # Repeats add no point, so that nothing is gained by the last four.
     assert result["share"]["10"] == result["share"]["12"]
     for repeats in (-1, 12):
-        with pytest.raises(UserError, match=r"^--repeats: must be from 0 to below the 12 evaluations, got"):
+        with pytest.raises(UserError, match=r"^repeats: must be from 0 to below the 12 evaluations, got"):
             rehearse(table, samplers=["random"], budget=12, seeds=1, repeats=repeats)
 
 
