@@ -27,7 +27,7 @@ from cheapsearch.search.data.split_names import SPLIT_NAMES
 from cheapsearch.space import UserError, shown
 
 WAS_RUN = Path(gettempdir()) / f"cheapsearch-test-was-run-{os.getpid()}"
-EXAMPLES = int(os.environ.get("CHEAPSEARCH_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("CHEAPSEARCH_EXAMPLES", "40"))
 SETTINGS = settings(
     max_examples=EXAMPLES,
     deadline=None,

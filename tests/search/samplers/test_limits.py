@@ -105,7 +105,7 @@ def test_check_reachable_takes_the_cost_of_the_cheapest_and_refuses_less(
     least = cheapest(costs, name)
     Limits({name: least}).check_reachable(SPACE, table)
     message = refusal(Limits({name: least - 1}), SPACE, table)
-    start = f"--max-{name}: must be at least {least:,}, that of the cheapest mobilenet_v2 at width 0.25 ("
+    start = f"max_{name}: must be at least {least:,}, that of the cheapest mobilenet_v2 at width 0.25 ("
     assert message.startswith(start)
     assert message.endswith(f"), got {least - 1:,}; raise it or lower width")
     # What the message describes is one of those that cost the least.

@@ -32,7 +32,7 @@ def fingerprint(beside_few_digits: None) -> str:
 @pytest.fixture
 def record() -> Any:
     """Of a run record what is looked at."""
-    return SimpleNamespace(objectives=("accuracy", "params", "flops"))
+    return SimpleNamespace(settings=SimpleNamespace(objectives=("accuracy", "params", "flops")))
 
 
 def trial(number: int, accuracy: float | None, params: int, **sites: Any) -> TrialRecord:

@@ -1,11 +1,17 @@
 """Which device is chosen, and how many workers it feeds."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
 
-from cheapsearch.search.workers.devices import available_cores, resolve_device, worker_devices
+from cheapsearch.search.workers.devices import (
+    let_threads_sleep,
+    resolve_device,
+    worker_devices,
+)
 from cheapsearch.space import UserError
 
 
@@ -86,11 +92,22 @@ def test_worker_devices_refuse_fewer_than_none() -> None:
     assert str(caught.value) == "workers: must be 0 or more, got -1"
 
 
-def test_available_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5, 6}, raising=False)
-    assert available_cores() == 3
-    monkeypatch.delattr(os, "sched_getaffinity")
-    monkeypatch.setattr(os, "cpu_count", lambda: 12)
-    assert available_cores() == 12
-    monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert available_cores() == 1
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system cannot bind a process to cores")
+def test_available_cores_are_those_this_process_may_use() -> None:
+    program = (
+        "import os\n"
+        "from cheapsearch.search.workers.devices import available_cores\n"
+        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "print(available_cores())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
+
+
+def test_threads_sleep_while_they_wait_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    let_threads_sleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    let_threads_sleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
