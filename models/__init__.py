@@ -5,7 +5,7 @@ from .contract import check_operation
 from .cost import COUNTERS, count, count_flops, count_params
 from .cost_table import CostTable, cost_table
 from .network import Network, build
-from .weights import read_weights_config, weights_bytes
+from .weights_file import read_weights_config, weights_bytes
 
 __all__ = [
     "COUNTERS",

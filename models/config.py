@@ -15,7 +15,7 @@ from ..space import (
 )
 from .cost import COUNTERS, count
 from .network import Network, build
-from .weights import load_weights, read_weights_config
+from .weights_file import load_weights, read_weights_config
 
 
 def describe(

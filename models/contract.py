@@ -16,7 +16,7 @@ from ..space import BACKBONES, OPERATIONS, SITES, Backbone, Block, Layout, Opera
 from ..space.operation import READERS
 from .cost import count_flops
 from .operations import Builder, build_operation
-from .sameness import equal, load, matching, randomise, rearrangements
+from .rearranging import equal, load, matching, randomise, rearrangements
 
 WIDTHS = (0.28, 1.0)  # at the first, gates of some blocks are tiled such that a shuffle passes
 _SIDE = 5  # of the images, odd

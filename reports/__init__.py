@@ -8,17 +8,14 @@ from .page import write_report
 from .rehearsal import rehearsal_frame, share_of_hypervolume, write_rehearsal
 from .retraining import load_trainings, rank_agreement, retraining_frame
 from .retraining_figures import learning_curves, proxy_against_retrained, retrained_front
-from .run import Run, load_run
 from .space import cost_by_operation, range_of_costs, write_space
 from .table import front_frame, trials_frame
 
 __all__ = [
-    "Run",
     "accuracy_against_cost",
     "cost_by_operation",
     "front_frame",
     "learning_curves",
-    "load_run",
     "load_trainings",
     "operation_frame",
     "operation_means",

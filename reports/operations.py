@@ -6,10 +6,10 @@ import pandas as pd
 
 from ..space import COSTS, STAGED_SITES, Architecture, averaged, canonical, join_choice, text
 from ..space.canonical import stage_forms
-from .run import Run
+from ..space.saved_run import SavedRun
 
 
-def operation_frame(run: Run) -> pd.DataFrame:
+def operation_frame(run: SavedRun) -> pd.DataFrame:
     """Complete trials by the operations they use, one row for each trial and choice of the space.
 
     An operation that changes nothing in a network, beside what else the network has, counts as the one

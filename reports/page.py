@@ -5,13 +5,13 @@ from pathlib import Path
 import pandas as pd
 
 from ..space import COSTS, seed_noise, write_text
+from ..space.saved_run import SavedRun, load_run
 from . import run_tables, sections
 from .figures import accuracy_against_cost, progress
 from .operation_figures import operations_by_site, operations_by_stage
 from .operations import operation_frame, operation_means
 from .retraining import Training, curves_frame, load_trainings, retraining_frame
 from .retraining_figures import learning_curves, proxy_against_retrained, retrained_front
-from .run import Run, load_run
 from .table import trials_frame
 from .template import page
 
@@ -36,7 +36,7 @@ def write_report(run_path: Path) -> Path:
     return target
 
 
-def render(run: Run) -> str:
+def render(run: SavedRun) -> str:
     """The page of a run as HTML."""
     frame = trials_frame(run)
     any_complete = bool((frame["state"] == "complete").any())
@@ -63,14 +63,14 @@ def render(run: Run) -> str:
     )
 
 
-def _nothing_yet(run: Run) -> str:
+def _nothing_yet(run: SavedRun) -> str:
     return (
         '<aside class="caution"><p><strong>No trial is complete yet</strong>, so there is no front to show. '
         "The same command again goes on with the run.</p></aside>"
     )
 
 
-def _results(run: Run, frame: pd.DataFrame, trainings: list[Training]) -> list[str]:
+def _results(run: SavedRun, frame: pd.DataFrame, trainings: list[Training]) -> list[str]:
     objectives = run.record.settings.objectives
     operations = operation_frame(run)
     means = operation_means(operations)
@@ -99,7 +99,7 @@ def _results(run: Run, frame: pd.DataFrame, trainings: list[Training]) -> list[s
     ]
 
 
-def _retrained(run: Run, frame: pd.DataFrame, trainings: list[Training]) -> list[str]:
+def _retrained(run: SavedRun, frame: pd.DataFrame, trainings: list[Training]) -> list[str]:
     retrained = retraining_frame(frame, trainings)
     if retrained.empty:
         return []

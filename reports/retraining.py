@@ -1,7 +1,5 @@
 """Networks of a run after full training, and how well their proxies had ranked them."""
 
-import csv
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from ..space import COSTS, METRICS, RETRAIN_FOLDER, TrainingResult, UserError
+from ..space import COSTS, METRICS, RETRAIN_FOLDER, TrainingResult
+from ..space.training_folder import TrainingFolder
 
 _RESAMPLES = 2000
 FEWEST = 3  # networks, below which a rank correlation is not computed
@@ -57,12 +56,10 @@ def load_trainings(run_path: Path) -> list[Training]:
     """
     found = []
     for path in sorted((run_path / RETRAIN_FOLDER).glob("*/result.json")):
-        try:
-            result = TrainingResult.from_dict(json.loads(path.read_text(encoding="utf-8")))
-            _check_numbers(result)
-        except (OSError, ValueError, TypeError) as error:
-            raise UserError(f"{path}: must be what a training wrote, but it is damaged ({error})") from None
-        found.append(Training(result, _read_curve(path.with_name("metrics.csv"))))
+        folder = TrainingFolder(path.parent)
+        result = folder.read_result()
+        assert result is not None
+        found.append(Training(result, pd.DataFrame(folder.read_metrics(), columns=list(METRICS))))
     return sorted(found, key=lambda t: (_trial(t), t.result.settings.seed))
 
 
@@ -152,25 +149,6 @@ def _by_network(trainings: Sequence[Training]) -> dict[tuple[int, str], list[Tra
     return groups
 
 
-def _check_numbers(result: TrainingResult) -> None:
-    settings = result.settings
-    values = {"val_top1": result.val_top1, "seed": settings.seed, **settings.costs}
-    optional = {"test_top1": result.test_top1, "trial": settings.trial}
-    values |= {name: value for name, value in optional.items() if value is not None}
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UserError(f"{name}: must be a number, got {value!r}")
-
-
 def _trial(training: Training) -> int:
     number = training.result.settings.trial
     return -1 if number is None else number
-
-
-def _read_curve(path: Path) -> pd.DataFrame:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [{name: float(row[name]) for name in METRICS} for row in csv.DictReader(file)]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: must be what a training wrote, but it is damaged ({error})") from None
-    return pd.DataFrame(rows, columns=list(METRICS))

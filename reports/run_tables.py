@@ -5,12 +5,12 @@ from math import isnan
 import pandas as pd
 
 from ..space import COSTS, SITE_NAMES, text
+from ..space.saved_run import SavedRun
 from .html_table import Column, sortable_table
-from .run import Run
 from .table import front_of
 
 
-def front_table(run: Run, frame: pd.DataFrame) -> str:
+def front_table(run: SavedRun, frame: pd.DataFrame) -> str:
     """The front, and below it the unmodified network if it is not a member."""
     frame = frame.assign(
         name=[name_of(*marks) for marks in zip(frame["preset"], frame["unmodified"], strict=True)],
@@ -91,7 +91,7 @@ def operations_table(means: pd.DataFrame) -> str:
     )
 
 
-def trials_table(run: Run, frame: pd.DataFrame) -> str:
+def trials_table(run: SavedRun, frame: pd.DataFrame) -> str:
     """Every trial, with a filter."""
     ordered = frame.sort_values("number")
     ordered = ordered.assign(
@@ -129,7 +129,7 @@ def trials_table(run: Run, frame: pd.DataFrame) -> str:
     )
 
 
-def searched_sites(run: Run) -> list[str]:
+def searched_sites(run: SavedRun) -> list[str]:
     """The sites at which the run had a choice."""
     searched = {name.partition(".")[0] for name in run.space.parameters}
     return [site for site in SITE_NAMES if site in searched]
@@ -147,7 +147,7 @@ def _cost_columns(title: str, *, noted: bool = False) -> list[Column]:
     ]
 
 
-def _site_columns(run: Run) -> list[Column]:
+def _site_columns(run: SavedRun) -> list[Column]:
     unmodified = run.space.unmodified
     return [
         Column(

@@ -8,8 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ..space import ASSUMED_DEVIATION, COSTS, pick, seed_noise, text
+from ..space.saved_run import SavedRun
 from .retraining import rank_agreement
-from .run import Run
 from .run_tables import name_of, searched_sites
 from .table import front_of
 
@@ -17,7 +17,7 @@ _FEW_IMAGES = 1000  # so few that single images show in an accuracy
 _FEW_NETWORKS = 10
 
 
-def header(run: Run, frame: pd.DataFrame) -> str:
+def header(run: SavedRun, frame: pd.DataFrame) -> str:
     """What was searched, when, and how many trials of which state."""
     record = run.record
     states = ", ".join(f"{count:,} {state}" for state, count in frame["state"].value_counts().items())
@@ -28,7 +28,7 @@ def header(run: Run, frame: pd.DataFrame) -> str:
     )
 
 
-def highlights(run: Run, frame: pd.DataFrame) -> str:
+def highlights(run: SavedRun, frame: pd.DataFrame) -> str:
     """Three members of the front: the most accurate, the knee, the cheapest as good as the original."""
     front = front_of(frame, run)
     if front.empty:
@@ -51,7 +51,7 @@ def highlights(run: Run, frame: pd.DataFrame) -> str:
     return f'<div class="cards">{cards}</div>'
 
 
-def caution(run: Run) -> str:
+def caution(run: SavedRun) -> str:
     """How much of a gap between two accuracies is chance."""
     images = run.record.val_images
     coarse = 0 < images <= _FEW_IMAGES
@@ -73,7 +73,7 @@ def caution(run: Run) -> str:
     )
 
 
-def facts(run: Run, frame: pd.DataFrame) -> str:
+def facts(run: SavedRun, frame: pd.DataFrame) -> str:
     """What was searched, and what the numbers are."""
     record, settings, space = run.record, run.record.settings, run.space
     trained = int(frame["state"].isin(["complete", "repeat", "pruned"]).sum())
@@ -139,7 +139,7 @@ def agreement(retrained: pd.DataFrame) -> str:
     )
 
 
-def next_steps(run: Run) -> str:
+def next_steps(run: SavedRun) -> str:
     """The commands that usually follow."""
     path = shlex.quote(str(run.path))
     commands = (
@@ -150,7 +150,7 @@ def next_steps(run: Run) -> str:
     return f"<pre><code>{escape(commands)}</code></pre>"
 
 
-def repeat(run: Run) -> str:
+def repeat(run: SavedRun) -> str:
     """Everything that is needed to repeat the run."""
     record, settings = run.record, run.record.settings
     items = {

@@ -17,7 +17,7 @@ from ..space import (
     pareto_front,
     ties,
 )
-from .run import Run
+from ..space.saved_run import SavedRun
 
 _TYPES = {
     "number": "int64",
@@ -35,7 +35,7 @@ _TYPES = {
 }
 
 
-def trials_frame(run: Run) -> pd.DataFrame:
+def trials_frame(run: SavedRun) -> pd.DataFrame:
     """All trials of a run, whatever their state, one row each, in the order of the file.
 
     Returns:
@@ -106,18 +106,18 @@ def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return frame.astype(_TYPES | costs | {f"{name}_difference": "float64" for name in COSTS})
 
 
-def front_frame(run: Run) -> pd.DataFrame:
+def front_frame(run: SavedRun) -> pd.DataFrame:
     """The front of the run's objectives, the cheapest first, with the columns of `trials_frame`."""
     return front_of(trials_frame(run), run)
 
 
-def front_of(frame: pd.DataFrame, run: Run) -> pd.DataFrame:
+def front_of(frame: pd.DataFrame, run: SavedRun) -> pd.DataFrame:
     """The front within a frame that `trials_frame` made of the same run."""
     costs = [name for name in run.record.settings.objectives if name != "accuracy"]
     return frame[frame["front"]].sort_values([*costs, "number"], ignore_index=True)
 
 
-def _preset_names(run: Run) -> dict[str, str]:
+def _preset_names(run: SavedRun) -> dict[str, str]:
     names: dict[str, list[str]] = {}
     for name, preset in PRESETS.items():
         if preset.backbone == run.record.settings.backbone:

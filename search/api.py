@@ -5,26 +5,24 @@ caller gives; Ctrl-C is a KeyboardInterrupt, and the same call goes on where it 
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from inspect import signature
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..reports import load_run, write_report
+from ..reports import write_report
 from ..space import (
     RETRAIN_FOLDER,
     Architecture,
-    ArchitectureConfig,
     RunSettings,
     TrialRecord,
     UserError,
-    architecture_hash,
-    check_name,
-    find_architecture,
 )
+from ..space.config import named_architecture
+from ..space.errors import check_arguments
 from ..space.run_folder import RunFolder
+from ..space.saved_run import load_run
 from ..space.training_folder import read_results
 from .data import dataset_name
 from .rehearsal.compare import rehearse as compare_samplers
@@ -32,10 +30,10 @@ from .rehearsal.result_table import DIGITS_TABLE, load_table
 from .results import RehearsalResult, RetrainResult, RunResult, TrainResult
 from .study.driver import SearchFailedError
 from .study.run import Run, default_folder, open_run
-from .training.alone import train_alone
 from .training.full import TrainingJob
 from .training.images import DataSource
 from .training.loop import Epoch
+from .training.one_by_one import train_one_by_one
 from .training.policy import Policy, changed_policy
 from .training.retrain import Retraining, choose_trials, retrain_jobs, seeded_folder
 from .workers.devices import resolve_device, worker_devices
@@ -81,7 +79,7 @@ def run(
         SearchFailedError: If training after training fails.
         WorkersFailedError: If no worker comes as far as taking jobs.
     """
-    _check_arguments(run, settings, RunSettings.declared())
+    check_arguments(run, settings, RunSettings.declared())
     if epochs is not None:
         settings["proxy"] = {**settings.get("proxy", {}), "epochs": epochs}
     folder = default_folder(settings) if out is None else Path(out)
@@ -144,7 +142,7 @@ def retrain(
         UserError: If an argument is unknown or invalid, or does not fit what the run holds.
         WorkersFailedError: If no worker comes as far as taking jobs.
     """
-    _check_arguments(_retrain, changes, _POLICY)
+    check_arguments(_retrain, changes, _POLICY)
     numbers = (trial,) if isinstance(trial, int) else tuple(trial)
     if sum((bool(numbers), top is not None, all)) > 1:
         raise UserError("--trial, --top, --all: only one of them says what to train; leave out the others")
@@ -227,12 +225,12 @@ def train(
         UserError: If an argument is unknown or invalid, or the folder holds another training.
         DivergedError: If the loss is not finite.
     """
-    _check_arguments(train, changes, _POLICY)
+    check_arguments(train, changes, _POLICY)
     if seeds < 1:
         raise UserError(f"--seeds: must be 1 or more, got {seeds}")
     if threads is not None and threads < 1:
         raise UserError(f"--threads: must be 1 or more, got {threads}")
-    architecture, name = _architecture(arch)
+    architecture, name = named_architecture(arch)
     folder = Path("runs") / f"{name}-{dataset_name(os.fspath(dataset))}" if out is None else Path(out)
     place = None if data_dir is None else Path(data_dir)
     jobs = [
@@ -244,7 +242,7 @@ def train(
     def make_policy(size: int) -> Policy:
         return changed_policy(policy, changes, dataset=source.dataset, input_size=size)
 
-    trainings = train_alone(
+    trainings = train_one_by_one(
         jobs, source, make_policy, device=resolve_device(device), threads=threads, say=say
     )
     for epoch, full in trainings:
@@ -278,7 +276,7 @@ def rehearse(
     Raises:
         UserError: If an argument is unknown or out of range, or the table cannot be read.
     """
-    _check_arguments(rehearse, unknown)
+    check_arguments(rehearse, unknown)
     path = DIGITS_TABLE if table is None else Path(table)
     samplers = compare_samplers(
         load_table(path, costs),
@@ -294,18 +292,3 @@ def rehearse(
 
 
 _POLICY = tuple(f.name for f in fields(Policy))
-
-
-def _check_arguments(function: Callable[..., object], given: Iterable[str], more: Iterable[str] = ()) -> None:
-    """Refuse a keyword that is neither an argument nor one of some more, naming the nearest."""
-    *arguments, _ = signature(function).parameters  # the last takes the keywords
-    for name in given:
-        check_name("argument", name, [*more, *arguments])
-
-
-def _architecture(arch: Architecture | str | PathLike[str]) -> tuple[Architecture, str]:
-    """What ARCH means, and what to call it in a file's name."""
-    if isinstance(arch, Architecture):
-        return arch, architecture_hash(arch)
-    found = find_architecture(os.fspath(arch))
-    return found.architecture if isinstance(found, ArchitectureConfig) else found, Path(arch).stem

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +162,15 @@ def find_architecture(reference: str) -> Architecture | ArchitectureConfig:
     if reference.endswith((".yaml", ".yml")) or Path(reference).is_file():
         return read_config(reference)
     return PRESETS[check_name("ARCH", reference, [*PRESETS])]
+
+
+def named_architecture(arch: Architecture | str | PathLike[str]) -> tuple[Architecture, str]:
+    """What ARCH means, or an architecture itself, and what to call it in a folder's name.
+
+    Raises:
+        UserError: If it is none.
+    """
+    if isinstance(arch, Architecture):
+        return arch, architecture_hash(arch)
+    found = find_architecture(fspath(arch))
+    return found.architecture if isinstance(found, ArchitectureConfig) else found, Path(arch).stem

@@ -1,8 +1,9 @@
 """The one error a user can cause, and how a wrong name finds the right one."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from inspect import signature
 
 _FLAG = re.compile(r"(?<![^\s(])--([a-z][a-z0-9-]*)")
 _POSITIONAL = re.compile(r"^(ARCH|RUN|TABLE|WEIGHTS|IMAGES)(?=:)")
@@ -74,3 +75,17 @@ def check_complete(where: str, given: Iterable[str], names: Iterable[str]) -> No
     missing = [name for name in names if name not in given]
     if missing:
         raise UserError(f"{where}: the key {missing[0]!r} is missing")
+
+
+def check_arguments(function: Callable[..., object], given: Iterable[str], more: Iterable[str] = ()) -> None:
+    """Refuse a keyword that is neither an argument of a function nor one of some more, naming the nearest.
+
+    Args:
+        function: Its last parameter takes the keywords.
+
+    Raises:
+        UserError: At the first unknown keyword.
+    """
+    *arguments, _ = signature(function).parameters
+    for name in given:
+        check_name("argument", name, [*more, *arguments])

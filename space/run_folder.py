@@ -9,11 +9,11 @@ from pathlib import Path
 import yaml
 from filelock import FileLock, Timeout
 
-from .architecture import parse_yaml
 from .errors import UserError
 from .files import write_text
 from .records import TrialRecord
 from .run_record import RunRecord
+from .saved_run import RECORD_FILE, TRIALS_FILE, read_record
 
 
 class RunFolder:
@@ -21,8 +21,8 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.record_path = path / "run.yaml"
-        self.trials_path = path / "trials.csv"
+        self.record_path = path / RECORD_FILE
+        self.trials_path = path / TRIALS_FILE
         self.study_path = path / "study.db"
         self.report_path = path / "report.html"
         self.best_path = path / "best.yaml"
@@ -58,7 +58,7 @@ class RunFolder:
         """What run.yaml says, None where there is none yet.
 
         Raises:
-            UserError: If X
+            UserError: If the folder is none, is no whole run folder, or the file is damaged.
         """
         nearest = next((place for place in (self.path, *self.path.parents) if place.exists()), None)
         if nearest is not None and not nearest.is_dir():
@@ -73,16 +73,7 @@ class RunFolder:
                     "choose another folder"
                 )
             return None
-        try:
-            text = self.record_path.read_text(encoding="utf-8")
-            return RunRecord.from_dict(parse_yaml(text, self.record_path))
-        except UserError as error:
-            rule = str(error).removeprefix(f"{self.record_path}: ").removeprefix("run.yaml: ")
-            raise UserError(f"{self.record_path}: {rule}") from None
-        except (UnicodeDecodeError, TypeError) as error:
-            raise UserError(
-                f"{self.record_path}: must be what a run wrote, but it is damaged ({error})"
-            ) from None
+        return read_record(self.record_path)
 
     def write_record(self, record: RunRecord) -> None:
         write_text(self.record_path, yaml.safe_dump(record.to_dict(), sort_keys=False, allow_unicode=True))

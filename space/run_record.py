@@ -99,7 +99,7 @@ class RunRecord:
             asked[name] = None if asked[name] == "" else asked[name]
         known = {name: data[name] for name in facts}
         for name in ("skipped", "classes"):
-            known[name] = None if known[name] is None else tuple(known[name])
+            known[name] = tuple(known[name]) if isinstance(known[name], list) else known[name]
         return cls(settings=RunSettings.from_dict(asked), **known)
 
 

@@ -79,13 +79,19 @@ class TrainingFolder:
         writer.writerows(rows)
         write_text(self.metrics_path, text.getvalue())
 
-    def last_metrics(self) -> dict[str, Any] | None:
-        """The row of the last epoch, as text, None before the first."""
+    def read_metrics(self) -> list[MetricsRow]:
+        """The rows of metrics.csv, one per epoch; none before the first.
+
+        Raises:
+            UserError: If it is damaged.
+        """
         if not self.metrics_path.exists():
-            return None
-        with self.metrics_path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        return rows[-1] if rows else None
+            return []
+        try:
+            with self.metrics_path.open(encoding="utf-8", newline="") as file:
+                return [{name: float(row[name]) for name in METRICS} for row in csv.DictReader(file)]
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{self.metrics_path}: must be what a training wrote ({error})") from None
 
 
 def check_same(existing: TrainingRecord, record: TrainingRecord, where: Path) -> None:

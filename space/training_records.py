@@ -91,6 +91,14 @@ class TrainingResult:
     test_top5: float | None
     seconds: float
 
+    def __post_init__(self) -> None:
+        numbers = {"val_top1": self.val_top1, "seed": self.settings.seed}
+        optional = {"test_top1": self.test_top1, "trial": self.settings.trial}
+        numbers |= {name: value for name, value in optional.items() if value is not None}
+        for name, value in numbers.items():
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise UserError(f"{name}: must be a number, got {value!r}")
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"settings": self.settings.to_dict(), "hash": self.settings.hash}
 

@@ -24,7 +24,7 @@ FILES = {
 # Left behind by tools; none of it is part of the project.
 LEFT_BEHIND = {
     *(".git", ".venv", ".ci", ".ci-venv", "build", "dist", "runs", "__pycache__"),
-    *(".mypy_cache", ".pytest_cache", ".ruff_cache", ".coverage"),
+    *(".mypy_cache", ".pytest_cache", ".ruff_cache", ".coverage", ".hypothesis"),
 }
 
 

@@ -8,7 +8,7 @@ import yaml
 from torch import nn
 
 from cheapsearch.models import COUNTERS, Network, build, cost_table, count, describe, load
-from cheapsearch.reports import Run, operation_frame, operation_means, range_of_costs, trials_frame
+from cheapsearch.reports import operation_frame, operation_means, range_of_costs, trials_frame
 from cheapsearch.reports.page import render
 from cheapsearch.search.samplers.candidates import History, make_candidates
 from cheapsearch.search.samplers.limits import Limits
@@ -26,6 +26,7 @@ from cheapsearch.space import (
     check_objectives,
     pareto_front,
 )
+from cheapsearch.space.saved_run import SavedRun
 
 SPACE = SearchSpace("mobilenet_v2", 0.25)
 REUSE = replace(SPACE.unmodified, expand="reuse")
@@ -88,7 +89,7 @@ def test_a_sampler_weighs_it(per_stage: tuple[str, ...]) -> None:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path) -> SavedRun:
     record = RunRecord(
         version="0.1.0",
         created="2026-01-02T03:04:05+00:00",
@@ -114,10 +115,10 @@ def run(tmp_path: Path) -> Run:
         )
         for number, architecture in enumerate(tried)
     )
-    return Run(tmp_path, record, trials)
+    return SavedRun(tmp_path, record, trials)
 
 
-def test_files_hold_it(run: Run) -> None:
+def test_files_hold_it(run: SavedRun) -> None:
     assert TrialRecord.columns()[4:8] == ["accuracy", "params", "flops", "layers"]
     for trial in run.trials:
         row = {name: "" if value is None else str(value) for name, value in trial.to_row().items()}
@@ -128,7 +129,7 @@ def test_files_hold_it(run: Run) -> None:
     assert "--max-layers 50" in run.record.settings.command
 
 
-def test_files_older_than_it_are_read(run: Run) -> None:
+def test_files_older_than_it_are_read(run: SavedRun) -> None:
     row = {name: value for name, value in run.trials[0].to_row().items() if name != "layers"}
     trial = TrialRecord.from_row(row, backbone="mobilenet_v2", width=0.25)
     assert list(trial.costs) == ["params", "flops"]
@@ -156,14 +157,14 @@ def test_an_export_holds_it(tmp_path: Path) -> None:
     assert load(path).architecture == REUSE
 
 
-def test_it_is_an_objective_when_asked_for(run: Run) -> None:
+def test_it_is_an_objective_when_asked_for(run: SavedRun) -> None:
     assert check_objectives(["layers", "accuracy"]) == ("accuracy", "layers")
     dearer = replace(run.trials[1], costs=Cost({**run.trials[1].costs, "layers": 99}), accuracy=70.0)
     assert len(pareto_front([run.trials[0], dearer], ("accuracy", "params"))) == 1
     assert len(pareto_front([run.trials[0], dearer], ("accuracy", "params", "layers"))) == 2
 
 
-def test_the_report_shows_it(run: Run) -> None:
+def test_the_report_shows_it(run: SavedRun) -> None:
     page = render(run)
     for said in ('id="accuracy-layers"', "layers, ± %", "mean layers", "at most 50 layers", "Layers"):
         assert said in page

@@ -37,7 +37,8 @@ def perform(options: argparse.Namespace) -> int:
         UserError: If the data set cannot be used, or files of it cannot be read; after all else.
     """
     from ...reports import write_contact_sheet
-    from ..data import contact_sheet, dataset_name, shown, survey
+    from ...space import shown
+    from ..data import contact_sheet, dataset_name, survey
     from .console import make_console
 
     aside = make_console(stderr=True, markup=False)

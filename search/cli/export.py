@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ...space import PICKS, ArchitectureConfig, UserError, write_text
+from ...space.saved_run import load_run
 from .parser import add_network, given_architecture
 
 
@@ -34,7 +35,6 @@ def perform(options: argparse.Namespace) -> int:
 
 
 def _from_run(path: Path, options: argparse.Namespace) -> ArchitectureConfig:
-    from ...reports import load_run
     from ..study.run import export_trial
 
     for name in ("num_classes", "input_size"):

@@ -2,14 +2,14 @@
 
 from .augment import augment, channel_statistics, normalise
 from .cifar import cache_dir
-from .files import UNLABELLED, find_files, image_name
 from .image_data import ByteArray, ImageData
-from .names import dataset_name, shown
+from .names import dataset_name
 from .overview import SheetRow, Survey, contact_sheet, survey
 from .pool import Images, Part, choose
 from .sources import DATASET_PATHS, DATASETS, OpenImages, load_images, load_test, open_images, open_test
 from .split import IntArray, stratified_split, stratified_subset
 from .summary import DataSummary, LeftOut, Skipped
+from .unseen import UNLABELLED, find_files, image_name
 
 __all__ = [
     "DATASETS",
@@ -39,7 +39,6 @@ __all__ = [
     "normalise",
     "open_images",
     "open_test",
-    "shown",
     "stratified_split",
     "stratified_subset",
     "survey",

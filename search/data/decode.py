@@ -1,6 +1,5 @@
 """Image files: any size and mode, decoded in threads straight to the size a proxy works at."""
 
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from joblib import cpu_count
 from PIL import Image, UnidentifiedImageError
 
-from ...space import UserError
+from ...space import UserError, shown
 from .image_data import ByteArray
-from .names import shown
 from .pixels import GreyBits, bits_of, to_rgb, upright
 from .pool import Progress
 from .split import IntArray
@@ -177,7 +176,7 @@ def _each(
         return None
 
     count, unreadable = len(indices), {}
-    with quietly(), ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as threads:
+    with quietly(), ThreadPoolExecutor(min(MAX_THREADS, cpu_count())) as threads:
         for position, found in enumerate(threads.map(attempt, range(count))):
             if found is not None:
                 unreadable[position] = found

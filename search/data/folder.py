@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ...space import UserError
+from ...space import UserError, shown
 from .decode import FileImages, Unreadable, UnreadableError, refusal
 from .layout import Layout, find_layout
 from .listing import Listing, image_endings
 from .measure import Measured, measure
-from .names import shown
 from .pool import FINGERPRINT_DIGITS, TEST_FRACTION, TEST_SEED, Images, Part, Pool, Progress
 from .split import IntArray, check_class_sizes, stratified_split
 from .summary import LeftOut, Seen, Skipped

@@ -3,11 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ...space import UserError
+from ...space import UserError, shown
 from .folder import file_pool, list_parts
 from .layout import Layout, by_class, matched
 from .listing import Listing
-from .names import shown
 from .pool import Pool, Progress
 from .summary import LeftOut
 

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...space import UserError
+from ...space import UserError, shown
 from .listing import Listing
-from .names import class_name, shown, split_of
+from .names import class_name
+from .split_names import split_of
 
 # Names that some use for validation and others for the test.
 _UNCLEAR = ("eval", "evaluation", "holdout", "hold-out", "hold_out")

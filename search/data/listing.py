@@ -6,8 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ...space import UserError
-from .names import shown
+from ...space import UserError, shown
 
 # Endings of images, the further ones where this Pillow reads them.
 _ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...space import MIN_INPUT, UserError
+from ...space import MIN_INPUT, UserError, shown
 from .decode import FileImages, opened, quietly
-from .names import shown
 from .pixels import GreyBits, bits_for, grey_mode, has_deep_colour, stated_bits
 from .summary import Sizes
 

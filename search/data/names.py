@@ -3,39 +3,17 @@
 import os
 from hashlib import sha256
 from pathlib import Path
-from unicodedata import category, normalize
+from unicodedata import normalize
 
-from ...space import UserError
+from ...space import UserError, shown
+from .split_names import split_of
 
-# Names of the splits, in any case.
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
-# Control characters, lone surrogates (bytes that are not UTF-8), line and paragraph separators.
-_UNSHOWABLE = ("Cc", "Cs", "Zl", "Zp")
 _DIGITS = 6
-
-
-def shown(name: object) -> str:
-    """A path or name as any terminal, CSV or YAML can take it: what cannot be shown becomes U+FFFD."""
-    return "".join("\ufffd" if category(char) in _UNSHOWABLE else char for char in str(name))
 
 
 def class_name(folder: str) -> str:
     """What a class folder's class is called: composed (NFC), since file systems differ in that."""
     return normalize("NFC", shown(folder))
-
-
-def split_of(folder: str) -> str | None:
-    """`train`, `val` or `test` where that is what a folder's name says."""
-    return SPLIT_NAMES.get(folder.casefold())
 
 
 def expanded(argument: str, path: str | Path) -> Path:

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ...space import UserError
+from ...space import UserError, shown
 from .image_data import ByteArray
-from .names import shown
 from .pool import ArrayImages, Part, Pool, fingerprint_arrays, sizes_of
 from .split import IntArray
 from .summary import Seen

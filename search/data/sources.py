@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ...space import MIN_INPUT, UserError, check_name
+from ...space import MIN_INPUT, UserError, check_name, shown
 from .cifar import cifar_pool
 from .digits import digits_pool
 from .folder import folder_pool, readable
 from .image_data import ByteArray, ImageData
 from .imagenet import imagenet_pool
-from .names import expanded, shown
+from .names import expanded
 from .npz import npz_pool
 from .pool import Images, Part, Pool, Progress, choose
 from .split import IntArray, stratified_split, stratified_subset
@@ -35,7 +35,7 @@ SMALLEST_VALIDATION = 1000
 
 
 # A part and which of its images.
-Choice = tuple[Part[Images], IntArray]
+Selection = tuple[Part[Images], IntArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ def open_images(
 
 def split_pool(
     dataset: str, pool: Pool, *, seed: int, input_size: int | None = None
-) -> tuple[Choice, Choice, DataSummary]:
+) -> tuple[Selection, Selection, DataSummary]:
     """Which images are for training and which for validation, and what that comes to.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .names import shown
+from ...space import shown
 from .split import IntArray
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}

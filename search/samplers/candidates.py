@@ -10,7 +10,7 @@ import moocore
 import numpy as np
 
 from ...space import DEFAULT_OBJECTIVES, SearchSpace, additive_costs
-from .cost_aware import Choice, CostAware, Kernels
+from .cost_aware import CostAware, Kernels, Suggestion
 from .limits import LISTABLE, Limits, cheapest_architecture, choice_costs
 from .surrogate import Floats, Integers
 
@@ -51,7 +51,7 @@ class Candidates(Protocol):
     def parameters(self) -> Mapping[str, tuple[str, ...]]:
         """The options of each choice."""
 
-    def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Choice] | None:
+    def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Suggestion] | None:
         """The choices to try next and why, None where nothing is left."""
 
 
@@ -82,7 +82,7 @@ class ListedCandidates:
         numbers = encode(parameters, self._points)
         self._core = CostAware(numbers, list(parameters.values()), costs, reference=reference)
 
-    def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Choice] | None:
+    def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Suggestion] | None:
         known = [
             (number, accuracy, doubt)
             for point, accuracy, doubt in zip(
@@ -139,7 +139,7 @@ class SampledCandidates:
         known = [table.cost(architecture, cost_names) for architecture in ends]
         self._scale = np.array([[float(cost[name]) for name in cost_names] for cost in known])
 
-    def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Choice] | None:
+    def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Suggestion] | None:
         rng = random.Random(seed)
         observed = self._normal(history.observed)
         pending = self._normal(history.pending)

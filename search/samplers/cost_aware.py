@@ -25,7 +25,7 @@ Kernels = dict[bytes, Kernel]
 
 
 @dataclass(frozen=True)
-class Choice:
+class Suggestion:
     """A proposed candidate and why.
 
     Attributes:
@@ -91,7 +91,7 @@ class CostAware:
         seed: int,
         noise: float | None = None,
         doubts: Sequence[float] | None = None,
-    ) -> Choice | None:
+    ) -> Suggestion | None:
         """The candidate to train next, None where none is left.
 
         Args:
@@ -110,7 +110,7 @@ class CostAware:
         if not free.any():
             return None
         if len(observed) < 2 or len(observed) + len(pending) < START:
-            return Choice(self._start([*observed, *pending], free, rng))
+            return Suggestion(self._start([*observed, *pending], free, rng))
         with _BLAS.limit(limits=1):
             return self._best(
                 np.asarray(observed, dtype=np.int64),
@@ -142,7 +142,7 @@ class CostAware:
         free: np.ndarray,
         noise: float | None,
         doubts: Floats,
-    ) -> Choice:
+    ) -> Suggestion:
         """The candidate with the largest expected gain, pending ones counted as what they promise."""
         errors = 100.0 - accuracies + LEAST_ERROR
         values = np.log(errors)
@@ -181,7 +181,7 @@ class CostAware:
         relative = np.sqrt(np.expm1(min(deviation[index] ** 2, 50.0)))
         # Accuracies from 0 to 100 deviate from their mean by 50 points at most.
         spread = min(float(relative * (100.0 + LEAST_ERROR - accuracy[index])), 50.0)
-        return Choice(index, accuracy=float(accuracy[index]), deviation=spread, gain=gain)
+        return Suggestion(index, accuracy=float(accuracy[index]), deviation=spread, gain=gain)
 
     def _posterior(self, kernel: Kernel, fitted: int, observed: Integers, variance: Floats) -> Posterior:
         """The posterior of all observations: those the kernel was fitted to, kept, and then the rest.

@@ -1,6 +1,5 @@
 """The samplers that propose architectures, by name."""
 
-import hashlib
 import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -14,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ...space import check_name
 from .candidates import Candidates, History
-from .cost_aware import Choice
+from .cost_aware import Suggestion
 
 # Of a pruned trial the accuracy it would have come to, and its deviation: an attribute, or in its result.
 FORECAST = "forecast"
@@ -47,7 +46,7 @@ class CostAwareSampler(BaseSampler):
         return {name: value and float(f"{value:.6g}") for name, value in known.items()}
 
     def __init__(self, candidates: Candidates, *, seed: int, noise: float | None = None) -> None:
-        self.choice: Choice | None = None
+        self.choice: Suggestion | None = None
         self._candidates = candidates
         self._seed = seed
         self._noise = noise
@@ -154,12 +153,6 @@ def make_sampler(
 def reasons_of(sampler: BaseSampler) -> Mapping[str, Any]:
     """Why a sampler made its last proposal, empty where it says nothing: plain values by name."""
     return getattr(sampler, "reasons", {})
-
-
-def proposal_seed(seed: int, index: int) -> int:
-    """The seed of the sampler that makes the proposal of this index, in a search of this seed."""
-    digest = hashlib.sha256(f"{seed}/{index}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
 
 
 def fixed_sampler(choices: dict[str, str], *, seed: int) -> BaseSampler:

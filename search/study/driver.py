@@ -11,17 +11,17 @@ import numpy as np
 from optuna.samplers import BaseSampler
 
 from ...space import RunSettings, averaged, most_unsettled, seed_noise
-from ..samplers.registry import SAMPLERS, SamplerFactory, fixed_sampler, make_sampler, proposal_seed
+from ..samplers.registry import SAMPLERS, SamplerFactory, fixed_sampler, make_sampler
 from ..workers.executor import Executor
 from ..workers.jobs import Failed, Job, Measured, Outcome, Progress, Stopped, Trained
 from .domain import RecordT, SubjectT
+from .seeds import proposal_seed, training_seed
 from .stopping import floors, forecasts, threshold
 from .trial_store import Proposal, Result, TrialStore
 
 MAX_BARREN = 8  # proposals in a row that train nothing, before an untried subject is drawn
 REPEAT = "repeat"  # origin of a further training of a known subject
 MAX_FAILURES = 8  # failed trainings in a row, before the search gives up
-_SEED_STEP = 10_007  # between the seeds of a subject's trainings
 
 
 class SearchFailedError(RuntimeError):
@@ -122,7 +122,7 @@ class Search(Generic[SubjectT, RecordT]):
                 continue
             self._barren = 0
             self._training.add(proposal.training)
-            seed = self.plan.seed + _SEED_STEP * proposal.repeat
+            seed = training_seed(self.plan.seed, proposal.repeat)
             return Job(proposal.number, proposal.subject, seed, proposal.floors)
         return None
 

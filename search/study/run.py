@@ -18,11 +18,12 @@ from ...space import (
     TrialRecord,
     UserError,
     pick,
+    shown,
     write_text,
 )
 from ...space.provenance import now, versions
 from ...space.run_folder import RunFolder
-from ..data import DataSummary, ImageData, dataset_name, load_images, shown
+from ..data import DataSummary, ImageData, dataset_name, load_images
 from ..samplers.limits import Limits
 from ..training.proxy import Proxy, default_proxy
 from ..training.short import ProxyTrainer

@@ -193,9 +193,7 @@ class Retraining:
 
 def _reached(job: TrainingJob) -> Progress:
     """How far an interrupted training came, by its metrics.csv."""
-    row = TrainingFolder(job.folder).last_metrics()
-    return (
-        Progress(job.index, int(row["epoch"]), float(row["val_top1"]))
-        if row
-        else Progress(job.index, 0, None)
-    )
+    rows = TrainingFolder(job.folder).read_metrics()
+    if not rows:
+        return Progress(job.index, 0, None)
+    return Progress(job.index, int(rows[-1]["epoch"]), rows[-1]["val_top1"])

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-from cheapsearch.reports import load_run
 from cheapsearch.space import (
     COSTS,
     METRICS,
@@ -20,6 +19,7 @@ from cheapsearch.space import (
     TrainingResult,
     TrialRecord,
 )
+from cheapsearch.space.saved_run import load_run
 
 RECORD: dict[str, Any] = {
     "version": "0.1.0",

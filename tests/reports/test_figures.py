@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from cheapsearch.reports import accuracy_against_cost, load_run, progress, trials_frame
+from cheapsearch.reports import accuracy_against_cost, progress, trials_frame
 from cheapsearch.reports.figures import best_at_cost, best_so_far, hover_texts
 from cheapsearch.space import UserError
+from cheapsearch.space.saved_run import load_run
 
 GAP = 1.5  # points
 

@@ -1,12 +1,7 @@
 import pytest
 
-from cheapsearch.reports import (
-    load_run,
-    operation_frame,
-    operation_means,
-    operations_by_site,
-    operations_by_stage,
-)
+from cheapsearch.reports import operation_frame, operation_means, operations_by_site, operations_by_stage
+from cheapsearch.space.saved_run import load_run
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from cheapsearch.reports import load_run, operation_frame, operation_means
+from cheapsearch.reports import operation_frame, operation_means
+from cheapsearch.space.saved_run import load_run
 
 
 def test_operation_frame_has_a_row_for_each_complete_trial_and_choice(make_run):

@@ -3,16 +3,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from cheapsearch.reports import (
-    load_run,
-    load_trainings,
-    page,
-    retraining_frame,
-    run_tables,
-    trials_frame,
-    write_report,
-)
+from cheapsearch.reports import load_trainings, page, retraining_frame, run_tables, trials_frame, write_report
 from cheapsearch.space import FLOPS_CONVENTION, UserError
+from cheapsearch.space.saved_run import load_run
 
 VOID = {"meta", "input", "br"}
 BAD = "</script><script>alert(1)</script>"

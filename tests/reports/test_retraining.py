@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cheapsearch.reports import load_run, load_trainings, rank_agreement, retraining_frame, trials_frame
+from cheapsearch.reports import load_trainings, rank_agreement, retraining_frame, trials_frame
 from cheapsearch.reports.retraining import curves_frame
 from cheapsearch.space import UserError
+from cheapsearch.space.saved_run import load_run
 
 
 def frame_of(run: Path) -> pd.DataFrame:

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cheapsearch.reports import load_run, load_trainings, retraining_frame, trials_frame
+from cheapsearch.reports import load_trainings, retraining_frame, trials_frame
 from cheapsearch.reports.retraining import curves_frame
 from cheapsearch.reports.retraining_figures import learning_curves, proxy_against_retrained, retrained_front
 from cheapsearch.space import UserError
+from cheapsearch.space.saved_run import load_run
 
 
 def frame_of(run: Path) -> pd.DataFrame:

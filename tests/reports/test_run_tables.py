@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from cheapsearch.reports import load_run, run_tables, trials_frame
+from cheapsearch.reports import run_tables, trials_frame
+from cheapsearch.space.saved_run import load_run
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from cheapsearch.reports import load_run, sections, trials_frame
+from cheapsearch.reports import sections, trials_frame
+from cheapsearch.space.saved_run import load_run
 
 
 @pytest.fixture

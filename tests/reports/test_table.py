@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from cheapsearch.reports import front_frame, load_run, trials_frame
+from cheapsearch.reports import front_frame, trials_frame
 from cheapsearch.space import PRESETS, SITE_NAMES, Cost, TrialRecord, architecture_hash
+from cheapsearch.space.saved_run import load_run
 
 
 def test_trials_frame_holds_every_trial_with_the_columns_of_the_file(make_run):

@@ -82,7 +82,7 @@ def test_read_record_misses_it_beside_a_study(folder: RunFolder) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\xff\xfe\x00", "must be what a run wrote, but it is damaged"),
+        (b"\xff\xfe\x00", "must be UTF-8 text, got byte 0xff at position 0"),
         (b"budget: [", "must be YAML, but it has a syntax error"),
         (b"", "must be a mapping, got NoneType"),
         (b"- 3", "must be a mapping, got list"),

@@ -84,7 +84,7 @@ def test_run_from_dict_refuses_an_unknown_key_and_names_the_nearest() -> None:
 
 
 # Off, or not known, in runs that were begun before there were any.
-NEWER = ("repeats", "confirm", "stopping", "reference_accuracy", "classes")
+NEWER = ("repeats", "confirm", "stopping", "reference_accuracy", "classes", "skip_corrupt", "skipped")
 
 
 @pytest.mark.parametrize("key", [name for name in (*FACTS, *SETTINGS) if name not in NEWER])

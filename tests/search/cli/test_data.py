@@ -39,7 +39,7 @@ def test_data_names_every_unreadable_file(root: Path, capsys: pytest.CaptureFixt
         (root / "train" / name).write_bytes(b"no image")
     with pytest.raises(UserError) as error:
         perform(str(root))
-    assert str(error.value) == (
+    assert error.value.at_terminal == (
         "DATASET: every image must be readable, 2 are not, the first: 'train/cat/1.png' (its content is no "
         "image's); replace or delete them, or leave them out with --skip-corrupt"
     )

@@ -8,8 +8,8 @@ import yaml
 
 import cheapsearch
 from cheapsearch.models import count
-from cheapsearch.reports import load_run
 from cheapsearch.space import PRESETS, TrialRecord, read_config
+from cheapsearch.space.saved_run import load_run
 
 Call = Callable[..., tuple[int, str, str]]
 Refused = Callable[..., str]

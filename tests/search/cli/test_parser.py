@@ -22,8 +22,9 @@ def given(*arguments: str) -> dict[str, Any]:
 def refusal(*arguments: str) -> str:
     with pytest.raises(UserError) as caught:
         parse(*arguments)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    message = caught.value.at_terminal
+    assert "\n" not in message
+    return message
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
 
-from cheapsearch.reports import load_run
+from cheapsearch.space.saved_run import load_run
 
 Call = Callable[..., tuple[int, str, str]]
 

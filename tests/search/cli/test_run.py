@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -20,7 +21,6 @@ import pytest
 from PIL import Image
 
 from cheapsearch.models import cost_table
-from cheapsearch.reports import load_run
 from cheapsearch.search.cli.main import main, make_parser
 from cheapsearch.search.cli.run import given_settings
 from cheapsearch.space import (
@@ -35,6 +35,7 @@ from cheapsearch.space import (
     seed_noise,
     ties,
 )
+from cheapsearch.space.saved_run import load_run
 
 TINY = ("--proxy", "epochs=1,images=60,input_size=8,width=0.25,batch_size=30", "--device", "cpu")
 
@@ -98,13 +99,19 @@ def test_run_gives_the_epochs_beside_the_proxy() -> None:
     assert given("--epochs", "4", "--proxy", "images=60") == {"epochs": 4, "proxy": {"images": 60}}
 
 
+def progress_of(printed: str) -> list[str]:
+    """Trainings of trainings, of every line that begins so."""
+    return re.findall(r"^(\d+/\d+)  ", printed, flags=re.MULTILINE)
+
+
 def test_run_prints_progress_result_and_what_to_do_next(call: Call, tmp_path: Path) -> None:
     arguments = ("run", "--dataset", "digits", "--budget", 2, "--workers", 0, *TINY)
     code, out, err = call(*arguments)
     assert (code, err) == (0, "")
     folder = Path("runs/mobilenet_v2-digits")  # the default
     trials = trials_of(folder)
-    assert [line.split("  ")[0] for line in out.splitlines()[1:3]] == ["1/2", "2/2"]
+    assert out.startswith("data       digits: 10 classes")
+    assert progress_of(out) == ["1/2", "2/2"]
     assert (
         f"2 architectures trained, {len(pareto_front(trials))} on the front of accuracy, params, flops" in out
     )
@@ -141,7 +148,7 @@ def test_run_as_json_keeps_progress_out_of_the_way(call: Call, tmp_path: Path) -
     )
     assert code == 0
     result = json.loads(out)
-    assert [line.split("  ")[0] for line in err.splitlines()[1:]] == ["1/2", "2/2"]
+    assert progress_of(err) == ["1/2", "2/2"]
     trials = trials_of(Path("here"))
     assert (result["out"], result["trained"], result["budget"]) == ("here", 2, 2)
     assert result["flops_convention"] == FLOPS_CONVENTION
@@ -367,7 +374,7 @@ def test_killed_run_leaves_no_worker(story: Story) -> None:
 
 def test_ctrl_c_exits_130_and_says_how_to_go_on(story: Story) -> None:
     assert story.stopped.code == 130
-    (start,) = story.stopped.stdout.splitlines()
+    *_, start = story.stopped.stdout.splitlines()
     assert start.startswith("mobilenet_v2 on digits: ")
     last_line = story.stopped.stderr.splitlines()[-1]
     assert last_line == (

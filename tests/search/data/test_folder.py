@@ -75,7 +75,7 @@ def test_folder_with_train_and_test_splits_train(make_folder: MakeFolder) -> Non
     assert np.bincount(data.train_labels).tolist() == [8, 8]
 
 
-def test_folder_with_train_alone_has_no_test_split(make_folder: MakeFolder) -> None:
+def test_folder_with_train_one_by_one_has_no_test_split(make_folder: MakeFolder) -> None:
     root = make_folder("images/train").parent
     assert len(load_images(str(root), seed=0).train_labels) == 16
     with pytest.raises(UserError, match=r"there is no folder '.*test': add it"):

@@ -22,8 +22,9 @@ from PIL import Image
 
 from cheapsearch.search.data import contact_sheet, load_images, load_test, survey
 from cheapsearch.search.data.decode import FileImages
-from cheapsearch.search.data.names import SPLIT_NAMES, class_name, dataset_name, shown
-from cheapsearch.space import UserError
+from cheapsearch.search.data.names import class_name, dataset_name
+from cheapsearch.search.data.split_names import SPLIT_NAMES
+from cheapsearch.space import UserError, shown
 
 WAS_RUN = Path(gettempdir()) / f"cheapsearch-test-was-run-{os.getpid()}"
 EXAMPLES = int(os.environ.get("CHEAPSEARCH_EXAMPLES", "100"))

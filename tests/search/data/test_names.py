@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cheapsearch.search.data.names import class_name, dataset_name, expanded, shown, split_of
-from cheapsearch.space import UserError
+from cheapsearch.search.data.names import class_name, dataset_name, expanded
+from cheapsearch.search.data.split_names import split_of
+from cheapsearch.space import UserError, shown
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
 NOT_UTF8 = "caf\udce9"  # what Python makes of the bytes of Latin-1

@@ -14,9 +14,9 @@ from cheapsearch.search.samplers.registry import (
     CostAwareSampler,
     fixed_sampler,
     make_sampler,
-    proposal_seed,
     reasons_of,
 )
+from cheapsearch.search.study.seeds import proposal_seed
 from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.space import PRESETS, Architecture, SearchSpace, TrialRecord, UserError, architecture_hash
 

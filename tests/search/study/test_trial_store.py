@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from cheapsearch.models import CostTable
 from cheapsearch.search.samplers.candidates import History
-from cheapsearch.search.samplers.cost_aware import Choice
+from cheapsearch.search.samplers.cost_aware import Suggestion
 from cheapsearch.search.samplers.limits import Limits
 from cheapsearch.search.samplers.registry import CostAwareSampler, fixed_sampler
 from cheapsearch.search.study.domain import ArchitectureDomain
@@ -463,8 +463,8 @@ def test_a_record_says_why_the_sampler_chose_it(make_store: MakeStore) -> None:
     class Sure:
         parameters = space.parameters
 
-        def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Choice]:
-            why = Choice(0, accuracy=61.23456789, deviation=2.5, gain=0.1) if seed else Choice(0)
+        def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Suggestion]:
+            why = Suggestion(0, accuracy=61.23456789, deviation=2.5, gain=0.1) if seed else Suggestion(0)
             return space.choices(REUSE if seed else UNMODIFIED), why
 
     def told(seed: int) -> TrialRecord:

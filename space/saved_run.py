@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..space import COSTS, RunRecord, SearchSpace, TrialRecord, UserError, parse_yaml
-from ..space.costs import in_every_file
+from .architecture import parse_yaml
+from .costs import COSTS, in_every_file
+from .errors import UserError
+from .records import TrialRecord
+from .run_record import RunRecord
+from .search_space import SearchSpace
 
 RECORD_FILE, TRIALS_FILE = "run.yaml", "trials.csv"
 
 
 @dataclass(frozen=True)
-class Run:
+class SavedRun:
     """One run folder.
 
     Attributes:
@@ -33,7 +37,7 @@ class Run:
         return self.record.settings.space
 
 
-def load_run(path: Path) -> Run:
+def load_run(path: Path) -> SavedRun:
     """Read a run folder.
 
     Raises:
@@ -45,8 +49,8 @@ def load_run(path: Path) -> Run:
             f"RUN: must be the folder of a run, got {str(path)!r}, which is no folder; "
             "give the folder named by --out in `cheapsearch run`"
         )
-    record = _read_record(path / RECORD_FILE)
-    return Run(path, record, tuple(_read_trials(path / TRIALS_FILE, record)))
+    record = read_record(path / RECORD_FILE)
+    return SavedRun(path, record, tuple(_read_trials(path / TRIALS_FILE, record)))
 
 
 def _read_text(path: Path) -> str:
@@ -64,7 +68,12 @@ def _read_text(path: Path) -> str:
         ) from None
 
 
-def _read_record(path: Path) -> RunRecord:
+def read_record(path: Path) -> RunRecord:
+    """Read a run.yaml.
+
+    Raises:
+        UserError: If it is missing or damaged.
+    """
     data = parse_yaml(_read_text(path), path)
     try:
         return RunRecord.from_dict(data)

@@ -17,7 +17,7 @@ from .policy import Policy
 from .team import join_team
 
 
-def train_alone(
+def train_one_by_one(
     jobs: Sequence[TrainingJob],
     source: DataSource,
     make_policy: Callable[[int], Policy],

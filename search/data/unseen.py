@@ -75,7 +75,7 @@ def _images_below(root: Path) -> list[str]:
         ]
     if not found:
         raise UserError(
-            f"IMAGES: the folder '{shown(root)}' has no image files ({' '.join(image_endings())}): check the path"
+            f"IMAGES: the folder '{shown(root)}' has no image files ({' '.join(endings)}): check the path"
         )
     return sorted(found, key=lambda name: (name.split("/")[0], name))
 

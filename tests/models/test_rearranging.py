@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from cheapsearch.models.sameness import equal, load, matching, randomise, rearrangements
+from cheapsearch.models.rearranging import equal, load, matching, randomise, rearrangements
 
 
 def test_randomise_makes_every_channel_of_a_batch_norm_different() -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cheapsearch.reports import load_run
 from cheapsearch.space import UserError
+from cheapsearch.space.saved_run import load_run
 
 
 def test_load_run_gives_back_what_was_written(make_run, make_trial):
