@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from cheapsearch.models import describe
-from cheapsearch.reports import load_run
 from cheapsearch.search.results import RehearsalResult, RetrainResult, RunResult, TrainResult
 from cheapsearch.space import (
     FLOPS_CONVENTION,
@@ -17,6 +16,7 @@ from cheapsearch.space import (
     seed_noise,
     ties,
 )
+from cheapsearch.space.saved_run import load_run
 
 
 @pytest.fixture(scope="module")
