@@ -59,7 +59,7 @@ def test_load_table_refuses_a_compressed_file_that_was_cut_or_damaged(tmp_path):
     for content in (whole[:5000], damaged):
         path = tmp_path / "table.csv.gz"
         path.write_bytes(content)
-        with pytest.raises(UserError, match=r"^TABLE: must be a readable CSV"):
+        with pytest.raises(UserError, match=r"^table: must be a readable CSV"):
             load_table(path)
 
 
@@ -70,7 +70,7 @@ def test_load_table_refuses_a_curve_beyond_percent(curved, value):
     cells[-2] = value
     curved.write_text("\n".join([*text[:3], ",".join(cells), *text[4:]]))
     with pytest.raises(
-        UserError, match=rf"^TABLE: accuracies must be from 0 to 100 percent, .* has {value}\.0"
+        UserError, match=rf"^table: accuracies must be from 0 to 100 percent, .* has {value}\.0"
     ):
         load_table(curved)
 

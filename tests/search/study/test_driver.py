@@ -685,5 +685,5 @@ def test_search_asks_the_sampler_of_that_name_among_those_given(
     unknown = Search(make_plan(sampler="mine"), make_store())
     unknown.next()
     unknown.next()
-    with pytest.raises(UserError, match="--sampler: must be one of cost_aware, "):
+    with pytest.raises(UserError, match="sampler: must be one of cost_aware, "):
         unknown.next()

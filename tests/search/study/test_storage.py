@@ -22,7 +22,7 @@ def test_check_storage_gives_a_storage_back_and_opens_a_url(tmp_path: Path) -> N
 def test_check_storage_refuses_in_one_line(url: str) -> None:
     with pytest.raises(UserError) as caught:
         check_storage(url)
-    assert str(caught.value).startswith(f"--storage: must be a readable Optuna study, {url} is not (")
+    assert str(caught.value).startswith(f"storage: must be a readable Optuna study, {url} is not (")
     assert "\n" not in str(caught.value)
 
 
@@ -38,8 +38,8 @@ def test_storage_errors_say_how_to_go_on_and_let_others_pass() -> None:
     with pytest.raises(UserError) as caught, storage_errors(Path("runs/first")):
         raise FULL
     assert str(caught.value) == (
-        "--storage: cannot read or write the study (database or disk is full); mend that and go on with: "
-        "cheapsearch run --out runs/first, what was finished is kept"
+        "storage: cannot read or write the study (database or disk is full); mend that and go on with "
+        "`cheapsearch run --out runs/first`, what was finished is kept"
     )
     with pytest.raises(ZeroDivisionError), storage_errors(Path("runs/first")):
         raise ZeroDivisionError

@@ -396,7 +396,7 @@ def test_perform_tells_an_error_in_its_outcome(undisturbed: Undisturbed) -> None
 
     assert isinstance(outcome, Failed)
     assert outcome.index == 7
-    assert outcome.reason.startswith("UserError: --epochs: must stay 4")
+    assert outcome.reason.startswith("UserError: epochs: must stay 4")
     assert outcome.trace.startswith("Traceback (most recent call last):\n")
 
 

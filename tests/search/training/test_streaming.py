@@ -93,6 +93,6 @@ def test_streamed_split_names_the_file_that_cannot_be_read(
         with pytest.raises(UserError) as error:
             batches()
         message = str(error.value)
-        assert message.startswith(f"--dataset: '{file}' cannot be decoded as an image (")
+        assert message.startswith(f"dataset: '{file}' cannot be decoded as an image (")
         assert "\n" not in message
         assert len(message) - len(str(file)) < 150
