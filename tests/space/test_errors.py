@@ -1,14 +1,50 @@
 """A wrong name is refused with the rule, the value and the nearest right name, on one line."""
 
+import pickle
+
 import pytest
 
-from cheapsearch.space import UserError, check_keys, check_name
+from cheapsearch.space import UserError, check_keys, check_name, flag
 
 NAMES = ("conv", "reuse", "shuffle_reuse")
 
 
 def test_user_error_is_a_value_error() -> None:
     assert issubclass(UserError, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("--in-flight: must be 1 or more, got 0", "in_flight: must be 1 or more, got 0"),
+        (
+            "--proxy epochs: must stay 3; choose another --out",
+            "proxy epochs: must stay 3; choose another out",
+        ),
+        ("trial, --top, --all: one of them (or --trial)", "trial, top, all: one of them (or trial)"),
+        ("ARCH: must be one of a, b", "arch: must be one of a, b"),
+        ("RUN: must be a folder, RUN is none", "run: must be a folder, RUN is none"),
+        ("TABLE: must have columns", "table: must have columns"),
+        (
+            "go on with `cheapsearch run --out a`, or another --out",
+            "go on with `cheapsearch run --out a`, or another out",
+        ),
+        (
+            "--dataset: must be there, got 'my--data' and '--seed'",
+            "dataset: must be there, got 'my--data' and '--seed'",
+        ),
+    ],
+)
+def test_user_error_speaks_to_python_and_to_the_terminal(typed: str, written: str) -> None:
+    error = UserError(typed)
+    assert (error.at_terminal, str(error), f"{error}") == (typed, written, written)
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.at_terminal, str(again)) == (typed, written)
+    assert str(UserError(f"run.yaml: {error}")) == f"run.yaml: {written}"
+
+
+def test_flag_is_what_is_typed() -> None:
+    assert flag("max_params") == "--max-params"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,73 @@
+"""What the front door gives back: short to read, and as plain data."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cheapsearch.models import describe
+from cheapsearch.search.results import RehearsalResult, RetrainResult, RunResult, TrainResult
+from cheapsearch.space import (
+    FLOPS_CONVENTION,
+    TrialRecord,
+    front_probabilities,
+    pareto_front,
+    seed_noise,
+    ties,
+)
+from cheapsearch.space.saved_run import load_run
+
+
+@pytest.fixture(scope="module")
+def result(digits_run: Path) -> RunResult:
+    run = load_run(digits_run)
+    trial = run.trials[0]
+    best = describe(
+        trial.architecture, num_classes=10, input_size=32, version="0.1.0", origin={"trial": trial.number}
+    )
+    return RunResult(digits_run, run.record, run.trials, best, digits_run / "report.html")
+
+
+def test_run_result_counts_and_has_the_front(result: RunResult) -> None:
+    assert result.states["complete"] == sum(trial.state == "complete" for trial in result.trials)
+    assert list(result.front) == pareto_front(result.trials, result.record.settings.objectives)
+    assert repr(result) == (
+        f"RunResult({result.states['complete']} architectures trained, {len(result.front)} on the front of "
+        f"accuracy, params, flops; best {result.best.hash}, trial 0; report {result.report})"
+    )
+
+
+def test_run_result_as_plain_data(result: RunResult) -> None:
+    found = result.to_dict()
+    assert json.loads(json.dumps(found)) == found
+    assert (found["out"], found["budget"], found["best"]) == (str(result.folder), 4, result.best.hash)
+    assert (found["trained"], found["repeated"], found["stopped"]) == (result.states["complete"], 0, 0)
+    assert found["seed_deviation"] == seed_noise(result.trials).deviation
+    assert found["flops_convention"] == FLOPS_CONVENTION
+    chances, tied = front_probabilities(result.trials), ties(result.front, result.trials)
+
+    def row(trial: TrialRecord) -> dict[str, object]:
+        return trial.to_row() | {
+            "front_probability": chances[trial.number],
+            "tie": tied.get(trial.number),
+        }
+
+    assert found["front"] == [row(trial) for trial in result.front]
+    assert "retrained" not in found
+    retrained = RetrainResult(result.folder, (), ("trial 0, seed 0: no memory",), result.report)
+    assert replace(result, retrained=retrained).to_dict() == found | {"retrained": retrained.to_dict()}
+
+
+def test_results_without_a_training_say_so() -> None:
+    assert repr(TrainResult(Path("a"), ())) == f"TrainResult(nothing trained; folder {Path('a')})"
+    declined = RetrainResult(Path("a"), (), (), None)
+    assert repr(declined) == "RetrainResult(nothing trained; report None)"
+    assert declined.to_dict() == {"folder": "a", "results": [], "failures": []}
+
+
+def test_rehearsal_result_says_how_far_each_sampler_came() -> None:
+    shares = {"5": {"mean": 0.5}, "10": {"mean": 0.75}}
+    result = RehearsalResult(Path("here/a.csv"), {"random": {"share": shares}})
+    assert repr(result) == "RehearsalResult(share of the best hypervolume on a.csv: random 0.750)"
+    assert result.to_dict() == {"random": {"share": shares}}

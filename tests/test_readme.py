@@ -1,0 +1,199 @@
+"""The README is true: its commands parse, its tables and lists are those of the program."""
+
+import argparse
+import ast
+import inspect
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import cheapsearch
+from cheapsearch.search.cli.main import COMMANDS, make_parser
+from cheapsearch.search.training.checkpoint import LAST, PREVIOUS
+from cheapsearch.search.training.policy import POLICIES, Policy
+from cheapsearch.space import BACKBONES, SITE_NAMES, RunSettings, SearchSpace
+from cheapsearch.space.run_folder import RunFolder
+from cheapsearch.space.training_folder import TrainingFolder
+
+README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+FOREIGN = {"--dist"}  # of pytest, in the command that runs the tests
+
+
+def blocks(language: str) -> list[str]:
+    """The contents of the fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.S | re.M)
+
+
+def table(*header: str) -> list[list[str]]:
+    """The rows of the table whose header begins so, as lists of cells."""
+    start = README.index("| " + " | ".join(header) + " |")
+    lines = README[start:].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def listed(before: str) -> list[str]:
+    """The first words of the lines of the indented list that follows some words."""
+    after = README[README.index(before) + len(before) :]
+    (lines,) = re.findall(r"\n\n((?: {4}.*\n)+)", after)[:1]
+    return [line.split()[0] for line in lines.splitlines()]
+
+
+def code(text: str) -> list[str]:
+    """What stands in backticks."""
+    return re.findall(r"`([^`\n]+)`", text)
+
+
+# --- commands ---------------------------------------------------------------------------------------
+
+
+def commands() -> Iterator[str]:
+    """Every command of the program, in blocks and in sentences."""
+    prose = re.sub(r"^```.*?^```$", "", README, flags=re.S | re.M)
+    yield from (span for span in code(prose) if span.startswith("cheapsearch "))
+    for block in blocks("sh"):
+        for line in block.splitlines():
+            for part in " ".join(shlex.split(line, comments=True)).split(" && "):
+                program, _, rest = part.partition(" ")
+                if Path(program).name == "cheapsearch":
+                    yield f"cheapsearch {rest}"
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command."""
+    (action,) = [
+        action for action in make_parser()._actions if isinstance(action, argparse._SubParsersAction)
+    ]
+    return dict(action.choices)
+
+
+def flags(parser: argparse.ArgumentParser) -> set[str]:
+    return {flag for action in parser._actions for flag in action.option_strings}
+
+
+@pytest.mark.parametrize("command", sorted(set(commands())))
+def test_command_parses(command: str) -> None:
+    make_parser().parse_args(shlex.split(command)[1:])
+
+
+def test_every_command_is_shown() -> None:
+    assert {command.split()[1] for command in commands()} == set(COMMANDS)
+
+
+def test_every_flag_exists() -> None:
+    known = {flag for parser in parsers().values() for flag in flags(parser)} | FOREIGN
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README))
+    assert named <= known
+
+
+def test_commands_that_print_json_are_named() -> None:
+    (sentence,) = re.findall(r"`--json` prints (.*?)\.\s", README, re.S)
+    assert set(code(sentence)) == {name for name, parser in parsers().items() if "--json" in flags(parser)}
+
+
+# --- tables and lists -------------------------------------------------------------------------------
+
+
+def test_operations_are_those_of_the_backbones() -> None:
+    rows = table("site", "operations")
+    assert [code(site)[0] for site, _ in rows] == list(SITE_NAMES)
+    families: dict[str, list[dict[str, tuple[str, ...]]]] = {"V2": [], "V3": []}
+    for name, backbone in BACKBONES.items():
+        families["V2" if name == "mobilenet_v2" else "V3"].append(dict(backbone.operations))
+    for site, operations in rows:
+        for_all, _, aside = operations.partition("(")
+        said = {"V2": set(code(for_all)), "V3": set(code(for_all))}
+        if aside:
+            family, also = re.match(r"(V2|V3)( also)?", aside).groups()  # type: ignore[union-attr]
+            said[family] = set(code(aside)) | (said[family] if also else set())
+        if "(V3)" in site:
+            said["V2"] = {"none"}
+        for family, offered in families.items():
+            for one in offered:
+                assert set(one[code(site)[0]]) == said[family], f"{site} of {family}"
+
+
+def test_numbers_of_backbones_and_networks() -> None:
+    numbers = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
+    assert f"one of {numbers[len(BACKBONES) - 1]} MobileNetV3 backbones" in README
+    space = SearchSpace("mobilenet_v2")
+    said = f"of V2's {space.size:,} combinations {space.distinct_size:,} are distinct"
+    assert said in " ".join(README.split())
+
+
+def in_words(policy: Policy) -> dict[str, str]:
+    """A policy as the rows of the table say it."""
+
+    def number(value: float) -> str:
+        return re.sub("e-0", "e-", f"{value:g}") if value else "none"
+
+    regularised = [number(policy.label_smoothing), number(policy.dropout)]
+    crop = f"crop {policy.padding}" if policy.crop == "padded" else "random resized crop"
+    turned = f", rotation {policy.rotation:g}" if policy.rotation else ""
+    return {
+        "epochs, batch size": f"{policy.epochs}, {policy.batch_size}",
+        f"SGD, momentum {policy.momentum:g}, learning rate": number(policy.learning_rate),
+        "warm-up, then a cosine to 0, per step": f"{policy.warmup_epochs:g} epochs"
+        if policy.warmup_epochs
+        else "none",
+        "weight decay": number(policy.weight_decay),
+        "label smoothing, dropout": "none" if regularised == ["none"] * 2 else ", ".join(regularised),
+        "augmentation": f"{crop}{', flip' if policy.flip else ''}{turned}",
+    }
+
+
+def test_policies_are_those_of_the_program() -> None:
+    rows = table("policy", *(f"`{name}`" for name in POLICIES))
+    for column, (name, policy) in enumerate(POLICIES.items(), 1):
+        said = {row[0]: row[column - 1 if row[column] == "same" else column] for row in rows}
+        assert said == in_words(policy), name
+        assert policy.min_learning_rate == 0  # "a cosine to 0"
+
+
+def paths(folder: RunFolder | TrainingFolder) -> set[str]:
+    return {value.name for name, value in vars(folder).items() if name.endswith("_path")}
+
+
+def test_files_of_a_run_are_listed() -> None:
+    names = listed("`runs/BACKBONE-DATASET` unless `--out` says otherwise:")
+    assert {name.rstrip("/") for name in names} == paths(RunFolder(Path("run")))
+
+
+def test_files_of_a_training_are_listed() -> None:
+    names = listed("Every network gets a folder, `RUN/retrain/HASH`:")
+    assert {*names, PREVIOUS} == paths(TrainingFolder(Path("training"))) | {LAST, PREVIOUS}
+    assert f"{PREVIOUS} the one before" in README
+
+
+# --- Python -----------------------------------------------------------------------------------------
+
+CALLS = [
+    node
+    for block in blocks("python")
+    for node in ast.walk(ast.parse(block))
+    if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("cheapsearch.")
+]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=ast.unparse)
+def test_call_fits(call: ast.Call) -> None:
+    function = getattr(cheapsearch, ast.unparse(call.func).partition(".")[2])
+    known = set(inspect.signature(function).parameters)
+    if function is cheapsearch.run:
+        known |= set(RunSettings.declared())
+    if function in (cheapsearch.train, cheapsearch.retrain):
+        known |= {field.name for field in fields(Policy)}
+    assert {keyword.arg for keyword in call.keywords} <= known
+
+
+def test_public_names_in_sentences_exist() -> None:
+    for name in re.findall(r"`cheapsearch\.(\w+)", README):
+        assert name in dir(cheapsearch)
+
+
+def test_cost_in_the_example_is_counted() -> None:
+    network = cheapsearch.build("cheap_v2", num_classes=100, input_size=32)
+    assert f"print(cheapsearch.count(network))  # {cheapsearch.count(network)!r}\n" in README
