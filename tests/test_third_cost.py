@@ -1,5 +1,7 @@
 """A further cost is a row and a function that counts it: here the layers that multiply, found everywhere."""
 
+import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from torch import nn
 from cheapsearch.models import COUNTERS, Network, build, cost_table, count, describe, load
 from cheapsearch.reports import operation_frame, operation_means, range_of_costs, trials_frame
 from cheapsearch.reports.page import render
+from cheapsearch.search.cli.main import main
 from cheapsearch.search.samplers.candidates import History, make_candidates
 from cheapsearch.search.samplers.limits import Limits
 from cheapsearch.space import (
@@ -192,3 +195,24 @@ def test_what_does_not_add_up_is_measured_once_for_a_network(monkeypatch: pytest
     assert len(measured) == 1
     assert Limits({"depth": 17.0}).check_reachable(SPACE, table) == ""
     assert "over --max-depth 16" in Limits({"depth": 16.0}).refusal(table.cost(REUSE))
+
+
+def test_the_command_line_takes_it_and_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = cost_table("mobilenet_v2", num_classes=10, input_size=8)
+    most = int(table.cost(SearchSpace("mobilenet_v2").unmodified).layers)
+    command = [
+        *("run", "--dataset", "digits", "--budget", "2", "--workers", "0", "--out", str(tmp_path / "run")),
+        *("--proxy", "epochs=1,images=60,input_size=8,width=0.25,batch_size=10"),
+        *("--objectives", "accuracy,layers", "--max-layers", str(most)),
+    ]
+    assert main(command) == 0
+    assert " layers  " in capsys.readouterr().out  # of a trial's line, and of the front's table
+    with (tmp_path / "run" / "trials.csv").open(newline="", encoding="utf-8") as file:
+        assert all(0 < int(row["layers"]) <= most for row in csv.DictReader(file))
+    assert main([*command, "--json"]) == 0
+    assert all(0 < member["layers"] <= most for member in json.loads(capsys.readouterr().out)["front"])
+    for shows in (["show", "cheap_v2"], ["space"], ["presets"]):
+        assert main(shows) == 0
+        assert "layers" in capsys.readouterr().out
+        assert main([*shows, "--json"]) == 0
+        assert '"layers"' in capsys.readouterr().out
