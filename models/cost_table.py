@@ -24,7 +24,7 @@ from ..space import (
 from .cost import COUNTERS, Counter
 from .network import Network, build
 
-Part = tuple[str, int]  # site and stage, 0 where the site does not occur per stage
+SiteStage = tuple[str, int]  # site and stage, 0 where the site does not occur per stage
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class CostTable:
     num_classes: int
     input_size: int
     fixed: Cost
-    parts: Mapping[Part, Mapping[str, Cost]] = field(repr=False)
+    parts: Mapping[SiteStage, Mapping[str, Cost]] = field(repr=False)
     measured: dict[tuple[str, str], float] = field(default_factory=dict, repr=False, compare=False)
 
     def cost(self, architecture: Architecture, names: Collection[str] | None = None) -> Cost:
@@ -62,7 +62,7 @@ class CostTable:
         }
         return Cost(values)
 
-    def by_part(self, architecture: Architecture) -> dict[Part, Cost]:
+    def by_part(self, architecture: Architecture) -> dict[SiteStage, Cost]:
         """Additive costs of the chosen operation at every site and stage.
 
         Raises:
@@ -115,7 +115,7 @@ def _counted(
     counters: tuple[tuple[str, Counter], ...],
 ) -> CostTable:
     operations = get_backbone(backbone).operations
-    parts: dict[Part, dict[str, Cost]] = {}
+    parts: dict[SiteStage, dict[str, Cost]] = {}
     for index in range(max(map(len, operations.values()))):
         chosen = {site: names[min(index, len(names) - 1)] for site, names in operations.items()}
         network = build(
@@ -128,7 +128,7 @@ def _counted(
     return CostTable(backbone, width, num_classes, input_size, fixed, parts)
 
 
-def _count_parts(network: Network, counters: Mapping[str, Counter]) -> dict[Part, Cost]:
+def _count_parts(network: Network, counters: Mapping[str, Counter]) -> dict[SiteStage, Cost]:
     counted = {name: counter(network) for name, counter in counters.items()}
     nothing = Cost(dict.fromkeys(counters, 0))
 

@@ -37,6 +37,13 @@ class CostAwareSampler(BaseSampler):
         choice: Why the last proposal was made, None before the first.
     """
 
+    def __init__(self, candidates: Candidates, *, seed: int, noise: float | None = None) -> None:
+        self.choice: Suggestion | None = None
+        self._candidates = candidates
+        self._seed = seed
+        self._noise = noise
+        self._independent = RandomSampler(seed=seed)
+
     @property
     def reasons(self) -> dict[str, float | None]:
         """Of the last proposal: accuracy and deviation predicted, gain expected; empty before the first."""
@@ -44,13 +51,6 @@ class CostAwareSampler(BaseSampler):
             return {}
         known = {name: getattr(self.choice, name) for name in ("accuracy", "deviation", "gain")}
         return {name: value and float(f"{value:.6g}") for name, value in known.items()}
-
-    def __init__(self, candidates: Candidates, *, seed: int, noise: float | None = None) -> None:
-        self.choice: Suggestion | None = None
-        self._candidates = candidates
-        self._seed = seed
-        self._noise = noise
-        self._independent = RandomSampler(seed=seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return {name: CategoricalDistribution(ops) for name, ops in self._candidates.parameters.items()}

@@ -131,11 +131,7 @@ class Search(Generic[SubjectT, RecordT]):
         self._outcomes[outcome.index] = outcome
 
     def settle(self) -> RecordT | None:
-        """The record of the oldest proposal that is open, None where its outcome is still awaited.
-
-        Raises:
-            SearchFailedError: If training after training fails.
-        """
+        """The record of the oldest proposal that is open, None where its outcome is still awaited."""
         proposal = self._pending[0]
         if proposal.training not in self._training:
             result = self._untrained(proposal)
