@@ -2,14 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-
-import torch
+from contextlib import nullcontext
 
 from ...space.run_folder import RunFolder
 from ...space.training_folder import TrainingFolder
 from ..data import open_images
-from ..workers.devices import available_cores, prepare_process
+from ..workers.devices import available_cores, prepared
 from .full import FullTrainer, TrainingJob
 from .images import DataSource
 from .loop import Epoch
@@ -49,7 +47,7 @@ def train_one_by_one(
             threads = max(1, available_cores() // team.size)
         if device == "cuda":
             device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-        with _prepared(device, threads):
+        with prepared(device, threads=threads):
             images = open_images(
                 source.dataset,
                 data_dir=source.data_dir,
@@ -69,14 +67,3 @@ def train_one_by_one(
                     for epoch in trainer.train(job):
                         if team.leads:
                             yield epoch, policy
-
-
-@contextmanager
-def _prepared(device: str, threads: int) -> Iterator[None]:
-    """Compute with so many threads; how many this process uses otherwise is its owner's."""
-    before = torch.get_num_threads()
-    prepare_process(device, threads=threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -1,6 +1,8 @@
 """Which device computes, and how many workers it feeds."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ...space import UserError
 from .allocator import keep_freed_memory
@@ -92,3 +94,16 @@ def prepare_process(device: str, *, threads: int) -> None:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
         torch.backends.cudnn.benchmark = False
         torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+@contextmanager
+def prepared(device: str, *, threads: int) -> Iterator[None]:
+    """As `prepare_process`, but how many threads this process uses otherwise stays its owner's."""
+    import torch
+
+    before = torch.get_num_threads()
+    prepare_process(device, threads=threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,9 +1,9 @@
 """Jobs done in this process, one after another: for notebooks, and to look into."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
+from .devices import prepared
 from .executor import ExecutorFactory, Setup
 from .jobs import Message
 from .pool import WorkerPool
@@ -18,7 +18,8 @@ class LocalExecutor:
     """
 
     def __init__(self, setup: Setup, devices: Sequence[str]) -> None:
-        self._performer = setup(devices[0]) if devices else None
+        self._device = devices[0] if devices else "cpu"
+        self._performer = setup(self._device) if devices else None
         self._waiting: list[Any] = []
 
     @property
@@ -31,7 +32,7 @@ class LocalExecutor:
     def collect(self, timeout: float | None = None) -> list[Message]:
         if self._performer is None or not self._waiting:
             return []
-        with _one_thread():
+        with prepared(self._device, threads=1):
             messages = list(self._performer.perform(self._waiting[0]))
         del self._waiting[0]
         return messages
@@ -43,16 +44,3 @@ class LocalExecutor:
 def executor_for(workers: int | None) -> ExecutorFactory:
     """What does the jobs for a number of workers: this process for 0, else processes of their own."""
     return LocalExecutor if workers == 0 else WorkerPool
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute as a worker does; how many threads this process uses otherwise is its owner's."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
