@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from .backbones import MIN_INPUT
@@ -38,6 +38,8 @@ class Preprocessing:
         orientation: What says which side is up.
         colours: The order of the channels; a grey image has three equal ones.
         transparent: What is behind transparent pixels.
+        grey_bits: How many bits the grey values of a file hold that does not say so, by its kind, such as
+            `16-bit grey`; 16 for kinds that are not named.
 
     Raises:
         UserError: If a value is out of range, or another than the one there is.
@@ -53,6 +55,7 @@ class Preprocessing:
     orientation: str = "exif"
     colours: str = "RGB"
     transparent: str = "white"
+    grey_bits: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_name("preprocessing: resize", self.resize, RESIZES)
@@ -65,6 +68,12 @@ class Preprocessing:
                 f"preprocessing: resize_to must be the input size, {self.input_size}, where resize is "
                 f"square, got {self.resize_to}"
             )
+        whole = isinstance(self.grey_bits, Mapping)
+        if not whole or not all(type(bits) is int and 8 <= bits <= 32 for bits in self.grey_bits.values()):
+            raise UserError(
+                "preprocessing: grey_bits must be whole numbers from 8 to 32 by mode, got "
+                f"{self.grey_bits!r:.100}"
+            )
         for name, above in (("mean", None), ("std", 0)):
             object.__setattr__(self, name, _channels(name, getattr(self, name), above))
         for name, only in _FIXED.items():
@@ -74,7 +83,8 @@ class Preprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
-        return asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
+        lists = {"mean": list(self.mean), "std": list(self.std)}
+        return asdict(self) | lists | {"grey_bits": dict(self.grey_bits)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Preprocessing":

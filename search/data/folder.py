@@ -116,6 +116,7 @@ def file_pool(
             sizes=measured.sizes,
             test_images=None if test is None else len(test.labels),
             notes=measured.notes,
+            grey_bits=measured.grey_bits,
             left_out=left_out,
             skipped=tuple(skipped),
         ),

@@ -1,7 +1,7 @@
 """What was understood of a data set, as data and as a few lines."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,7 @@ class Seen:
         test_images: How many there are, None where that is not known before they are read.
         sizes: Of training images.
         notes: What was decided for the user, each a sentence.
+        grey_bits: Of grey values beyond 8 bits in files that do not state them, by kind of file.
         left_out: What is not among the images.
         skipped: Unreadable training and validation images.
     """
@@ -83,6 +84,7 @@ class Seen:
     sizes: Sizes
     test_images: int | None = None
     notes: tuple[str, ...] = ()
+    grey_bits: Mapping[str, int] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
     skipped: tuple[Skipped, ...] = ()
 
@@ -102,6 +104,7 @@ class DataSummary:
         input_size: Side in pixels at which the full network is meant to run.
         fingerprint: Of the training and validation images.
         notes: What was decided for the user, each a sentence.
+        grey_bits: Of grey values beyond 8 bits in files that do not state them, by kind of file.
         left_out: What is not among the images.
         skipped: Unreadable images that were left out on request; complete for training and validation.
     """
@@ -116,6 +119,7 @@ class DataSummary:
     input_size: int
     fingerprint: str
     notes: tuple[str, ...] = ()
+    grey_bits: Mapping[str, int] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
     skipped: tuple[Skipped, ...] = ()
 
@@ -142,6 +146,7 @@ class DataSummary:
             "input_size": self.input_size,
             "fingerprint": self.fingerprint,
             "notes": list(self.notes),
+            "grey_bits": dict(self.grey_bits),
             "left_out": [
                 {
                     "what": left.reason,
@@ -224,6 +229,7 @@ def summarise(
         input_size=input_size,
         fingerprint=fingerprint,
         notes=seen.notes,
+        grey_bits=seen.grey_bits,
         left_out=seen.left_out,
         skipped=seen.skipped,
     )

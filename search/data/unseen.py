@@ -1,7 +1,7 @@
 """Image files to predict: as named, or all of a folder, with labels where its folders are classes."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from unicodedata import normalize
 
@@ -15,7 +15,9 @@ from .pool import Chosen, Images, Part
 UNLABELLED = -1
 
 
-def find_files(paths: Sequence[str | Path], classes: Sequence[str]) -> Part[FileImages]:
+def find_files(
+    paths: Sequence[str | Path], classes: Sequence[str], *, grey_bits: Mapping[str, int]
+) -> Part[FileImages]:
     """Files, and those of folders at any depth, in an order no file system decides.
 
     A folder's images are labelled where all of them lie in folders that are classes.
@@ -23,6 +25,7 @@ def find_files(paths: Sequence[str | Path], classes: Sequence[str]) -> Part[File
     Args:
         paths: Files, whatever their endings, and folders.
         classes: Names by label.
+        grey_bits: Of grey values beyond 8 bits where the files do not state them.
 
     Returns:
         Names as given or below the folder as given; labels, -1 where there is none.
@@ -43,7 +46,7 @@ def find_files(paths: Sequence[str | Path], classes: Sequence[str]) -> Part[File
             labels.append(UNLABELLED)
         else:
             raise UserError(f"IMAGES: must be a file or a folder, '{shown(given)}' is none: check the path")
-    return Part(FileImages(Path(), tuple(names)), np.array(labels, dtype=np.int64))
+    return Part(FileImages(Path(), tuple(names), grey_bits), np.array(labels, dtype=np.int64))
 
 
 def image_name(images: Images, index: int) -> str:

@@ -1,6 +1,6 @@
 """The images of a full training, in memory or streamed as the policy's crop needs them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,8 @@ class TrainingImages:
         self.classes, self.flip = data.classes, data.flip
         self.fingerprint, self.summary = data.fingerprint, data.summary
         sample = data.train_images if isinstance(data, ImageData) else self._sample(data)
-        self.preprocessing = scoring_preprocessing(policy, data.input_size, sample)
+        bits = {} if data.summary is None else data.summary.grey_bits
+        self.preprocessing = scoring_preprocessing(policy, data.input_size, sample, grey_bits=bits)
         if isinstance(data, ImageData):
             self.train_split = self._in_memory(data.train_images, data.train_labels)
             self.val_split = self._in_memory(data.val_images, data.val_labels)
@@ -119,14 +120,18 @@ class TrainingImages:
         return StreamedSplit.of(part, self.preprocessing, self._device, workers=self._policy.data_workers)
 
 
-def scoring_preprocessing(policy: Policy, input_size: int, sample: ByteArray) -> Preprocessing:
+def scoring_preprocessing(
+    policy: Policy, input_size: int, sample: ByteArray, *, grey_bits: Mapping[str, int]
+) -> Preprocessing:
     """What a policy does to images that are scored.
 
     Args:
         input_size: Side of the network's input in pixels.
         sample: Training images, uint8 (N, H, W, 3), whose channels are to have mean 0 and deviation 1.
+        grey_bits: As the data set was measured to have them.
     """
     mean, std = (tuple(values.tolist()) for values in channel_statistics(sample))
     if policy.crop == "padded":
-        return Preprocessing(input_size, "square", input_size, mean, std)
-    return Preprocessing(input_size, "shorter_side", round(input_size / policy.test_crop), mean, std)
+        return Preprocessing(input_size, "square", input_size, mean, std, grey_bits=grey_bits)
+    scaled = round(input_size / policy.test_crop)
+    return Preprocessing(input_size, "shorter_side", scaled, mean, std, grey_bits=grey_bits)

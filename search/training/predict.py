@@ -110,13 +110,13 @@ def find_images(
     say: Callable[[str], None] = lambda line: None,
 ) -> Part[Images]:
     """The images and labels, -1 where there is none; arguments and errors are those of `predict`."""
-    classes, _ = known(network)
+    classes, preprocessing = known(network)
     given = [images] if isinstance(images, (str, Path)) else list(images)
     if split is not None:
         check_name("--split", split, SPLITS)
     datasets = given if split is not None else [one for one in given if _is_dataset(str(one))]
     if not datasets:
-        return find_files(given, classes)
+        return find_files(given, classes, grey_bits=preprocessing.grey_bits)
     if len(given) != 1:
         raise UserError(
             f"IMAGES: must be files and folders, or one data set, got {len(given)} with the data set "

@@ -17,7 +17,9 @@ SHORTER = Preprocessing(224, "shorter_side", 256, MEAN, STD)
 TINY = replace(SQUARE, mean=(float(np.float32(1e-5)), 0.0, float(np.float32(1.1e-38))))
 
 
-@pytest.mark.parametrize("preprocessing", [SQUARE, SHORTER, TINY])
+@pytest.mark.parametrize(
+    "preprocessing", [SQUARE, SHORTER, TINY, replace(SQUARE, grey_bits={"16-bit grey": 12})]
+)
 @pytest.mark.parametrize(
     "carry", [lambda data: yaml.safe_load(yaml.safe_dump(data)), lambda data: json.loads(json.dumps(data))]
 )
@@ -56,6 +58,8 @@ def test_preprocessing_refuses_what_is_no_mapping(data: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"grey_bits": {"16-bit grey": 64}}, "grey_bits must be whole numbers from 8 to 32 by mode, got"),
+        ({"grey_bits": 12}, "grey_bits must be whole numbers from 8 to 32 by mode, got 12"),
         ({"resize": "squared"}, r"resize: must be one of square, shorter_side, got 'squared'; did you mean"),
         ({"resize": ["square"]}, "resize: must be one of"),
         ({"input_size": 7}, "input_size must be a whole number from 8, got 7"),

@@ -7,6 +7,7 @@ from unicodedata import normalize
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cheapsearch.search.data import UNLABELLED, find_files, image_name, open_images, open_test
 from cheapsearch.space import UserError
@@ -24,7 +25,7 @@ def test_find_files_lists_a_test_folder_as_training_does(make_folder: Make) -> N
     (root / "test" / "c" / ".hidden.png").write_bytes(b"")
     test = open_test(str(root))
 
-    found = find_files([root / "test"], open_images(str(root), seed=0).classes)
+    found = find_files([root / "test"], open_images(str(root), seed=0).classes, grey_bits={})
 
     assert found.labels.tolist() == test.labels.tolist()
     names = [image_name(found.images, index) for index in range(len(found.labels))]
@@ -37,7 +38,7 @@ def test_find_files_takes_files_and_folders_in_the_order_given(make_folder: Make
     odd = tmp_path / "odd.dat"
     odd.write_bytes(b"")
 
-    found = find_files([str(odd), folder, folder / "cat" / "000.png"], ("cat", "dog"))
+    found = find_files([str(odd), folder, folder / "cat" / "000.png"], ("cat", "dog"), grey_bits={})
 
     expected = [
         odd,
@@ -52,7 +53,7 @@ def test_find_files_labels_by_name_whatever_the_order_and_composition(make_folde
     assert composed != decomposed
     folder = make_folder(classes=(decomposed, "cat"), count=1)
 
-    found = find_files([folder], ("dog", composed, "cat"))
+    found = find_files([folder], ("dog", composed, "cat"), grey_bits={})
 
     by_folder = {
         Path(name).parent.name: label for name, label in zip(found.images.names, found.labels, strict=True)
@@ -66,7 +67,7 @@ def test_find_files_gives_no_labels_where_one_image_lies_elsewhere(odd: str, mak
     (folder / odd).mkdir(exist_ok=True)
     (folder / "cat" / "001.png").rename(folder / odd / "001.png")
 
-    found = find_files([folder], ("cat", "dog"))
+    found = find_files([folder], ("cat", "dog"), grey_bits={})
 
     assert found.labels.tolist() == 4 * [UNLABELLED]
 
@@ -75,7 +76,7 @@ def test_find_files_reads_a_linked_folder_once(make_folder: Make) -> None:
     folder = make_folder(count=2)
     (folder / "cat" / "up").symlink_to(folder, target_is_directory=True)
 
-    assert len(find_files([folder], ("cat", "dog")).labels) == 4
+    assert len(find_files([folder], ("cat", "dog"), grey_bits={}).labels) == 4
 
 
 def test_find_files_refuses_a_path_that_is_neither(make_folder: Make, tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_find_files_refuses_a_path_that_is_neither(make_folder: Make, tmp_path: 
         ("empty", r"^images: the folder '.*empty' has no image files \(.jpg .*\): check the path$"),
     ):
         with pytest.raises(UserError, match=message):
-            find_files([make_folder(where=f"for {name[0]}"), tmp_path / name], ("cat", "dog"))
+            find_files([make_folder(where=f"for {name[0]}"), tmp_path / name], ("cat", "dog"), grey_bits={})
 
 
 def test_image_name_is_the_file_or_the_number(make_folder: Make, make_npz: Make) -> None:
@@ -96,3 +97,23 @@ def test_image_name_is_the_file_or_the_number(make_folder: Make, make_npz: Make)
     opened = open_images(str(folder), seed=0)
     assert image_name(opened.val.images, 0) in {str(path) for path in folder.rglob("*.png")}
     assert image_name(open_test(str(make_npz())).images, 3) == "3"
+
+
+def test_find_files_reads_deep_grey_values_as_training_does(tmp_path: Path) -> None:
+    """Sixteen bits a file, of which the data set uses twelve: no single file says so."""
+    for split, label, name in [(s, i, n) for s in ("train", "test") for i, n in enumerate(("cat", "dog"))]:
+        folder = tmp_path / split / name
+        folder.mkdir(parents=True)
+        for index in range(5):
+            pixels = np.full((16, 16), 4095 if index == 0 else 1000 * (label + 1) + index, dtype=np.uint16)
+            Image.fromarray(pixels).save(folder / f"{index}.png")
+    data, test = open_images(str(tmp_path), seed=0), open_test(str(tmp_path))
+    assert data.summary is not None
+    bits = data.summary.grey_bits
+    assert list(bits.values()) == [12]
+
+    found = find_files([tmp_path / "test"], data.classes, grey_bits=bits)
+
+    assert np.array_equal(found.read(16), test.read(16))
+    unknown = find_files([tmp_path / "test"], data.classes, grey_bits={})
+    assert not np.array_equal(found.read(16), unknown.read(16))

@@ -210,6 +210,28 @@ def test_training_writes_down_what_it_scored_with(crop: str, photos: Path, train
     assert torch.equal(torch.tensor(expected.mean), mean)
 
 
+def test_training_writes_down_how_deep_grey_values_are(tmp_path: Path, trained: Trained) -> None:
+    """Files of 16 bits that hold 12: predicted by anything else every image would be nearly black."""
+    draw = np.random.RandomState(9)
+    for split, count in (("train", 40), ("test", 20)):
+        for label, name in enumerate(CLASSES):
+            folder = tmp_path / "deep" / split / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                pixels = draw.normal(1200 + 1400 * label, 700, (20, 20)).clip(0, 4095).astype(np.uint16)
+                Image.fromarray(pixels).save(folder / f"{index}.png")
+    folder = trained(tmp_path / "deep", "padded")
+
+    network = cheapsearch.load(folder / "best.safetensors")
+    assert network.preprocessing is not None
+    assert network.preprocessing.grey_bits == {"16-bit grey": 12}
+    result = TrainingFolder(folder).read_result()
+    assert result is not None
+    found = predict(network, tmp_path / "deep" / "test")
+    assert found.accuracy is not None
+    assert found.accuracy.top1 == result.test_top1
+
+
 # --- batches and single files -------------------------------------------------------------------------
 
 
