@@ -1,14 +1,17 @@
 """A file of weights that says of itself what they are of, and what goes in and comes out."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from ..space import ArchitectureConfig, UserError, shown
+from ..space.names import is_shown_whole
 from .network import Network
 
 # One key, since the file keeps several in no certain order: the config as JSON.
@@ -29,7 +32,7 @@ def read_weights_config(path: str | Path) -> ArchitectureConfig | None:
         UserError: If the file is no safetensors, or what it says does not validate.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with _openable(Path(path)) as openable, safe_open(openable, framework="pt") as file:
             text = (file.metadata() or {}).get(_KEY)
     except (OSError, SafetensorError) as error:
         raise _unreadable(path, error) from None
@@ -54,7 +57,8 @@ def load_weights(network: Network, path: str | Path) -> None:
         UserError: If the file is no safetensors, or its weights are another network's.
     """
     try:
-        network.load_state_dict(load_file(path))
+        with _openable(Path(path)) as openable:
+            network.load_state_dict(load_file(openable))
     except (OSError, SafetensorError) as error:
         raise _unreadable(path, error) from None
     except RuntimeError as error:
@@ -62,6 +66,18 @@ def load_weights(network: Network, path: str | Path) -> None:
         raise UserError(
             f"WEIGHTS: must be those of the architecture, {shown(path)} has others ({reason})"
         ) from None
+
+
+@contextmanager
+def _openable(path: Path) -> Iterator[Path]:
+    """The path, or that of a link to it where it is not UTF-8, which safetensors does not take."""
+    if is_shown_whole(str(path)):
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        link = Path(folder) / "weights.safetensors"
+        link.symlink_to(path.absolute())
+        yield link
 
 
 def _unreadable(path: str | Path, error: Exception) -> UserError:

@@ -182,6 +182,11 @@ def retrain(
     )
 
 
+def default_training_folder(arch: Architecture | str | PathLike[str], dataset: str | PathLike[str]) -> Path:
+    """runs/ARCH-DATASET; errors are those of `train`."""
+    return Path("runs") / f"{named_architecture(arch)[1]}-{dataset_name(os.fspath(dataset))}"
+
+
 _retrain = retrain  # under a name that no argument of `run` has
 
 
@@ -230,8 +235,8 @@ def train(
         raise UserError(f"--seeds: must be 1 or more, got {seeds}")
     if threads is not None and threads < 1:
         raise UserError(f"--threads: must be 1 or more, got {threads}")
-    architecture, name = named_architecture(arch)
-    folder = Path("runs") / f"{name}-{dataset_name(os.fspath(dataset))}" if out is None else Path(out)
+    architecture, _ = named_architecture(arch)
+    folder = default_training_folder(arch, dataset) if out is None else Path(out)
     place = None if data_dir is None else Path(data_dir)
     jobs = [
         TrainingJob(index, architecture, number, seeded_folder(folder, number, seed))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 as `write_bytes` does.
+    """Write UTF-8 as `write_bytes` does; bytes of a name that are no UTF-8 become escapes.
 
     Raises:
         OSError: As there.
     """
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_bytes(path: Path, data: bytes | memoryview, *, keep: Path | None = None) -> None:

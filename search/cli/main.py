@@ -10,7 +10,7 @@ from ... import __version__
 from ...space import UserError
 from ..workers.devices import let_threads_sleep
 from . import data, export, predict, presets, rehearse, report, retrain, run, show, space, train
-from .exits import EXIT_INTERRUPTED, EXIT_USER, complain
+from .exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USER, complain, keep_trace, write_as_can_be
 from .parser import Parser
 
 
@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done, 1 something failed while running, 2 the user's mistake, 130 interrupted.
     """
     let_threads_sleep()
+    write_as_can_be()
+    options = argparse.Namespace()
     try:
         options = make_parser().parse_args(arguments)
         return COMMANDS[options.command].perform(options)
@@ -64,6 +66,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except KeyboardInterrupt:
         return complain("interrupted", EXIT_INTERRUPTED)
+    except Exception as error:  # a mistake of ours: a line for the user, and all of it for a report of it
+        kept = keep_trace(error, getattr(options, "out", None) or getattr(options, "run", None))
+        return complain(
+            f"an unforeseen {type(error).__name__}: {error}; what was finished is kept, and the whole "
+            f"traceback is in {kept}: please report it",
+            EXIT_FAILED,
+        )
 
 
 def make_parser() -> argparse.ArgumentParser:

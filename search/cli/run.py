@@ -67,6 +67,7 @@ def perform(options: argparse.Namespace) -> int:
         begun: list[tuple[Run, SearchDisplay]] = []
 
         def begin(run: "Run") -> None:
+            options.out = run.folder.path
             print_start(console, run)
             begun.append((run, shown.enter_context(SearchDisplay(console, run))))
 

@@ -50,6 +50,7 @@ def perform(options: argparse.Namespace) -> int:
     console = make_console(stderr=options.json, markup=False)
     # A polite `kill` ends a training as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    options.out = options.out or api.default_training_folder(options.arch, options.dataset)
     names = ("dataset", "data_dir", "input_size", "skip_corrupt", "seed", "out", "threads")
     given = {name: getattr(options, name) for name in names}
     try:

@@ -21,6 +21,7 @@ from ...space import (
     write_bytes,
     write_text,
 )
+from ...space.names import is_shown_whole
 from ...space.provenance import now, versions
 from ...space.training_folder import MetricsRow, TrainingFolder, check_same
 from ..workers.jobs import Failed, Measured, Message, Progress, Trained
@@ -247,8 +248,8 @@ class FullTrainer:
         self.team.wait()
 
     def _board(self, folder: Path, epoch: int) -> AbstractContextManager[Any]:
-        """A writer of TensorBoard's event files, where the package is installed."""
-        if not self.team.leads:
+        """A writer of TensorBoard's event files, where the package is installed and can name the folder."""
+        if not (self.team.leads and is_shown_whole(str(folder))):
             return nullcontext()
         try:
             from torch.utils.tensorboard import SummaryWriter

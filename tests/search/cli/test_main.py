@@ -1,12 +1,15 @@
 """Every command and its help, and mistakes in one line."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cheapsearch.search.cli import presets
+from cheapsearch.search.cli import presets, run
 from cheapsearch.search.cli.main import COMMANDS, make_parser
 from cheapsearch.space import PICKS
 
@@ -41,6 +44,57 @@ def test_ctrl_c_before_a_search_exits_130(refused: Refused, monkeypatch: pytest.
 
     monkeypatch.setattr(presets, "perform", interrupted)
     assert refused("presets", code=130) == "interrupted"
+
+
+def test_an_unforeseen_error_is_a_line_and_a_file_with_the_traceback(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def breaks(options: object) -> int:
+        raise KeyError("nobody thought of it")
+
+    monkeypatch.setattr(run, "perform", breaks)
+    (tmp_path / "mine").mkdir()
+    line = refused("run", "--out", "mine", code=1)
+    assert "an unforeseen KeyError: 'nobody thought of it'" in line
+    assert "is in mine/crash.txt" in line
+    kept = (tmp_path / "mine" / "crash.txt").read_text()
+    assert kept.startswith("Traceback")
+    assert "in breaks" in kept
+
+
+def test_an_unforeseen_error_of_a_command_without_a_folder_is_kept_too(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def breaks(options: object) -> int:
+        raise RuntimeError("nobody thought of it")
+
+    monkeypatch.setattr(presets, "perform", breaks)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    kept = re.search(r"traceback is in (.*?):", refused("presets", code=1))
+    assert kept is not None
+    assert "in breaks" in Path(kept[1]).read_text()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_a_terminal_that_cannot_show_a_name_gets_an_escape(tmp_path: Path, encoding: str) -> None:
+    folder = os.fsdecode(b"no-\xff-\xc3\xa9")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from cheapsearch.search.cli.main import main; raise SystemExit(main())",
+            "run",
+            "--dataset",
+            f"{folder}/x",
+        ],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert (b"\\xe9" if encoding == "ascii" else b"\xc3\xa9") in done.stderr
 
 
 MISTAKES: list[tuple[tuple[str, ...], str]] = [
