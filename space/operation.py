@@ -87,7 +87,7 @@ class Operation:
         for field, sites in _SITES_OF.items():
             if getattr(self, field) not in (None, False) and self.site not in sites:
                 raise UserError(
-                    f"{self.site} {self.name}: {field} is only for {' and '.join(sites)}; leave it out"
+                    f"{self.site} {self.name}: {field} is only for {', '.join(sites)}; leave it out"
                 )
         if self.site == "last_stage" and self.features is None:
             raise UserError(f"{self.site} {self.name}: features must say what the classifier gets; give it")
