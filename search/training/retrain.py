@@ -76,9 +76,10 @@ def retrain_jobs(
     """
     if seeds < 1:
         raise UserError(f"--seeds: must be 1 or more, got {seeds}")
-    folders = {_folder(path / RETRAIN_FOLDER, trial, policy): trial for trial in reversed(trials)}
-    networks = list(reversed(folders.items()))  # a folder for each, though trials of old runs may share one
-    pairs = [(seed, *network) for seed in range(first_seed, first_seed + seeds) for network in networks]
+    networks: dict[Path, TrialRecord] = {}
+    for trial in trials:  # of an old run, two may be the same network
+        networks.setdefault(_folder(path / RETRAIN_FOLDER, trial, policy), trial)
+    pairs = [(seed, *item) for seed in range(first_seed, first_seed + seeds) for item in networks.items()]
     return [
         TrainingJob(
             index=index,

@@ -212,14 +212,17 @@ def streams_turned(a: Network, b: Network) -> Iterator[list[Tensor]]:
     orders: dict[int, Tensor] = {}
     groups = [0]
     for index, block in enumerate(layout.blocks):
-        own_a, own_b = (network.blocks[index] for network in (a, b))
+        own_a, own_b = a.blocks[index], b.blocks[index]
+        assert isinstance(own_a, InvertedResidual)
+        assert isinstance(own_b, InvertedResidual)
         first = index == 0 or layout.blocks[index - 1].stage != block.stage
         if first:
             channels.append(block.out_channels)
             groups.append(groups[-1] if isinstance(own_b.shortcut, nn.Identity) else block.stage)
-        if own_b.expand is not None and not list(own_b.expand.parameters()):
+        expands = [own.expand for own in (own_a, own_b) if own.expand is not None]
+        if expands and not list(expands[1].parameters()):
             seen_a, seen_b = (
-                channels_seen(own.expand, block.in_channels)[: block.in_channels] for own in (own_a, own_b)
+                channels_seen(expand, block.in_channels)[: block.in_channels] for expand in expands
             )
             if not torch.equal(seen_a, seen_b):
                 orders[groups[block.stage - first]] = seen_b[seen_a.argsort()]
@@ -254,6 +257,7 @@ def map_streams(a: Network, b: Network, orders: list[Tensor]) -> Mapping:
         map_block(mapping, f"blocks.{index}", block, orders[stage], orders[block.stage])
         stage = block.stage
     mapping.put_alike("classifier")
+    assert b.last_stage is not None
     if list(b.last_stage.parameters()):
         mapping.put_reader("last_stage", orders[-1])
     else:

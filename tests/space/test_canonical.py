@@ -175,7 +175,7 @@ def test_shuffle_reuse_is_not_reuse_where_the_stems_channels_meet_a_gate_that_kn
 def test_shuffle_reuse_is_not_reuse_beside_layers_that_know_the_order(
     name: str, others: dict[str, str]
 ) -> None:
-    assert not same(*(Architecture(name, expand=op, **others) for op in ("reuse", "shuffle_reuse")))
+    assert not same(*(Architecture(name, 1.0, expand=op, **others) for op in ("reuse", "shuffle_reuse")))
 
 
 @pytest.mark.parametrize("name", [LARGE, E6, D6, K])
