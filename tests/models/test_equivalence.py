@@ -387,7 +387,7 @@ def test_networks_that_are_one_only_as_a_whole_compute_the_same(
 ) -> None:
     pairs = [pair for pair in turning(name) if pair[0].project != "conv_shuffle"]
     assert bool(pairs) is (name != "mobilenet_v2")
-    for given, form in pairs:
+    for given, form in pairs if size == 32 else pairs[::4]:  # where strides are 2 there are fewer shortcuts
         a, b = (build(architecture, input_size=size) for architecture in (given, form))
         randomised(a, 1)
         randomised(b, 2).eval()
