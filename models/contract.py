@@ -12,8 +12,21 @@ from typing import NamedTuple, NoReturn
 import torch
 from torch import Tensor, nn
 
-from ..space import BACKBONES, OPERATIONS, SITES, Backbone, Block, Layout, Operation, UserError, conv_groups
-from ..space.operation import READERS
+from ..space import (
+    BACKBONES,
+    OPERATIONS,
+    SITES,
+    Backbone,
+    Block,
+    Layout,
+    Operation,
+    UserError,
+    conv_groups,
+    get_operation,
+)
+from ..space.channels import Order
+from ..space.effects import IDENTITY
+from ..space.operation import FOLLOWERS, READERS
 from .cost import count_flops
 from .operations import Builder, build_operation
 from .rearranging import equal, load, matching, randomise, rearrangements
@@ -37,7 +50,7 @@ def check_operation(operation: Operation, builder: Builder | None = None) -> Non
 
     Checked are: shapes and, at the last stage, features; that the input of `expand` and `shortcut`, which a
     block reads twice, is left alone; that all its operators are counted; that it computes the same as the
-    operations of the same effect; and that it follows the orders it says it follows.
+    operations of the same effect, and as its plain one; and that it follows and makes the orders it says.
 
     Args:
         operation: Its row, which need not be in the table yet.
@@ -60,8 +73,13 @@ def check_operation(operation: Operation, builder: Builder | None = None) -> Non
                 continue
             _check_shapes(operation, place, randomise(module))
             _check_effect(operation, place, module)
-            if isinstance(place.at, Block) and operation.site in READERS:
+            computes = operation.effect(place.at) != IDENTITY
+            if operation.site in FOLLOWERS and computes:
                 _check_follows(operation, place, module)
+            if operation.sorts and computes:
+                _check_sorts(operation, place, module)
+            if operation.plain is not None:
+                _check_reads(operation, place, module)
             kind = (place.backbone.family, operation.effect(place.at), _is_cut(place.at))
             if kind not in counted:
                 counted.add(kind)
@@ -177,22 +195,16 @@ def _order(operation: Operation, at: Block | Layout, channels: int) -> Tensor:
 
 @torch.no_grad()
 def _check_follows(operation: Operation, place: Place, module: nn.Module) -> None:
-    block = place.at
-    assert isinstance(block, Block)
     x = torch.randn(place.given, dtype=torch.float64)
     expected = module(x.clone())
-    weights = [value.clone() for value in module.state_dict().values()]
-    for order in _orders(block, place.backbone):
-        if not operation.follows_order(block, order):
+    for order in _orders(operation, place):
+        if not operation.follows_order(place.at, order):
             continue
         wanted = expected[:, order] if operation.site == "se" else expected
-        for rearranged in rearrangements(module, order):
-            load(module, rearranged)
-            found = equal(module(x[:, order]), wanted)
-            load(module, weights)
-            if found:
-                break
-        else:
+        any_order = _sorted if operation.site == "last_stage" else Tensor.contiguous
+        if not any(
+            equal(any_order(made), any_order(wanted)) for made in _rearranged(module, x[:, order], order)
+        ):
             _refuse(
                 operation,
                 place,
@@ -201,7 +213,64 @@ def _check_follows(operation: Operation, place: Place, module: nn.Module) -> Non
             )
 
 
-def _orders(block: Block, backbone: Backbone) -> Iterator[list[int]]:
+@torch.no_grad()
+def _check_sorts(operation: Operation, place: Place, module: nn.Module) -> None:
+    x = torch.randn(place.given, dtype=torch.float64)
+    expected = module(x.clone())
+    order = torch.randperm(place.wanted[1]).tolist()
+    for made in _rearranged(module, x, order):
+        if equal(made, expected[:, order]):
+            return
+        rows = matching(made, expected)  # sorted before a shuffle, they come in another order
+        if rows is not None and not torch.equal(rows, rows.sort().values):
+            return
+    _refuse(
+        operation,
+        place,
+        "sorts says that it computes its channels in any order, but no rearrangement of its weights does",
+    )
+
+
+@torch.no_grad()
+def _check_reads(operation: Operation, place: Place, module: nn.Module) -> None:
+    """Compare with the plain operation of the channels that it is said to read."""
+    assert operation.reads is not None
+    plain = build_operation(get_operation(operation.site, str(operation.plain)), place.backbone, place.at)
+    assert plain is not None
+    x = torch.randn(place.given, dtype=torch.float64)
+    load(randomise(plain), list(module.state_dict().values()))
+    if not equal(module(x.clone()), plain(x[:, list(operation.reads(place.given[1]))])):
+        _refuse(operation, place, f"is not {operation.plain} of the channels in the order of reads")
+
+
+def _rearranged(module: nn.Module, x: Tensor, order: Order) -> Iterator[Tensor]:
+    """What the module makes of `x` with its weights rearranged in every way; it gets its own back."""
+    weights = [value.clone() for value in module.state_dict().values()]
+    for rearranged in rearrangements(module, order):
+        load(module, rearranged)
+        made = module(x.clone())
+        load(module, weights)
+        yield made
+
+
+def _sorted(features: Tensor) -> Tensor:
+    """Channels by the numbers of the first sample; copies may follow each other in any order."""
+    return features[:, features[0].flatten(1)[:, 0].argsort()]
+
+
+def _orders(operation: Operation, place: Place) -> Iterator[list[int]]:
+    """Those that operations at `expand` read, for what gets as many channels; else see `_hidden_orders`."""
+    if isinstance(place.at, Block) and operation.site in READERS:
+        yield from _hidden_orders(place.at, place.backbone)
+        return
+    channels = place.given[1]
+    for row in OPERATIONS:
+        if row.reads is not None and place.backbone.family in row.families:
+            yield list(row.reads(channels))
+    yield torch.randperm(channels).tolist()
+
+
+def _hidden_orders(block: Block, backbone: Backbone) -> Iterator[list[int]]:
     """Those of the operations at `expand`, copies moved alike, groups mixed within, and any."""
     hidden, channels = block.hidden, block.in_channels
     for operation in OPERATIONS:

@@ -10,7 +10,7 @@ from .backbones import (
     check_width,
     get_backbone,
 )
-from .canonical import architecture_hash, canonical
+from .canonical import accepted_hashes, architecture_hash, canonical
 from .channels import conv_groups, largest_divisor, shuffle_order
 from .config import ArchitectureConfig, find_architecture, read_config
 from .costs import COSTS, DEFAULT_OBJECTIVES, FLOPS_CONVENTION, Cost, CostKind, additive_costs
@@ -78,6 +78,7 @@ __all__ = [
     "Trial",
     "TrialRecord",
     "UserError",
+    "accepted_hashes",
     "architecture_hash",
     "canonical",
     "accuracies",

@@ -1,21 +1,22 @@
 """Which architectures are the same function class, and the hash that names one.
 
 What an operation amounts to at a block is its row's `effect` (`space.operations`); operations with the same
-effects in every block of a stage are one there. Four kinds of sameness collapse, each proved in
+effects in every block of a stage are one there. Five kinds of sameness collapse, each proved in
 `tests/models/test_equivalence.py` by mapping the weights of one network onto the other and comparing the
 outputs:
 
 - an operation has nothing to act on (no expand conv, no squeeze-and-excitation in the stage);
 - two operations build the same layers there (a shortcut where shapes agree, one group, one copy);
 - two operations differ by the order of their weights' rows only;
-- two operations make the same hidden channels in another order, and all that reads them follows that order.
+- two operations make the same hidden channels in another order, and all that reads them follows that order;
+- two operations read a block's input in another order, and what writes it can write it so (`space.streams`).
 
 Nothing collapses that differs at another input size, so one hash serves every input size.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from .architecture import Architecture, Choice
@@ -24,8 +25,7 @@ from .layout import Block
 from .operation import READERS, Operation
 from .operations import get_operation
 from .sites import SITE_NAMES, STAGED_SITES
-
-_INPUT_SIZES = (32, 224)  # one on each side of the input size where the strides change
+from .streams import INPUT_SIZES, Form, turned
 
 
 def canonical(architecture: Architecture) -> Architecture:
@@ -34,19 +34,20 @@ def canonical(architecture: Architecture) -> Architecture:
     Wherever several operations come to the same, the first in the backbone's list is taken, and a
     per-stage list becomes one operation where one operation says the same.
     """
+    return _canonical(architecture)
+
+
+def _canonical(architecture: Architecture, *, streams: bool = True) -> Architecture:
     backbone = get_backbone(architecture.backbone)
-    forms = stage_forms(architecture)
+    forms = _all_forms(architecture, _chosen(architecture), streams=streams)
     choices: dict[str, Choice] = {}
     for index, site in enumerate(STAGED_SITES):
-        wanted = tuple(form[index] for form in forms)
-        choices[site] = wanted
+        wanted = [form[index] for form in forms]
+        choices[site] = tuple(wanted)
         for operation in backbone.operations[site]:
             uniform = [(*form[:index], operation, *form[index + 1 :]) for form in forms]
-            given = [
-                stage_form(backbone.name, architecture.width, stage, *form)[index]
-                for stage, form in enumerate(uniform, 1)
-            ]
-            if tuple(given) == wanted:
+            given = _all_forms(architecture, uniform, streams=streams)
+            if [form[index] for form in given] == wanted:
                 choices[site] = operation
                 break
     for site in SITE_NAMES:
@@ -59,34 +60,48 @@ def canonical(architecture: Architecture) -> Architecture:
 
 def architecture_hash(architecture: Architecture) -> str:
     """Twelve hexadecimal digits that name an architecture's canonical form in every file."""
-    text = json.dumps(canonical(architecture).to_dict(), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return _hash(canonical(architecture))
 
 
-def stage_forms(architecture: Architecture) -> list[tuple[str, ...]]:
+def accepted_hashes(architecture: Architecture) -> tuple[str, ...]:
+    """The hash of an architecture, and the one of before orders were followed from block to block.
+
+    Files that were written then hold that one.
+    """
+    return architecture_hash(architecture), _hash(_canonical(architecture, streams=False))
+
+
+def _hash(form: Architecture) -> str:
+    return hashlib.sha256(json.dumps(form.to_dict(), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def stage_forms(architecture: Architecture) -> list[Form]:
     """The canonical operations (expand, project, shortcut, se) of every stage."""
-    return [
-        stage_form(
-            architecture.backbone,
-            architecture.width,
-            stage,
-            *(architecture.operation(site, stage) for site in STAGED_SITES),
-        )
-        for stage in range(1, get_backbone(architecture.backbone).stages + 1)
-    ]
+    return _all_forms(architecture, _chosen(architecture))
+
+
+def _chosen(architecture: Architecture) -> list[Form]:
+    stages = range(1, get_backbone(architecture.backbone).stages + 1)
+    return [tuple(architecture.operation(site, stage) for site in STAGED_SITES) for stage in stages]
+
+
+def _all_forms(architecture: Architecture, chosen: Sequence[Form], *, streams: bool = True) -> list[Form]:
+    """The canonical operations of every stage, of these and what an architecture has once for the network."""
+    name, width = architecture.backbone, architecture.width
+    forms = [stage_form(name, width, stage, *form) for stage, form in enumerate(chosen, 1)]
+    if not streams:
+        return forms
+    return turned(name, width, str(architecture.first_conv), str(architecture.last_stage), forms)
 
 
 @cache
 def stage_form(
     name: str, width: float, stage: int, expand: str, project: str, shortcut: str, se: str
-) -> tuple[str, ...]:
+) -> Form:
     """The canonical operations of one stage, whatever the other stages hold."""
     backbone = get_backbone(name)
     blocks = dict.fromkeys(
-        block
-        for size in _INPUT_SIZES
-        for block in backbone.layout(width, size).blocks
-        if block.stage == stage
+        block for size in INPUT_SIZES for block in backbone.layout(width, size).blocks if block.stage == stage
     )
     chosen = dict(zip(STAGED_SITES, (expand, project, shortcut, se), strict=True))
     readers = [get_operation(site, chosen[site]) for site in READERS]
@@ -111,7 +126,7 @@ def stage_form(
 def network_form(name: str, width: float, site: str, operation: str) -> str:
     """The canonical operation of a site that occurs once in a network."""
     backbone = get_backbone(name)
-    layouts = [backbone.layout(width, size) for size in _INPUT_SIZES]
+    layouts = [backbone.layout(width, size) for size in INPUT_SIZES]
     return _first_alike(
         [get_operation(site, other) for other in backbone.operations[site]],
         get_operation(site, operation),

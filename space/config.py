@@ -10,7 +10,7 @@ import yaml
 
 from .architecture import Architecture, parse_yaml
 from .backbones import MIN_INPUT
-from .canonical import architecture_hash
+from .canonical import accepted_hashes, architecture_hash
 from .costs import COSTS, Cost, check_cost, flattened, gathered, in_every_file
 from .errors import UserError, check_keys, check_name
 from .names import is_shown_whole
@@ -55,7 +55,7 @@ class ArchitectureConfig:
         if not isinstance(self.origin, Mapping):
             raise UserError(f"origin: must be a mapping, got {self.origin!r}")
         actual = architecture_hash(self.architecture)
-        if self.hash not in ("", actual):
+        if self.hash not in ("", *accepted_hashes(self.architecture)):
             raise UserError(
                 f"hash: must be {actual} for this architecture, got {self.hash}; "
                 "the file was changed by hand, remove the line 'hash' to accept the change"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from .channels import Order, conv_groups, keeps_groups, modulo, tiled_shuffle
+from .channels import Order, conv_groups, keeps_groups, modulo, shuffle_order, tiled_shuffle
 from .layout import Block, Layout
 
 ABSENT = "absent"  # nothing is built
@@ -83,7 +83,11 @@ def shuffled_order(block: Block) -> Order:
     return tiled_shuffle(block.in_channels, block.hidden, SHUFFLE_GROUPS)
 
 
-def any_order(block: Block, order: Order, **settings: int) -> bool:
+def shuffled_input(channels: int) -> Order:
+    return shuffle_order(channels, SHUFFLE_GROUPS)
+
+
+def any_order(place: Block | Layout, order: Order, **settings: int) -> bool:
     """A dense layer: its columns are permuted along."""
     return True
 

@@ -13,6 +13,17 @@ SiteName = Literal["first_conv", "expand", "project", "shortcut", "last_stage", 
 Family = Literal["v2", "v3"]
 
 READERS: tuple[SiteName, ...] = ("se", "project")  # of the channels that `expand` makes
+FOLLOWERS: tuple[SiteName, ...] = ("expand", *READERS, "shortcut", "last_stage")
+WRITERS: tuple[SiteName, ...] = ("first_conv", "project", "shortcut")  # of the channels between blocks
+
+
+_SITES_OF: dict[str, tuple[SiteName, ...]] = {
+    "order": ("expand",),
+    "plain": ("expand",),
+    "follows": FOLLOWERS,
+    "sorts": WRITERS,
+    "features": ("last_stage",),
+}
 
 
 @dataclass(frozen=True)
@@ -35,8 +46,14 @@ class Operation:
             the same weights, their output channels perhaps in another order.
         order: At `expand`, for every output channel, which one of the first operation of its effect it is,
             where its effect is that of another; None where the order is the same.
-        follows: At `se` and `project`, whether it computes the same from input channels in another order,
-            with its weights rearranged. None for no order: so it is safe, if dear, to leave it out.
+        plain: At `expand`, the operation that it is from its input channels in the order of `reads`; None
+            where it is no other.
+        reads: For every channel that `plain` gets, which one of as many input channels it is.
+        follows: Everywhere but at `first_conv`, whether it computes the same from input channels in another
+            order, with its weights rearranged; at `last_stage` features may come in another order. None for
+            no order: so it is safe, if dear, to leave it out.
+        sorts: At `first_conv`, `project` and `shortcut`, whether it computes its output channels in any other
+            order with its weights rearranged.
         features: At `last_stage`, how many features the classifier gets.
         reduction: Hidden channels to a gate.
 
@@ -52,7 +69,10 @@ class Operation:
     builder: str | None
     effect: Effect
     order: Callable[[Block], Order] | None = None
+    plain: str | None = None
+    reads: Callable[[int], Order] | None = None
     follows: Callable[..., bool] | None = None
+    sorts: bool = False
     features: Callable[[Layout], int] | None = None
     reduction: int | None = None
 
@@ -60,10 +80,14 @@ class Operation:
         check_name(f"site of {self.name}", self.site, get_args(SiteName))
         for family in self.families:
             check_name(f"family of {self.site} {self.name}", family, get_args(Family))
-        for field, sites in (("order", ("expand",)), ("follows", READERS), ("features", ("last_stage",))):
-            if getattr(self, field) is not None and self.site not in sites:
+        if (self.plain is None) != (self.reads is None):
+            raise UserError(
+                f"{self.site} {self.name}: plain and reads must be given both or neither; give both"
+            )
+        for field, sites in _SITES_OF.items():
+            if getattr(self, field) not in (None, False) and self.site not in sites:
                 raise UserError(
-                    f"{self.site} {self.name}: {field} is only for {' and '.join(sites)}; leave it out"
+                    f"{self.site} {self.name}: {field} is only for {', '.join(sites)}; leave it out"
                 )
         if self.site == "last_stage" and self.features is None:
             raise UserError(f"{self.site} {self.name}: features must say what the classifier gets; give it")
@@ -78,8 +102,8 @@ class Operation:
         order = () if self.order is None or self.effect(block) == ABSENT else tuple(self.order(block))
         return () if order == tuple(range(len(order))) else order
 
-    def follows_order(self, block: Block, order: Order) -> bool:
+    def follows_order(self, place: Block | Layout, order: Order) -> bool:
         """Whether it computes the same from input channels in this order, channel j from channel order[j]."""
-        if self.effect(block) in (ABSENT, IDENTITY):
+        if self.effect(place) in (ABSENT, IDENTITY):
             return True
-        return self.follows is not None and self.follows(block, order, **self.settings)
+        return self.follows is not None and self.follows(place, order, **self.settings)

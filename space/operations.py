@@ -16,6 +16,7 @@ from .effects import (
     grouped_last,
     grouped_project,
     last_channels,
+    shuffled_input,
     shuffled_order,
     shuffled_tile,
     summed,
@@ -33,7 +34,13 @@ V3: tuple[Family, ...] = ("v3",)
 # C input channels of a block, H hidden (expanded) channels, O output channels, K = H / C.
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        "first_conv", "conv", "3x3 conv, BN, act", families=BOTH, builder="first_conv", effect=always("conv")
+        "first_conv",
+        "conv",
+        "3x3 conv, BN, act",
+        families=BOTH,
+        builder="first_conv",
+        effect=always("conv"),
+        sorts=True,
     ),
     Operation(
         "first_conv",
@@ -42,6 +49,7 @@ OPERATIONS: tuple[Operation, ...] = (
         families=BOTH,
         builder="first_reuse",
         effect=always("reuse"),
+        sorts=True,
     ),
     Operation(
         "first_conv",
@@ -50,9 +58,16 @@ OPERATIONS: tuple[Operation, ...] = (
         families=BOTH,
         builder="first_pre_reuse",
         effect=always("pre_reuse"),
+        sorts=True,
     ),
     Operation(
-        "expand", "conv", "1x1 conv, BN, act", families=BOTH, builder="expand_conv", effect=expanding("conv")
+        "expand",
+        "conv",
+        "1x1 conv, BN, act",
+        families=BOTH,
+        builder="expand_conv",
+        effect=expanding("conv"),
+        follows=any_order,
     ),
     Operation(
         "expand",
@@ -70,6 +85,8 @@ OPERATIONS: tuple[Operation, ...] = (
         builder="expand_shuffle_reuse",
         effect=shuffled_tile,
         order=shuffled_order,
+        plain="reuse",
+        reads=shuffled_input,
     ),
     Operation(
         "expand",
@@ -94,6 +111,7 @@ OPERATIONS: tuple[Operation, ...] = (
         families=BOTH,
         builder="expand_ghost",
         effect=expanding("ghost"),
+        follows=any_order,
     ),
     Operation(
         "project",
@@ -103,6 +121,7 @@ OPERATIONS: tuple[Operation, ...] = (
         builder="project_conv",
         effect=always("conv"),
         follows=any_order,
+        sorts=True,
     ),
     Operation(
         "project",
@@ -112,6 +131,7 @@ OPERATIONS: tuple[Operation, ...] = (
         builder="project_conv_shuffle",
         effect=always("conv"),
         follows=any_order,
+        sorts=True,
     ),
     Operation(
         "project",
@@ -130,6 +150,7 @@ OPERATIONS: tuple[Operation, ...] = (
         builder="project_reduce",
         effect=summed,
         follows=copies_alike,
+        sorts=True,
     ),
     Operation(
         "shortcut",
@@ -138,6 +159,8 @@ OPERATIONS: tuple[Operation, ...] = (
         families=V2,
         builder="shortcut_conv",
         effect=around("conv", ABSENT),
+        follows=any_order,
+        sorts=True,
     ),
     Operation(
         "shortcut",
@@ -171,6 +194,7 @@ OPERATIONS: tuple[Operation, ...] = (
         builder="last_conv",
         effect=always("conv"),
         features=last_channels,
+        follows=any_order,
     ),
     Operation(
         "last_stage",
@@ -180,6 +204,7 @@ OPERATIONS: tuple[Operation, ...] = (
         builder="last_reuse",
         effect=always("reuse"),
         features=tiled_channels,
+        follows=any_order,
     ),
     Operation(
         "last_stage",
@@ -189,6 +214,7 @@ OPERATIONS: tuple[Operation, ...] = (
         builder="last_pool_first",
         effect=always("pool_first"),
         features=last_channels,
+        follows=any_order,
     ),
     Operation(
         "last_stage",

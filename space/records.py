@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Literal, get_args
 
 from .architecture import Architecture, Choice
-from .canonical import architecture_hash
+from .canonical import accepted_hashes, architecture_hash
 from .costs import COSTS, Cost, check_cost, in_every_file
 from .errors import UserError, check_keys, check_name
 from .sites import SITE_NAMES
@@ -123,7 +123,7 @@ class TrialRecord:
             **{name: optional(name) for name in _WHY},
             reason=str(row.get("reason") or ""),
         )
-        if record.hash != row["hash"]:
+        if row["hash"] not in accepted_hashes(record.architecture):
             raise UserError(
                 f"trials.csv: hash of trial {record.number} must be {record.hash}, got {row['hash']!r}"
             )

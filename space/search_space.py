@@ -11,6 +11,7 @@ from .backbones import check_width, get_backbone
 from .canonical import canonical, network_form, stage_form
 from .errors import UserError, check_keys, check_name
 from .sites import SITE_NAMES, STAGED_SITES
+from .streams import Bound, end, links_of, shuffles, start, step, turns
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class SearchSpace:
         The choices made once for the whole network tie the stages together: every combination of
         them allows a set of forms in each stage, and the forms of whole networks are the union of
         these products. Walking the stages with the combinations that are still possible counts
-        each form once.
+        each form once, unless operations in it turn into others of the space (`space.streams`).
         """
         backbone = get_backbone(self.backbone)
         options: list[tuple[str | None, ...]] = [
@@ -83,23 +84,31 @@ class SearchSpace:
         combinations = list(product(*options))
         stages = range(1, backbone.stages + 1)
         allowed = [[self._stage_forms(stage, chosen) for chosen in combinations] for stage in stages]
+        # Chosen once, an operation turns into another of the space only if it does in every stage.
+        turned_away = any if "expand" in self.per_stage else all
 
         @cache
-        def count(stage: int, alive: frozenset[int]) -> int:
+        def count(
+            stage: int, alive: frozenset[int], bound: Bound, turning: frozenset[bool], last: str
+        ) -> int:
             if stage == len(allowed):
-                return 1
-            forms = frozenset().union(*(allowed[stage][index] for index in alive))
-            return sum(
-                count(stage + 1, frozenset(index for index in alive if form in allowed[stage][index]))
-                for form in forms
-            )
+                turning |= self._turning(end(self.backbone, self.width, last, bound))
+                return not (turning and turned_away(turning))
+            total = 0
+            for form in frozenset().union(*(allowed[stage][index] for index in alive)):
+                ended, own = step(bound, links_of(self.backbone, self.width, stage + 1, form))
+                left = frozenset(index for index in alive if form in allowed[stage][index])
+                total += count(stage + 1, left, own, turning | self._turning(ended), last)
+            return total
 
-        ends = prod(
-            len({network_form(self.backbone, self.width, site, op) for op in backbone.operations[site]})
-            for site in SITE_NAMES
-            if site not in STAGED_SITES
+        firsts, lasts = (
+            {network_form(self.backbone, self.width, site, op) for op in backbone.operations[site]}
+            for site in ("first_conv", "last_stage")
         )
-        return ends * count(0, frozenset(range(len(combinations))))
+        everything = frozenset(range(len(combinations)))
+        return sum(
+            count(0, everything, start(first), frozenset(), last) for first, last in product(firsts, lasts)
+        )
 
     def architecture(self, choices: Mapping[str, str]) -> Architecture:
         """The architecture that a value for each of `parameters` describes."""
@@ -162,6 +171,12 @@ class SearchSpace:
             if form not in seen:
                 seen.add(form)
                 yield form
+
+    def _turning(self, bound: Bound | None) -> frozenset[bool]:
+        """Whether the operation that reads these streams turns, nothing where it has no plain one."""
+        if bound is None or bound.expand not in shuffles(self.backbone):
+            return frozenset()
+        return frozenset({turns(self.backbone, bound)})
 
     def _alone(self, site: str, stage: int, operation: str) -> tuple[str, ...]:
         backbone = get_backbone(self.backbone)

@@ -10,7 +10,7 @@ from ...space import (
     RunRecord,
     TrialRecord,
     UserError,
-    architecture_hash,
+    accepted_hashes,
     averaged,
     pareto_front,
 )
@@ -76,21 +76,26 @@ def retrain_jobs(
     """
     if seeds < 1:
         raise UserError(f"--seeds: must be 1 or more, got {seeds}")
-    pairs = [(seed, trial) for seed in range(first_seed, first_seed + seeds) for trial in trials]
+    networks: dict[Path, TrialRecord] = {}
+    for trial in trials:  # of an old run, two may be the same network
+        networks.setdefault(_folder(path / RETRAIN_FOLDER, trial, policy), trial)
+    pairs = [(seed, *item) for seed in range(first_seed, first_seed + seeds) for item in networks.items()]
     return [
         TrainingJob(
             index=index,
             architecture=trial.architecture,
             seed=seed,
-            folder=seeded_folder(
-                path / RETRAIN_FOLDER / architecture_hash(trained_architecture(trial.architecture, policy)),
-                seed,
-                first_seed,
-            ),
+            folder=seeded_folder(folder, seed, first_seed),
             trial=trial.number,
         )
-        for index, (seed, trial) in enumerate(pairs)
+        for index, (seed, folder, trial) in enumerate(pairs)
     ]
+
+
+def _folder(path: Path, trial: TrialRecord, policy: Policy) -> Path:
+    """The folder named by the hash of what is trained, or by the one it had where that is there."""
+    name, former = accepted_hashes(trained_architecture(trial.architecture, policy))
+    return path / (former if (path / former).exists() else name)
 
 
 class Retraining:

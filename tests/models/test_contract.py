@@ -76,6 +76,32 @@ def test_a_claim_to_follow_every_order_is_refused_where_order_matters(site: str,
     assert "follows says" in refusal(claims)
 
 
+@pytest.mark.parametrize(
+    ("site", "name"),
+    [
+        ("expand", "group_conv"),
+        ("expand", "reuse_group"),
+        ("shortcut", "reuse"),
+        ("last_stage", "group_conv"),
+    ],
+)
+def test_a_claim_to_follow_the_orders_between_blocks_is_refused_where_order_matters(
+    site: str, name: str
+) -> None:
+    claims = replace(get_operation(site, name), follows=any_order)
+    assert "follows says" in refusal(claims)
+
+
+@pytest.mark.parametrize(("site", "name"), [("project", "group_conv"), ("shortcut", "reuse")])
+def test_a_claim_to_sort_is_refused_where_nothing_sorts(site: str, name: str) -> None:
+    assert "sorts says" in refusal(replace(get_operation(site, name), sorts=True))
+
+
+def test_a_claim_to_be_another_of_its_input_reordered_is_refused_in_another_order() -> None:
+    claims = replace(get_operation("expand", "shuffle_reuse"), reads=lambda channels: range(channels))
+    assert "is not reuse of the channels in the order of reads" in refusal(claims)
+
+
 def test_the_effect_of_another_needs_its_weights() -> None:
     group_conv = replace(get_operation("project", "group_conv"), effect=always("conv"))
     assert "has the effect 'conv' of conv but other weights than it" in refusal(group_conv)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
+from importlib import import_module
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -19,8 +20,16 @@ from cheapsearch.search.samplers.limits import cheapest_architecture
 from cheapsearch.search.study.driver import SearchFailedError
 from cheapsearch.search.study.run import Run
 from cheapsearch.search.training.policy import POLICIES, Policy
-from cheapsearch.space import RETRAIN_FOLDER, SearchSpace, TrainingResult, TrialRecord, UserError
+from cheapsearch.space import (
+    RETRAIN_FOLDER,
+    SearchSpace,
+    TrainingResult,
+    TrialRecord,
+    UserError,
+    architecture_hash,
+)
 from cheapsearch.space.run_folder import RunFolder
+from cheapsearch.space.saved_run import load_run
 
 PROXY = {"epochs": 1, "images": 60, "input_size": 8, "width": 0.25, "batch_size": 10}
 TINY: dict[str, Any] = {"dataset": "digits", "workers": 0, "device": "cpu", "proxy": PROXY}
@@ -103,6 +112,27 @@ def test_run_tells_the_start_and_every_trial(tmp_path: Path) -> None:
     assert result.report.is_file()
     with pytest.raises(FrozenInstanceError):
         result.folder = Path()  # type: ignore[misc]
+
+
+def test_run_goes_on_where_two_of_its_networks_have_become_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    options = TINY | {"backbone": "mobilenet_v3_large_d6", "out": "old"}
+    with monkeypatch.context() as before:
+        before.setattr(
+            import_module("cheapsearch.space.canonical"), "turned", lambda *arguments: list(arguments[-1])
+        )
+        old = cheapsearch.run(budget=3, **options)
+        former = {trial.number: trial.hash for trial in old.trials}
+    shuffled = next(trial for trial in old.trials if trial.architecture.expand == "shuffle_reuse")
+    assert architecture_hash(shuffled.architecture) != former[shuffled.number]
+    assert [trial.number for trial in load_run(tmp_path / "old").trials] == list(former)
+    result = cheapsearch.run(budget=4, **options)
+    assert [replace(trial, seconds=0.0) for trial in result.trials[: len(former)]] == [
+        replace(trial, seconds=0.0) for trial in old.trials
+    ]
+    assert sum(trial.state == "complete" for trial in result.trials) == 4
+    assert load_run(tmp_path / "old").trials[shuffled.number].hash == architecture_hash(shuffled.architecture)
 
 
 def test_run_takes_the_epochs_of_the_proxy() -> None:

@@ -111,11 +111,8 @@ def test_unmodified_network_is_its_own_canonical_form(backbone_name: str) -> Non
 def test_single_operations_collapse_only_where_the_design_says(backbone_name: str) -> None:
     """Every pair of operations of a site, the rest unmodified: only the known pairs are one network."""
     backbone = get_backbone(backbone_name)
-    # shuffle_reuse is reuse wherever dense layers follow and the tile is not cut; conv_shuffle is conv
-    blocks = [block for block in backbone.layout().blocks if block.expands]
-    known = {frozenset({"conv", "conv_shuffle"})}
-    if all(block.hidden % block.in_channels == 0 for block in blocks):
-        known.add(frozenset({"reuse", "shuffle_reuse"}))
+    # shuffle_reuse is reuse wherever dense layers follow or write what it reads; conv_shuffle is conv
+    known = {frozenset({"conv", "conv_shuffle"}), frozenset({"reuse", "shuffle_reuse"})}
     for site, operations in backbone.operations.items():
         for first in operations:
             for second in operations:
@@ -141,11 +138,75 @@ def test_shuffle_reuse_is_not_reuse_before_a_grouped_projection(name: str) -> No
     assert not same(*both)
 
 
-@pytest.mark.parametrize("name", [E6, D6, K])
+# What writes the channels before a tile can write them in the order of the shuffle, block after block.
+
+
+@pytest.mark.parametrize("name", [LARGE, E6, D6, K])
+@pytest.mark.parametrize("project", ["conv", "conv_shuffle", "reduce"])
+@pytest.mark.parametrize("last_stage", ["conv", "reuse"])
+def test_shuffle_reuse_is_reuse_between_dense_layers_whatever_gates_and_cuts_there_are(
+    name: str, project: str, last_stage: str
+) -> None:
+    for se in ("se", "reuse_r4", "reuse_r8", "eca", "none"):
+        both = [
+            Architecture(name, expand=op, project=project, last_stage=last_stage, se=se)
+            for op in ("reuse", "shuffle_reuse")
+        ]
+        assert same(*both)
+        assert canonical(both[1]).expand == "reuse"
+
+
+@pytest.mark.parametrize(("se", "equal"), [("se", True), ("none", True), ("reuse_r4", False), ("eca", False)])
+def test_shuffle_reuse_is_not_reuse_where_the_stems_channels_meet_a_gate_that_knows_the_order(
+    se: str, equal: bool
+) -> None:
+    # At small inputs the first block of mobilenet_v3_small has a shortcut that is the identity, and a gate.
+    assert same(*(Architecture(SMALL, expand=op, se=se) for op in ("reuse", "shuffle_reuse"))) is equal
+
+
+@pytest.mark.parametrize("name", V3)
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"project": "group_conv"},  # writes groups, and may read them
+        {"last_stage": "group_conv", "se": "eca"},  # reads groups of neighbours
+    ],
+)
+def test_shuffle_reuse_is_not_reuse_beside_layers_that_know_the_order(
+    name: str, others: dict[str, str]
+) -> None:
+    assert not same(*(Architecture(name, 1.0, expand=op, **others) for op in ("reuse", "shuffle_reuse")))
+
+
+@pytest.mark.parametrize("name", [LARGE, E6, D6, K])
 @pytest.mark.parametrize("se", ["reuse_r4", "reuse_r8", "eca"])
-def test_shuffle_reuse_is_not_reuse_before_a_gate_that_knows_the_order(name: str, se: str) -> None:
-    both = [Architecture(name, expand=op, se=se) for op in ("reuse", "shuffle_reuse")]
+def test_shuffle_reuse_is_not_reuse_where_a_shortcut_tiles(name: str, se: str) -> None:
+    # the fifth stage begins with a block of stride 1 that widens, and has gates
+    both = [Architecture(name, expand=op, se=se, shortcut="reuse") for op in ("reuse", "shuffle_reuse")]
     assert not same(*both)
+
+
+@pytest.mark.parametrize("stage", [3, 5, 6])
+def test_shuffle_reuse_of_one_stage_is_reuse_only_if_its_neighbours_tiles_do_not_read_the_same(
+    stage: int,
+) -> None:
+    # before a gate that knows the order, a stage's later blocks read what the next stage's first block does
+    for beside, equal in (("conv", True), ("ghost", True), ("reuse_group", False), ("group_conv", False)):
+        both = []
+        for operation in ("reuse", "shuffle_reuse"):
+            expand = [beside] * 6
+            expand[stage - 1] = operation
+            both.append(Architecture(E6, expand=tuple(expand), se="eca"))
+        # after the sixth comes the last stage, and the others read the sixth stage's input only
+        assert same(*both) is equal
+    # stages 5 and 6 both have gates, so they are shuffled together or not at all
+    mixed = Architecture(E6, expand=("reuse",) * 5 + ("shuffle_reuse",), se="eca")
+    assert not same(mixed, Architecture(E6, expand="reuse", se="eca"))
+
+
+def test_expand_chosen_once_keeps_its_name_where_only_some_stages_turn() -> None:
+    both = [Architecture(E6, expand=op, se="eca", shortcut="reuse") for op in ("reuse", "shuffle_reuse")]
+    assert [canonical(architecture).expand for architecture in both] == ["reuse", "shuffle_reuse"]
 
 
 @pytest.mark.parametrize("follows", [None, any_order])
@@ -164,10 +225,12 @@ def test_shuffle_reuse_is_not_reuse_before_an_operation_that_says_nothing_of_ord
     assert form == ("shuffle_reuse" if follows is None else "reuse", "mine", "conv", "none")
 
 
-def test_shuffle_reuse_preset_differs_from_reuse() -> None:
+def test_shuffle_reuse_preset_is_reuse_but_for_a_shortcut_that_tiles() -> None:
     preset = PRESETS["cheap_v3_shuffle6"]
     assert preset.se == "reuse_r8"
-    assert not same(preset, Architecture.from_dict(preset.to_dict() | {"expand": "reuse"}))
+    assert same(preset, replace(preset, expand="reuse"))
+    tiled = replace(preset, shortcut="reuse")
+    assert not same(tiled, replace(tiled, expand="reuse"))
 
 
 @pytest.mark.parametrize("name", [E6, D6, K])
@@ -175,8 +238,8 @@ def test_shuffle_reuse_preset_differs_from_reuse() -> None:
 def test_shuffle_reuse_is_reuse_in_stages_without_a_gate(name: str, se: str) -> None:
     for stage in range(2, 7):
         gated = any(block.squeeze_excitation for block in blocks_of(name, stage))
-        both = [at_stage(name, "expand", stage, op, se=se) for op in ("reuse", "shuffle_reuse")]
-        assert same(*both) is not gated
+        form = stage_form(name, 1.0, stage, "shuffle_reuse", "conv", "identity", se)
+        assert (form[0] == "reuse") is not gated
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -196,18 +259,11 @@ def test_shuffle_reuse_before_group_conv_is_reuse_exactly_where_no_channel_chang
             parts = [np.split(tile, conv_groups(block.hidden, block.out_channels)) for tile in tiles]
             whole = block.hidden % block.in_channels == 0
             absorbed &= whole and all(set(a) == set(b) for a, b in zip(*parts, strict=True))
-        stages = get_backbone(name).stages
-        both = [
-            Architecture(
-                name,
-                width,
-                project="group_conv",
-                expand=tuple(operation if i == stage else "conv" for i in range(1, stages + 1)),
-            )
-            for operation in ("reuse", "shuffle_reuse")
-        ]
+        operations = get_backbone(name).operations
+        beside = ("group_conv", operations["shortcut"][0], operations["se"][0])
+        forms = [stage_form(name, width, stage, op, *beside)[0] for op in ("reuse", "shuffle_reuse")]
         empty = not any(block.expands for block in blocks)
-        assert same(*both) is (absorbed or empty), (stage, blocks)
+        assert (forms[0] == forms[1]) is (absorbed or empty), (stage, blocks)
 
 
 def test_shuffle_reuse_before_group_conv_is_reuse_in_the_second_stage_of_d6() -> None:
@@ -218,11 +274,11 @@ def test_shuffle_reuse_before_group_conv_is_reuse_in_the_second_stage_of_d6() ->
 
 
 @pytest.mark.parametrize("name", [LARGE, SMALL])
-def test_shuffle_reuse_is_not_reuse_where_the_tile_is_cut(name: str) -> None:
+def test_no_stage_absorbs_shuffle_reuse_where_the_tile_is_cut(name: str) -> None:
     for stage in range(2, get_backbone(name).stages + 1):
         cut = any(block.hidden % block.in_channels for block in blocks_of(name, stage))
-        both = [at_stage(name, "expand", stage, op) for op in ("reuse", "shuffle_reuse")]
-        assert same(*both) is not cut
+        form = stage_form(name, 1.0, stage, "shuffle_reuse", "conv", "identity", "se")
+        assert (form[0] == "reuse") is not cut
 
 
 def test_conv_shuffle_is_conv(backbone_name: str) -> None:

@@ -117,6 +117,14 @@ def test_config_refuses_a_hash_of_another_architecture_and_says_what_to_do() -> 
         ArchitectureConfig.from_yaml(text, "best.yaml")
 
 
+def test_config_takes_the_hash_of_before_orders_were_followed_between_blocks() -> None:
+    config = replace(CONFIG, architecture=PRESETS["cheap_v3_shuffle6"], hash="")
+    written = config.to_yaml()
+    assert config.hash in written
+    former = ArchitectureConfig.from_yaml(written.replace(config.hash, "56c04233e6c6"), "best.yaml")
+    assert former == config
+
+
 def test_config_accepts_a_change_without_a_hash() -> None:
     data = yaml.safe_load(CONFIG.to_yaml())
     del data["hash"], data["origin"]

@@ -41,9 +41,15 @@ def test_settings_are_the_reduction_if_there_is_one() -> None:
         ({"families": ("v4",)}, "^family of project mine: must be one of v2, v3, got 'v4'"),
         ({"order": lambda block: ()}, "^project mine: order is only for expand; leave it out$"),
         (
-            {"site": "expand", "follows": any_order},
-            "^expand mine: follows is only for se and project; leave it out$",
+            {"site": "first_conv", "follows": any_order},
+            "^first_conv mine: follows is only for expand, se, project, shortcut, last_stage; leave it out$",
         ),
+        (
+            {"site": "se", "sorts": True},
+            "^se mine: sorts is only for first_conv, project, shortcut; leave it out$",
+        ),
+        ({"plain": "conv", "reads": range}, "^project mine: plain is only for expand; leave it out$"),
+        ({"site": "expand", "plain": "reuse"}, "^expand mine: plain and reads must be given both or neither"),
         ({"features": last_channels}, "^project mine: features is only for last_stage; leave it out$"),
         (
             {"site": "last_stage"},

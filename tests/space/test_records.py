@@ -148,6 +148,18 @@ def test_trial_from_row_compares_the_hash_with_the_architecture() -> None:
     assert plain.architecture.project == "conv"
 
 
+def test_trial_from_row_takes_the_hash_of_before_orders_were_followed_between_blocks() -> None:
+    architecture = PRESETS["cheap_v3_shuffle6"]
+    row = replace(COMPLETE, architecture=architecture).to_row() | {
+        "hash": "56c04233e6c6"
+    }  # as it was written
+    record = TrialRecord.from_row(row, backbone=architecture.backbone, width=1.0)
+    assert record.hash == architecture_hash(replace(architecture, expand="reuse"))
+    assert record.to_row()["hash"] == record.hash != row["hash"]
+    with pytest.raises(UserError, match=r"^trials.csv: hash of trial 7 must be .*, got '56c04233e6c6'"):
+        TrialRecord.from_row(row | {"expand": "reuse"}, backbone=architecture.backbone, width=1.0)
+
+
 @pytest.mark.parametrize("site", SITE_NAMES)
 def test_trial_from_row_refuses_a_site_without_an_operation(site: str) -> None:
     row = through_csv([COMPLETE])[0] | {site: ""}

@@ -153,9 +153,48 @@ def test_distinct_size_is_the_number_of_canonical_forms(name: str, width: float)
     assert space.distinct_size < space.size
 
 
+# Of three stems and the projections `conv` (also as `conv_shuffle`) and `reduce`, for each last stage, those
+# gates (and on the small one shortcuts) between which `shuffle_reuse` is `reuse` only as a whole network.
+@pytest.mark.parametrize(
+    ("name", "apart", "turning"),
+    [
+        (V2, 768, 0),
+        (LARGE, 1620, 5 + 5 + 2),
+        (E6, 1548, 3 + 3),
+        (D6, 1548, 3 + 3),
+        (K, 1548, 3 + 3),
+        (SMALL, 1620, (2 + 2 + 2) * 2),
+    ],
+)
+def test_distinct_size_leaves_out_what_is_one_only_as_a_whole_network(
+    monkeypatch: pytest.MonkeyPatch, name: str, apart: int, turning: int
+) -> None:
+    space = SearchSpace(name)
+    assert space.distinct_size == apart - 3 * 2 * turning
+    monkeypatch.setattr("cheapsearch.space.search_space.turns", lambda *arguments: False)
+    assert space.distinct_size == apart
+
+
 @pytest.mark.parametrize(
     ("like", "stages", "operations", "per_stage"),
     [
+        (
+            V2,
+            (1, 2, 7),
+            {"expand": ("conv", "reuse", "shuffle_reuse"), "shortcut": ("conv",)},
+            ("expand", "project"),
+        ),
+        (
+            LARGE,
+            (1, 2, 3),
+            {
+                "expand": ("conv", "reuse", "shuffle_reuse"),
+                "se": ("eca", "none"),
+                "last_stage": ("group_conv",),
+            },
+            ("expand",),
+        ),
+        (LARGE, (2, 3, 5), {"last_stage": ("conv", "group_conv"), "se": ("eca",)}, ("project",)),
         (V2, (1, 2, 5), {"project": ("conv",), "last_stage": ("conv", "group_conv")}, ("shortcut",)),
         (V2, (1, 3), {"shortcut": ("reuse", "pool_reuse")}, ("expand",)),
         (V2, (1, 2), {"expand": ("conv", "reuse", "ghost")}, ("project", "shortcut")),

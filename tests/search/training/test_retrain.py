@@ -14,7 +14,15 @@ from cheapsearch.search.training.policy import Policy
 from cheapsearch.search.training.retrain import Retraining, choose_trials, retrain_jobs
 from cheapsearch.search.workers.jobs import Failed, Message, Progress, Trained
 from cheapsearch.search.workers.local import LocalExecutor
-from cheapsearch.space import Architecture, Cost, RunRecord, TrialRecord, UserError, architecture_hash
+from cheapsearch.space import (
+    Architecture,
+    Cost,
+    RunRecord,
+    TrialRecord,
+    UserError,
+    accepted_hashes,
+    architecture_hash,
+)
 from cheapsearch.space.training_folder import TrainingFolder
 
 SMALL = Policy(epochs=2, batch_size=16, warmup_epochs=1, learning_rate=0.02, width=0.25, rotation=0)
@@ -89,6 +97,25 @@ def test_retrain_jobs_are_one_for_each_trial_and_seed(tmp_path: Path) -> None:
     assert len({job.folder for job in jobs}) == 4
     with pytest.raises(UserError, match="seeds: must be 1 or more, got 0"):
         retrain_jobs(tmp_path, TRIALS, policy, first_seed=0, seeds=0)
+
+
+def test_retrain_jobs_of_one_network_are_one_and_stay_in_the_folder_of_its_former_hash(
+    tmp_path: Path,
+) -> None:
+    both = [
+        replace(TRIALS[0], number=number, architecture=Architecture("mobilenet_v3_small", 1.0, expand=expand))
+        for number, expand in enumerate(("shuffle_reuse", "reuse"))
+    ]
+    name, former = accepted_hashes(replace(both[0].architecture, width=0.25))
+    assert (name, name) == accepted_hashes(replace(both[1].architecture, width=0.25)) != (name, former)
+
+    def jobs() -> list[tuple[int | None, str]]:
+        found = retrain_jobs(tmp_path, both, SMALL, first_seed=0, seeds=1)
+        return [(job.trial, job.folder.name) for job in found]
+
+    assert jobs() == [(0, name)]
+    (tmp_path / "retrain" / former).mkdir(parents=True)
+    assert jobs() == [(0, former), (1, name)]
 
 
 def test_retraining_trains_what_is_open_and_goes_on(tmp_path: Path, fingerprint: str) -> None:
