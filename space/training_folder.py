@@ -19,6 +19,7 @@ MetricsRow = dict[str, float]
 
 # What may differ between a training and its resumption.
 _FREE = ("version", "created", "versions", "data_dir", "trial")
+_FREE_OF_POLICY = ("data_workers",)
 
 
 class TrainingFolder:
@@ -112,6 +113,7 @@ def check_same(existing: TrainingRecord, record: TrainingRecord, where: Path) ->
             continue
         if f.name == "policy":
             check_policy(existing, asked, where)
+            continue
         raise UserError(
             f"{f.name}: must stay {before}, as the training in {where} began, got {asked}; "
             "choose another --out, or remove the folder to train anew"
@@ -136,7 +138,7 @@ def check_policy(record: TrainingRecord, policy: Mapping[str, Any], where: Path)
     """
     for name, asked in policy.items():
         before = record.policy.get(name)
-        if before != asked:
+        if before != asked and name not in _FREE_OF_POLICY:
             raise UserError(
                 f"--{name.replace('_', '-')}: must stay {before}, as the training in {where} began, "
                 f"got {asked}; give the same, or remove that folder to train anew"

@@ -58,11 +58,13 @@ class Sizes:
     Attributes:
         smallest: Of the least area.
         largest: Of the greatest.
+        shorter_side: The median one.
         count: Images looked at.
     """
 
     smallest: tuple[int, int]
     largest: tuple[int, int]
+    shorter_side: int
     count: int
 
 
@@ -141,6 +143,7 @@ class DataSummary:
             "image_sizes": {
                 "smallest": list(self.sizes.smallest),
                 "largest": list(self.sizes.largest),
+                "shorter_side": self.sizes.shorter_side,
                 "of": self.sizes.count,
             },
             "input_size": self.input_size,
@@ -166,7 +169,7 @@ class DataSummary:
             f"data       {shown(self.dataset)}: {len(self.classes):,} classes ({names}{more})",
             "images     " + "; ".join(self._split(split) for split in self.images),
             f"per class  {self._class_sizes()} to train on",
-            f"sizes      {self._sizes()}; the network takes {self.input_size} x {self.input_size}",
+            f"sizes      {self._sizes()}; input {self.input_size} px, {self._input()}",
         ]
         if self.notes:
             said.append(f"note       {'; '.join(self.notes)}")
@@ -197,6 +200,14 @@ class DataSummary:
         small, large = (f"{width} x {height}" for width, height in (self.sizes.smallest, self.sizes.largest))
         of = f" in {self.sizes.count:,} looked at"
         return f"{small}" if small == large else f"{small} to {large}{of}"
+
+    def _input(self) -> str:
+        """What the input size is to the images."""
+        typical = self.sizes.shorter_side
+        if self.input_size != typical:
+            return "of images that are " + ("larger" if self.input_size < typical else "smaller")
+        same = min(self.sizes.smallest) == min(self.sizes.largest) == typical
+        return "the images' own" if same else "the median of their shorter sides"
 
 
 def summarise(

@@ -1,7 +1,7 @@
-"""The policies of full training."""
+"""The policies of full training: those of published data sets, and one for images of one's own."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
@@ -104,6 +104,25 @@ class Policy:
             rotation=self.rotation,
         )
 
+    def in_words(self, images: int) -> str:
+        """Its numbers on one line.
+
+        Args:
+            images: That are trained on.
+        """
+        batch = self.recipe(flip=self.flip).whole_batch(images)
+        crop = f"random resized crops by {_many(self.data_workers, 'data worker')}"
+        said = (
+            f"{_many(self.epochs, 'epoch')} of {_many(images // batch, 'step')} of {batch} images",
+            f"rate {self.learning_rate:.4g}",
+            f"warm-up {self.warmup_epochs:g} epochs",
+            f"weight decay {self.weight_decay:g}",
+            f"label smoothing {self.label_smoothing:g}",
+            f"dropout {self.dropout:g}",
+            crop if self.crop == "resized" else f"crops with padding {self.padding}",
+        )
+        return ", ".join(said)
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -154,23 +173,92 @@ POLICIES: dict[str, Policy] = {
 }
 
 
+# The policy that is made for a number of images.
+PHOTOS = "photos"
+POLICY_NAMES = (*POLICIES, PHOTOS)
+
+_LEAST_BATCH, _MOST_BATCH = 16, 256
+_BATCHES_AN_EPOCH = 50
+_LEAST_EPOCHS, _MOST_EPOCHS = 100, 400
+_STEPS = 20_000
+_RATE_PER_IMAGE = 0.1 / 256
+_MOST_DATA_WORKERS = 8
+_MOST_WARMUP = 0.2  # of the epochs, where a user changes these; the share a proxy has
+
+
+def photos_policy(images: int, cores: int) -> Policy:
+    """A policy for photographs of one's own, most often far fewer than ImageNet's.
+
+    - The batch is the power of two nearest to a fiftieth of the images, from 16 to 256: few images in large
+      batches would be few steps, and batch norm wants 16.
+    - As many epochs as make 20,000 steps, but 100 at least, about what is usual for ImageNet, and 400 at
+      most, as for CIFAR, with which 200 images still make 4,800.
+    - The rate grows with the batch, 0.1 at 256, after a warm-up of 5 epochs (Goyal et al., arXiv 1706.02677).
+    - The weight decay is 5e-4, usual for small data (Zagoruyko and Komodakis, arXiv 1605.07146), twelve times
+      that for ImageNet; the label smoothing 0.1 (Szegedy et al., arXiv 1512.00567); dropout as for ImageNet.
+    - Random resized crops make things look larger than they are; so the centre crop that is scored is 7/8 of
+      an image scaled up (Touvron et al., arXiv 1906.06423).
+    - Every core but the one that trains has a data worker; 1 at least and 8 at most.
+
+    Args:
+        images: That are trained on.
+        cores: That the training may use.
+    """
+    nearest = 2 ** round(math.log2(max(1, images / _BATCHES_AN_EPOCH)))
+    batch_size = min(max(nearest, _LEAST_BATCH), _MOST_BATCH)
+    epochs = round(_STEPS / max(1, images // batch_size))
+    return Policy(
+        epochs=min(max(epochs, _LEAST_EPOCHS), _MOST_EPOCHS),
+        batch_size=batch_size,
+        learning_rate=batch_size * _RATE_PER_IMAGE,
+        weight_decay=5e-4,
+        label_smoothing=0.1,
+        dropout=0.2,
+        crop="resized",
+        test_crop=0.875,
+        data_workers=min(max(cores - 1, 1), _MOST_DATA_WORKERS),
+        rotation=0.0,
+    )
+
+
 def default_policy(dataset: str, input_size: int) -> str:
     """The policy for a data set: its own, else one by the size of its images in pixels."""
     if dataset in POLICIES:
         return dataset
-    return "cifar10" if input_size <= 64 else "imagenet"
+    return "cifar10" if input_size <= 64 else PHOTOS
 
 
-def changed_policy(name: str | None, changes: Mapping[str, Any], *, dataset: str, input_size: int) -> Policy:
-    """A policy with some of its fields changed.
+def changed_policy(
+    name: str | None,
+    changes: Mapping[str, Any],
+    *,
+    dataset: str,
+    input_size: int,
+    images: int,
+    cores: int,
+    say: Callable[[str], None] = lambda line: None,
+) -> Policy:
+    """A policy with some of its fields changed; fewer epochs shorten the warm-up to a fifth of them.
 
     Args:
         name: Of the policy, None for that of the data set.
         input_size: Side of the images in pixels.
+        images: That are trained on.
+        cores: That a training may use.
+        say: Called with a line of text that says it.
 
     Raises:
         UserError: If the name is unknown, or a value is out of range.
     """
-    if name is None:
-        name = default_policy(dataset, input_size)
-    return replace(POLICIES[check_name("--policy", name, POLICIES)], **changes)
+    name = check_name("--policy", name or default_policy(dataset, input_size), POLICY_NAMES)
+    policy = photos_policy(images, cores) if name == PHOTOS else POLICIES[name]
+    changed = replace(policy, **{"warmup_epochs": 0, **changes})
+    if "warmup_epochs" not in changes:
+        warmup = min(policy.warmup_epochs, changed.epochs * _MOST_WARMUP)
+        changed = replace(changed, warmup_epochs=warmup)
+    say(f"policy     {name}: {changed.in_words(images)}")
+    return changed
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

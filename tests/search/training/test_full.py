@@ -454,14 +454,13 @@ RESIZED = Policy(
 )
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_train_resized_ends_the_same_after_stops(workers: int, photos: Path, tmp_path: Path) -> None:
+def test_train_resized_ends_the_same_after_stops(photos: Path, tmp_path: Path) -> None:
     source = DataSource(str(photos), None, 8, 0)
-    policy = replace(RESIZED, data_workers=workers)
 
-    assert finish(tmp_path / "whole", policy, source=source) == [1, 2, 3]
-    assert train_to(1, tmp_path / "parts", policy, source=source) == [1]
-    assert finish(tmp_path / "parts", policy, source=source) == [2, 3]
+    assert finish(tmp_path / "whole", RESIZED, source=source) == [1, 2, 3]
+    assert train_to(1, tmp_path / "parts", RESIZED, source=source) == [1]
+    elsewhere = replace(RESIZED, data_workers=1)  # on a machine with another number of cores
+    assert finish(tmp_path / "parts", elsewhere, source=source) == [2, 3]
 
     assert outcome_of(tmp_path / "parts") == outcome_of(tmp_path / "whole")
     result = TrainingFolder(tmp_path / "whole").read_result()
