@@ -100,7 +100,9 @@ def facts(run: SavedRun, frame: pd.DataFrame) -> str:
         "Data": f"{settings.dataset}, {record.num_classes} classes, {record.train_images:,} training and "
         f"{record.val_images:,} validation images",
         "Accuracy": "validation accuracy, in percent, after one short proxy training of a reduced network "
-        f"({_settings(settings.proxy) or 'settings not recorded'}). It ranks architectures; it is not what "
+        f"({_settings(settings.proxy) or 'settings not recorded'}"
+        + ("; balanced class weights" if settings.class_weights == "balanced" else "")
+        + "). It ranks architectures; it is not what "
         "full training reaches. Test images are never used in a search.",
     }
     for kind in COSTS.values():

@@ -20,6 +20,8 @@ MetricsRow = dict[str, float]
 # What may differ between a training and its resumption.
 _FREE = ("version", "created", "versions", "data_dir", "trial")
 _FREE_OF_POLICY = ("data_workers",)
+# What a field was in trainings that were begun before there was any such.
+_POLICY_BEFORE = {"class_weights": "none"}
 
 
 class TrainingFolder:
@@ -137,7 +139,7 @@ def check_policy(record: TrainingRecord, policy: Mapping[str, Any], where: Path)
         UserError: If a setting differs.
     """
     for name, asked in policy.items():
-        before = record.policy.get(name)
+        before = record.policy.get(name, _POLICY_BEFORE.get(name))
         if before != asked and name not in _FREE_OF_POLICY:
             raise UserError(
                 f"--{name.replace('_', '-')}: must stay {before}, as the training in {where} began, "

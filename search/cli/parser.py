@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from ...space import Architecture, ArchitectureConfig, UserError, find_architecture, flag
 from ...space.setting import Kind, Setting
-from ..training.policy import CROPS, POLICY_NAMES, Policy
+from ..training.policy import CHOICES, POLICY_NAMES, Policy
 
 
 class Parser(argparse.ArgumentParser):
@@ -67,7 +67,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         elif field.type in kinds:
             group.add_argument(name, type=kinds[field.type], metavar="N", **where)
         else:
-            group.add_argument(name, choices=CROPS, **where)
+            group.add_argument(name, choices=CHOICES[field.name], **where)
     add_json(parser)
 
 

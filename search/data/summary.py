@@ -12,6 +12,8 @@ from .split import IntArray
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 _EXAMPLES = 3
 _CLASSES_SHOWN = 6
+_UNEVEN = 3  # times the smallest class
+_HINT = "uneven: --class-weights balanced?"
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ class DataSummary:
         said = [
             f"data       {shown(self.dataset)}: {len(self.classes):,} classes ({names}{more})",
             "images     " + "; ".join(self._split(split) for split in self.images),
-            f"per class  {self._class_sizes()} to train on",
+            f"per class  {self._class_sizes()}",
             f"sizes      {self._sizes()}; input {self.input_size} px, {self._input()}",
         ]
         if self.notes:
@@ -189,7 +191,16 @@ class DataSummary:
 
     def _class_sizes(self) -> str:
         (small, fewest), (large, most) = self.smallest_class, self.largest_class
-        return f"{most:,} each" if fewest == most else f"from {fewest:,} ({small}) to {most:,} ({large})"
+        total = self.images["train"]
+        assert total is not None
+        if fewest == most:
+            return f"{most:,} each to train on"
+        least, greatest = (
+            f"{fewest:,} ({small}, {fewest / total:.1%})",
+            f"{most:,} ({large}, {most / total:.1%})",
+        )
+        hint = f"; {_HINT}" if most > _UNEVEN * fewest else ""
+        return f"from {least} to {greatest} to train on{hint}"
 
     def _split(self, split: str) -> str:
         count = self.images[split]

@@ -24,6 +24,7 @@ from ...space import (
 from ...space.provenance import now, versions
 from ...space.training_folder import MetricsRow, TrainingFolder, check_same
 from ..workers.jobs import Failed, Measured, Message, Progress, Trained
+from .balance import class_weights
 from .checkpoint import load_checkpoint, save_checkpoint
 from .images import DataSource, TrainingImages
 from .loop import Epoch, TrainingState, score, train
@@ -89,7 +90,8 @@ class FullTrainer:
         self.device = torch.device(device)
         self.say = say
         self.train_split, self.val_split = self.images.train_split, self.images.val_split
-        self.recipe = policy.recipe(flip=self.images.flip)
+        weights = class_weights(policy.class_weights, self.images.train_labels, self.images.num_classes)
+        self.recipe = policy.recipe(flip=self.images.flip, class_weights=weights)
 
     def train(self, job: TrainingJob) -> Iterator[Epoch]:
         """Train, or go on from the last checkpoint, giving every epoch as its checkpoint is written.

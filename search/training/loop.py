@@ -125,6 +125,9 @@ def train(
     warmup_steps = min(round(recipe.warmup_epochs * steps_per_epoch), total_steps - 1)
     network = team.parallel(state.network)
     autocast = torch.autocast(state.device.type, torch.bfloat16, enabled=state.device.type == "cuda")
+    weights = None
+    if recipe.class_weights is not None:
+        weights = torch.tensor(recipe.class_weights, device=state.device)
     start = time.perf_counter()
 
     while state.epoch < recipe.epochs:
@@ -137,7 +140,7 @@ def train(
         batches = train_split.training_batches(recipe, state.generator, team)
         for step, (images, labels) in enumerate(batches, start=state.epoch * steps_per_epoch):
             with autocast:
-                loss = F.cross_entropy(network(images), labels, label_smoothing=recipe.label_smoothing)
+                loss = _loss(network(images), labels, recipe.label_smoothing, weights)
             state.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             if recipe.max_gradient_norm is not None:
@@ -167,6 +170,18 @@ def train(
             val=score(state.scored, val_split, team=team),
             seconds=time.perf_counter() - start,
         )
+
+
+def _loss(answers: Tensor, labels: Tensor, smoothing: float, weights: Tensor | None) -> Tensor:
+    """The mean cross-entropy of a batch, each image weighted by its class.
+
+    `weight` of torch's own function divides by the sum of a batch's weights, which the processes of a team
+    do not share, and weights the smoothed part of the label by all other classes.
+    """
+    if weights is None:
+        return F.cross_entropy(answers, labels, label_smoothing=smoothing)
+    losses = F.cross_entropy(answers, labels, label_smoothing=smoothing, reduction="none")
+    return (losses * weights[labels]).mean()
 
 
 @torch.no_grad()

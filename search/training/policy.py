@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-from ...space import MAX_WIDTH, MIN_WIDTH, UserError, check_complete, check_name, flag
+from ...space import CLASS_WEIGHTS, MAX_WIDTH, MIN_WIDTH, UserError, check_complete, check_name, flag
 from .recipe import Recipe
 
 Crop = Literal["padded", "resized"]
-CROPS: tuple[str, ...] = get_args(Crop)
+# Of the fields that are names, those there are.
+CHOICES: dict[str, tuple[str, ...]] = {"class_weights": CLASS_WEIGHTS, "crop": get_args(Crop)}
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Policy:
         momentum: Of SGD.
         weight_decay: Of every parameter.
         label_smoothing: Share of the label spread over all classes.
+        class_weights: `none`, or `balanced` for a loss in which every class counts the same.
         dropout: Probability of dropping a feature before the classifier.
         ema_decay: Of the moving average of the weights that is scored and kept; 0 for none.
         width: Factor on the architecture's width.
@@ -49,6 +51,7 @@ class Policy:
     momentum: float = 0.9
     weight_decay: float = 6e-5
     label_smoothing: float = 0.0
+    class_weights: str = "none"
     dropout: float = 0.0
     ema_decay: float = 0.0
     width: float = 1.0
@@ -79,15 +82,17 @@ class Policy:
         _check_range(self, "test_crop", above=0, most=1)
         _check_range(self, "rotation", least=0, most=180)
         _check_range(self, "width", least=MIN_WIDTH, most=MAX_WIDTH)
-        check_name("--crop", self.crop, CROPS)
+        for name, allowed in CHOICES.items():
+            check_name(flag(name), getattr(self, name), allowed)
         if not isinstance(self.flip, bool):
             raise UserError(f"--flip: must be true or false, got {self.flip!r}")
 
-    def recipe(self, *, flip: bool) -> Recipe:
+    def recipe(self, *, flip: bool, class_weights: tuple[float, ...] | None = None) -> Recipe:
         """What the training loop reads.
 
         Args:
             flip: Whether an image of the data set keeps its label when mirrored.
+            class_weights: Those of the policy's name for these images.
         """
         return Recipe(
             epochs=self.epochs,
@@ -98,6 +103,7 @@ class Policy:
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             label_smoothing=self.label_smoothing,
+            class_weights=class_weights,
             ema_decay=self.ema_decay,
             padding=self.padding,
             flip=self.flip and flip,
@@ -118,6 +124,7 @@ class Policy:
             f"warm-up {self.warmup_epochs:g} epochs",
             f"weight decay {self.weight_decay:g}",
             f"label smoothing {self.label_smoothing:g}",
+            *(["balanced class weights"] if self.class_weights == "balanced" else []),
             f"dropout {self.dropout:g}",
             crop if self.crop == "resized" else f"crops with padding {self.padding}",
         )

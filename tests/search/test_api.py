@@ -212,6 +212,15 @@ def test_retrain_asks_first_and_tells_how_it_goes(run_folder: Path) -> None:
     assert asked == [1]
 
 
+def test_retrain_weighs_classes_as_the_run_did() -> None:
+    run = cheapsearch.run(class_weights="balanced", budget=1, out="here", **TINY)
+    assert run.record.settings.class_weights == "balanced"
+
+    (result,) = cheapsearch.retrain("here", workers=0, **SHORT).results
+
+    assert result.settings.policy["class_weights"] == "balanced"
+
+
 def test_retrain_tells_what_failed(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*arguments: object, **settings: object) -> object:
         raise RuntimeError("CUDA error")

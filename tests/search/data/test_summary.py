@@ -44,11 +44,26 @@ def test_summary_lines_say_it(root: Path) -> None:
     assert lines == [
         f"data       {root}: 3 classes (cat, cow, dog)",
         "images     train 27 (train/); validation 9 (validation/); test 6 (Test/)",
-        "per class  from 4 (cow) to 12 (cat) to train on",
+        "per class  from 4 (cow, 14.8%) to 12 (cat, 44.4%) to train on",
         "sizes      16 x 16 to 24 x 24 in 27 looked at; input 16 px, the median of their shorter sides",
         "left out   1 *.txt (train/cat/notes.txt)",
         "skipped    1 unreadable: train/dog/000.png (its content is no image's)",
     ]
+
+
+def test_summary_hints_where_a_class_has_more_than_three_times_the_images_of_another(
+    make_folder: MakeFolder,
+) -> None:
+    def line(dogs: int) -> str:
+        make_folder(f"{dogs}/train", classes=("cat",), count=12)
+        make_folder(f"{dogs}/validation", count=2)
+        root = make_folder(f"{dogs}/train", classes=("dog",), count=dogs).parent
+        return open_images(str(root), seed=0).summary.lines()[2]
+
+    assert line(3) == (
+        "per class  from 3 (dog, 20.0%) to 12 (cat, 80.0%) to train on; uneven: --class-weights balanced?"
+    )
+    assert line(4) == "per class  from 4 (dog, 25.0%) to 12 (cat, 75.0%) to train on"
 
 
 def test_summary_says_where_parts_come_from_that_nobody_made(make_folder: MakeFolder) -> None:

@@ -178,6 +178,18 @@ def test_train_writes_the_result_after_a_kill_during_the_test(
     assert outcome_of(tmp_path) == outcome_of(undisturbed(POLICY))
 
 
+def test_train_goes_on_with_what_was_begun_before_class_weights(tmp_path: Path) -> None:
+    train_to(1, tmp_path)
+    path = tmp_path / "training.yaml"
+    data = yaml.safe_load(path.read_text("utf-8"))
+    del data["policy"]["class_weights"]
+    path.write_text(yaml.safe_dump(data), "utf-8")
+
+    with pytest.raises(UserError, match="class_weights: must stay none"):
+        finish(tmp_path, replace(POLICY, class_weights="balanced"))
+    assert finish(tmp_path) == [2, 3, 4]
+
+
 def test_train_adds_up_the_seconds_of_all_its_parts(tmp_path: Path) -> None:
     train_to(2, tmp_path)
     before = torch.load(tmp_path / "last.pt", weights_only=True)["metrics"]
@@ -321,6 +333,7 @@ def test_trained_architecture_multiplies_the_widths() -> None:
     [
         ({"policy": replace(POLICY, learning_rate=0.2)}, "learning_rate: must stay 0.1"),
         ({"policy": replace(POLICY, epochs=5)}, "epochs: must stay 4"),
+        ({"policy": replace(POLICY, class_weights="balanced")}, "class_weights: must stay none"),
         ({"policy": replace(POLICY, ema_decay=0.5)}, "ema_decay: must stay 0.0"),
         ({"policy": replace(POLICY, width=0.5)}, "architecture: must stay"),
         ({"source": replace(DIGITS, seed=1)}, "data_seed: must stay 0"),

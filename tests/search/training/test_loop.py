@@ -98,6 +98,29 @@ def test_train_gives_every_epoch_as_it_ends(learn: Learn) -> None:
     assert 0 < seconds[0] < seconds[1] < seconds[2]
 
 
+def test_train_loss_weighs_every_image_by_its_class(learn: Learn, tiny_images: ImageData) -> None:
+    class Constant(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.answers = nn.Parameter(torch.tensor([2.0, 1.0, 0.0]))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.answers.expand(len(x), 3)
+
+    whole = {"epochs": 1, "batch_size": len(tiny_images.train_labels), "learning_rate": 1e-9}
+    weights = torch.tensor([3.0, 0.5, 0.25])
+    labels = torch.from_numpy(tiny_images.train_labels)
+    smoothed = 0.9 * torch.eye(3)[labels] + 0.1 / 3
+    losses = -(smoothed * torch.log_softmax(torch.tensor([2.0, 1.0, 0.0]), 0)).sum(1)
+
+    (plain,) = learn(Constant(), label_smoothing=0.1, **whole)
+    (weighted,) = learn(Constant(), label_smoothing=0.1, class_weights=tuple(weights.tolist()), **whole)
+
+    assert plain.train_loss == pytest.approx(losses.mean().item())
+    assert weighted.train_loss == pytest.approx((losses * weights[labels]).mean().item())
+    assert weighted.val.loss == pytest.approx(plain.val.loss)  # what is scored counts as it is
+
+
 def figures(epochs: list[Epoch]) -> list[tuple[float, float]]:
     return [(epoch.train_loss, epoch.val.top1) for epoch in epochs]
 

@@ -26,6 +26,7 @@ CIFAR10 = {
     "momentum": 0.9,
     "weight_decay": 6e-5,
     "label_smoothing": 0.0,
+    "class_weights": "none",
     "dropout": 0.0,
     "ema_decay": 0.0,
     "width": 1.0,
@@ -112,6 +113,7 @@ def test_policy_refuses_a_missing_key(missing: str) -> None:
         ("rotation", -1.0),
         ("rotation", 181.0),
         ("crop", "paded"),
+        ("class_weights", "balance"),
         ("flip", 1),
     ],
 )
@@ -141,7 +143,7 @@ def test_policy_accepts_the_bounds(changes: dict[str, Any]) -> None:
 
 
 def test_policy_recipe_carries_every_field() -> None:
-    names = [f.name for f in fields(Recipe) if f.name != "max_gradient_norm"]
+    names = [f.name for f in fields(Recipe) if f.name not in ("max_gradient_norm", "class_weights")]
     given: dict[str, Any] = {
         "epochs": 7,
         "batch_size": 11,
@@ -163,6 +165,7 @@ def test_policy_recipe_carries_every_field() -> None:
 
     assert {name: getattr(recipe, name) for name in names} == given
     assert recipe.max_gradient_norm is None
+    assert Policy().recipe(flip=True, class_weights=(0.5, 2.0)).class_weights == (0.5, 2.0)
 
 
 @pytest.mark.parametrize(("policy", "data"), [(True, False), (False, True), (False, False), (True, True)])

@@ -55,6 +55,22 @@ def figures(outcome: Trained) -> tuple[object, ...]:
     return outcome.index, outcome.accuracy, outcome.curve, outcome.losses
 
 
+def test_proxy_trainer_weighs_classes_by_the_training_images(
+    tiny_images: ImageData, tiny_proxy: Proxy
+) -> None:
+    kept = np.flatnonzero((tiny_images.train_labels != 0) | (np.arange(len(tiny_images.train_labels)) < 6))
+    some = replace(
+        tiny_images,
+        train_images=tiny_images.train_images[kept],
+        train_labels=tiny_images.train_labels[kept],
+    )
+    weights = ProxyTrainer(some, tiny_proxy, "cpu", weights="balanced").recipe.class_weights
+    counts = np.bincount(some.train_labels)
+    assert counts[0] < counts[1]
+    assert weights == pytest.approx(len(kept) / (3 * counts))
+    assert ProxyTrainer(some, tiny_proxy, "cpu").recipe.class_weights is None
+
+
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_perform_gives_a_curve_of_one_point_an_epoch(
     tiny_images: ImageData, tiny_proxy: Proxy, epochs: int
