@@ -136,7 +136,7 @@ def retrain(
         approve: Asked once, before anything is trained; `Retraining.estimate` says how long it will take.
         on_progress: Called about every second with what is being trained and what has ended since.
         say: Called with a line of text while data is read.
-        changes: Fields of the policy to change, by name; class weights are the run's unless they are given.
+        changes: Fields of the policy to change, by name; metric and class weights are the run's if not given.
 
     Raises:
         UserError: If an argument is unknown or invalid, or does not fit what the run holds.
@@ -155,7 +155,7 @@ def retrain(
     devices = worker_devices(resolve_device(device), workers, len(chosen) * seeds)
     full = changed_policy(
         policy,
-        {"class_weights": settings.class_weights, **changes},
+        {"metric": settings.metric, "class_weights": settings.class_weights, **changes},
         dataset=settings.dataset,
         input_size=record.input_size,
         images=len(searched_images(source, record.fingerprint, say=say).train.labels),

@@ -35,7 +35,7 @@ from .preprocessing import Preprocessing
 from .presets import PRESETS, get_preset
 from .records import TrialRecord, join_choice
 from .run_record import RunRecord
-from .scoring import CLASS_WEIGHTS
+from .scoring import CLASS_WEIGHTS, METRIC_TITLES
 from .search_space import SearchSpace
 from .settings import RunSettings
 from .sites import SITE_NAMES, SITES, STAGED_SITES, Site
@@ -51,6 +51,7 @@ __all__ = [
     "FLOPS_CONVENTION",
     "MAX_WIDTH",
     "METRICS",
+    "METRIC_TITLES",
     "MIN_INPUT",
     "MIN_WIDTH",
     "OPERATIONS",

@@ -21,7 +21,7 @@ MetricsRow = dict[str, float]
 _FREE = ("version", "created", "versions", "data_dir", "trial")
 _FREE_OF_POLICY = ("data_workers",)
 # What a field was in trainings that were begun before there was any such.
-_POLICY_BEFORE = {"class_weights": "none"}
+_POLICY_BEFORE = {"class_weights": "none", "metric": "accuracy"}
 
 
 class TrainingFolder:
@@ -92,7 +92,8 @@ class TrainingFolder:
             return []
         try:
             with self.metrics_path.open(encoding="utf-8", newline="") as file:
-                return [{name: float(row[name]) for name in METRICS} for row in csv.DictReader(file)]
+                rows = [{"val_score": row["val_top1"], **row} for row in csv.DictReader(file)]
+                return [{name: float(row[name]) for name in METRICS} for row in rows]
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{self.metrics_path}: must be what a training wrote ({error})") from None
 

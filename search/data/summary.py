@@ -13,7 +13,7 @@ SPLITS = {"train": "train", "val": "validation", "test": "test"}
 _EXAMPLES = 3
 _CLASSES_SHOWN = 6
 _UNEVEN = 3  # times the smallest class
-_HINT = "uneven: --class-weights balanced?"
+_HINT = "uneven: --metric balanced_accuracy or --class-weights balanced"
 
 
 @dataclass(frozen=True)

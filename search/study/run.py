@@ -104,7 +104,8 @@ class Run:
             return
         settings = self.record.settings
         proxy = Proxy.from_dict(settings.proxy)
-        make_trainer = partial(ProxyTrainer, self._data, proxy, weights=settings.class_weights)
+        scored = {"weights": settings.class_weights, "metric": settings.metric}
+        make_trainer = partial(ProxyTrainer, self._data, proxy, **scored)
         search = Search(self.plan, self._store)
         with closing(self._make_executor(make_trainer, self.devices)) as executor:
             for trial in run_search(search, executor):

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from .metric import FROM_COUNTS, class_counts
 from .recipe import Recipe
 from .schedule import learning_rate
 from .splits import Split
@@ -80,11 +82,16 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class Scores:
-    """Mean loss, and top-1 and top-5 accuracy in percent (top-k of k classes where they are fewer)."""
+    """Mean loss, and top-1 and top-5 accuracy in percent (top-k of k classes where they are fewer).
+
+    Attributes:
+        score: By the metric that was asked for, in percent.
+    """
 
     loss: float
     top1: float
     top5: float
+    score: float
 
 
 @dataclass(frozen=True)
@@ -167,7 +174,7 @@ def train(
             epoch=state.epoch,
             learning_rate=rate,
             train_loss=train_loss,
-            val=score(state.scored, val_split, team=team),
+            val=score(state.scored, val_split, team=team, metric=recipe.metric),
             seconds=time.perf_counter() - start,
         )
 
@@ -185,19 +192,30 @@ def _loss(answers: Tensor, labels: Tensor, smoothing: float, weights: Tensor | N
 
 
 @torch.no_grad()
-def score(network: nn.Module, split: Split, *, team: Team = ALONE) -> Scores:
-    """Score a network in eval mode."""
+def score(network: nn.Module, split: Split, *, team: Team = ALONE, metric: str = "accuracy") -> Scores:
+    """Score a network in eval mode, by a metric of the whole split."""
     network.eval()
     sums: Tensor | None = None
     for images, labels in split.evaluation_batches(team):
         answers = network(images)
         loss = F.cross_entropy(answers, labels, reduction="sum")
-        first = (answers.argmax(1) == labels).sum()
+        predicted = answers.argmax(1)
+        first = (predicted == labels).sum()
         among_five = (answers.topk(min(5, answers.shape[1])).indices == labels.unsqueeze(1)).sum()
         found = torch.stack((loss, first, among_five))
+        if metric in FROM_COUNTS:
+            counts = class_counts(labels, predicted, answers.shape[1])
+            found = torch.cat((found, counts.flatten().to(found)))
         sums = found if sums is None else sums + found
     if sums is None:  # fewer images than processes
-        sums = torch.zeros(3, device=next(network.parameters()).device)
-    loss_sum, top1, top5 = team.sum(sums).tolist()
+        classes: Any = network.num_classes if metric in FROM_COUNTS else 0
+        sums = torch.zeros(3 + 3 * classes, device=next(network.parameters()).device)
+    loss_sum, top1, top5, *by_class = team.sum(sums).tolist()
     count = len(split)
-    return Scores(loss=loss_sum / count, top1=100.0 * top1 / count, top5=100.0 * top5 / count)
+    accuracy = 100.0 * top1 / count
+    return Scores(
+        loss=loss_sum / count,
+        top1=accuracy,
+        top5=100.0 * top5 / count,
+        score=FROM_COUNTS[metric](np.reshape(by_class, (3, -1))) if metric in FROM_COUNTS else accuracy,
+    )

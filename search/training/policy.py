@@ -5,12 +5,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-from ...space import CLASS_WEIGHTS, MAX_WIDTH, MIN_WIDTH, UserError, check_complete, check_name, flag
+from ...space import (
+    CLASS_WEIGHTS,
+    MAX_WIDTH,
+    METRIC_TITLES,
+    MIN_WIDTH,
+    UserError,
+    check_complete,
+    check_name,
+    flag,
+)
 from .recipe import Recipe
 
 Crop = Literal["padded", "resized"]
 # Of the fields that are names, those there are.
-CHOICES: dict[str, tuple[str, ...]] = {"class_weights": CLASS_WEIGHTS, "crop": get_args(Crop)}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "metric": tuple(METRIC_TITLES),
+    "class_weights": CLASS_WEIGHTS,
+    "crop": get_args(Crop),
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +39,7 @@ class Policy:
         momentum: Of SGD.
         weight_decay: Of every parameter.
         label_smoothing: Share of the label spread over all classes.
+        metric: What epochs are scored by, and the best one chosen.
         class_weights: `none`, or `balanced` for a loss in which every class counts the same.
         dropout: Probability of dropping a feature before the classifier.
         ema_decay: Of the moving average of the weights that is scored and kept; 0 for none.
@@ -51,6 +65,7 @@ class Policy:
     momentum: float = 0.9
     weight_decay: float = 6e-5
     label_smoothing: float = 0.0
+    metric: str = "accuracy"
     class_weights: str = "none"
     dropout: float = 0.0
     ema_decay: float = 0.0
@@ -103,6 +118,7 @@ class Policy:
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             label_smoothing=self.label_smoothing,
+            metric=self.metric,
             class_weights=class_weights,
             ema_decay=self.ema_decay,
             padding=self.padding,
@@ -128,7 +144,8 @@ class Policy:
             f"dropout {self.dropout:g}",
             crop if self.crop == "resized" else f"crops with padding {self.padding}",
         )
-        return ", ".join(said)
+        scored = "" if self.metric == "accuracy" else f", scored by {METRIC_TITLES[self.metric]}"
+        return ", ".join(said) + scored
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -202,4 +202,4 @@ def _reached(job: TrainingJob) -> Progress:
     rows = TrainingFolder(job.folder).read_metrics()
     if not rows:
         return Progress(job.index, 0, None)
-    return Progress(job.index, int(rows[-1]["epoch"]), rows[-1]["val_top1"])
+    return Progress(job.index, int(rows[-1]["epoch"]), rows[-1]["val_score"])

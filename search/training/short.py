@@ -22,15 +22,26 @@ class ProxyTrainer:
     Args:
         data: Images at the proxy's input size.
         device: A torch device, such as `cpu` or `cuda:1`.
-        weights: Of the classes, by name.
+        weights: Of the classes in the loss, by name.
+        metric: What an accuracy is.
     """
 
-    def __init__(self, data: ImageData, proxy: Proxy, device: str, *, weights: str = "none") -> None:
+    def __init__(
+        self,
+        data: ImageData,
+        proxy: Proxy,
+        device: str,
+        *,
+        weights: str = "none",
+        metric: str = "accuracy",
+    ) -> None:
         self.proxy = proxy
         self.device = torch.device(device)
         self.num_classes = data.num_classes
         self.recipe = proxy.recipe(
-            flip=data.flip, class_weights=class_weights(weights, data.train_labels, data.num_classes)
+            flip=data.flip,
+            class_weights=class_weights(weights, data.train_labels, data.num_classes),
+            metric=metric,
         )
         mean, std = channel_statistics(data.train_images)
         self.train_split = MemorySplit.of(data.train_images, data.train_labels, mean, std, self.device)
@@ -54,8 +65,8 @@ class ProxyTrainer:
         stopped = False
         for epoch in train(state, self.train_split, self.val_split, self.recipe):
             epochs.append(epoch)
-            curve.append(epoch.val.top1)
-            yield Progress(job.index, epoch.epoch, epoch.val.top1)
+            curve.append(epoch.val.score)
+            yield Progress(job.index, epoch.epoch, epoch.val.score)
             if stopped := is_stopped(curve, job.floors):
                 break
         seen = len(epochs) * (len(self.train_split.labels) + len(self.val_split.labels))

@@ -34,7 +34,7 @@ class _Decoded(Dataset[tuple[Tensor, int] | UserError]):
         except UserError as error:
             return error
         with torch.random.fork_rng(devices=[]):  # the process that trains draws too, for dropout
-            torch.random.default_generator.manual_seed(self.seed + index)
+            torch.default_generator.manual_seed(self.seed + index)
             return self.transform(pixels), int(self.part.labels[index])
 
 

@@ -212,13 +212,16 @@ def test_retrain_asks_first_and_tells_how_it_goes(run_folder: Path) -> None:
     assert asked == [1]
 
 
-def test_retrain_weighs_classes_as_the_run_did() -> None:
-    run = cheapsearch.run(class_weights="balanced", budget=1, out="here", **TINY)
+def test_retrain_weighs_classes_and_scores_as_the_run_did() -> None:
+    run = cheapsearch.run(class_weights="balanced", metric="macro_f1", budget=1, out="here", **TINY)
     assert run.record.settings.class_weights == "balanced"
+    assert "validation macro F1, in percent" in run.report.read_text("utf-8")
 
     (result,) = cheapsearch.retrain("here", workers=0, **SHORT).results
 
     assert result.settings.policy["class_weights"] == "balanced"
+    assert result.metric == "macro F1"
+    assert result.val_score != result.val_top1
 
 
 def test_retrain_tells_what_failed(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

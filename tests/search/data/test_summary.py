@@ -61,7 +61,8 @@ def test_summary_hints_where_a_class_has_more_than_three_times_the_images_of_ano
         return open_images(str(root), seed=0).summary.lines()[2]
 
     assert line(3) == (
-        "per class  from 3 (dog, 20.0%) to 12 (cat, 80.0%) to train on; uneven: --class-weights balanced?"
+        "per class  from 3 (dog, 20.0%) to 12 (cat, 80.0%) to train on; uneven: --metric balanced_accuracy "
+        "or --class-weights balanced"
     )
     assert line(4) == "per class  from 4 (dog, 25.0%) to 12 (cat, 75.0%) to train on"
 

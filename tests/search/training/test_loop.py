@@ -323,6 +323,25 @@ def test_score_is_the_share_counted_by_hand() -> None:
     assert found == pytest.approx(100 * 5 / 7)
 
 
+@pytest.mark.parametrize("batch", [1, 3, 500])
+def test_score_by_a_metric_is_that_of_the_whole_split(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(splits, "EVALUATION_BATCH", batch)
+    images = torch.zeros(10, 3, 8, 8, dtype=torch.uint8)
+    predicted = [0, 0, 0, 0, 0, 1, 1, 0, 2, 0]
+    images[torch.arange(10), predicted] = 200
+    labels = torch.tensor([0, 0, 0, 0, 0, 0, 1, 1, 2, 2])
+
+    expected = {
+        "accuracy": 70.0,
+        "balanced_accuracy": 100 * (5 / 6 + 1 / 2 + 1 / 2) / 3,
+        "macro_f1": 100 * (10 / 13 + 2 / 4 + 2 / 3) / 3,  # twice the right ones, by those there and predicted
+    }
+    for metric, value in expected.items():
+        scores = score(Brightest(), split(images, labels), metric=metric)
+        assert scores.top1 == pytest.approx(70.0)
+        assert scores.score == pytest.approx(value)
+
+
 def test_score_counts_every_image_of_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     images = torch.zeros(11, 3, 8, 8, dtype=torch.uint8)
     images[:, 0] = 200

@@ -26,6 +26,7 @@ CIFAR10 = {
     "momentum": 0.9,
     "weight_decay": 6e-5,
     "label_smoothing": 0.0,
+    "metric": "accuracy",
     "class_weights": "none",
     "dropout": 0.0,
     "ema_decay": 0.0,
@@ -114,6 +115,7 @@ def test_policy_refuses_a_missing_key(missing: str) -> None:
         ("rotation", 181.0),
         ("crop", "paded"),
         ("class_weights", "balance"),
+        ("metric", "f1"),
         ("flip", 1),
     ],
 )
@@ -153,6 +155,7 @@ def test_policy_recipe_carries_every_field() -> None:
         "momentum": 0.8,
         "weight_decay": 1e-3,
         "label_smoothing": 0.05,
+        "metric": "macro_f1",
         "ema_decay": 0.99,
         "padding": 3,
         "flip": True,

@@ -71,6 +71,20 @@ def test_proxy_trainer_weighs_classes_by_the_training_images(
     assert ProxyTrainer(some, tiny_proxy, "cpu").recipe.class_weights is None
 
 
+def test_perform_gives_scores_by_the_metric(tiny_images: ImageData, tiny_proxy: Proxy) -> None:
+    first = np.flatnonzero(tiny_images.val_labels == 0)
+    kept = np.concatenate([np.flatnonzero(tiny_images.val_labels != 0), first[:1]])
+    uneven = replace(
+        tiny_images, val_images=tiny_images.val_images[kept], val_labels=tiny_images.val_labels[kept]
+    )
+    found = {
+        metric: trained(ProxyTrainer(uneven, tiny_proxy, "cpu", metric=metric), Job(0, UNMODIFIED, seed=0))
+        for metric in ("accuracy", "balanced_accuracy", "macro_f1")
+    }
+    assert len({outcome.accuracy for outcome in found.values()}) == 3
+    assert len({outcome.losses for outcome in found.values()}) == 1  # scored otherwise, trained the same
+
+
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_perform_gives_a_curve_of_one_point_an_epoch(
     tiny_images: ImageData, tiny_proxy: Proxy, epochs: int
