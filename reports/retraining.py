@@ -82,8 +82,8 @@ def retraining_frame(frame: pd.DataFrame, trainings: Sequence[Training]) -> pd.D
         trial = frame[frame["number"] == number]
         if trial.empty:
             continue
-        val = np.array([training.result.val_top1 for training in group])
-        test = np.array([np.nan if (t := g.result.test_top1) is None else t for g in group])
+        val = np.array([training.result.val_score for training in group])
+        test = np.array([np.nan if (t := g.result.test_score) is None else t for g in group])
         settings = group[0].result.settings
         rows.append(
             {
@@ -103,15 +103,15 @@ def retraining_frame(frame: pd.DataFrame, trainings: Sequence[Training]) -> pd.D
 
 
 def curves_frame(trainings: Sequence[Training]) -> pd.DataFrame:
-    """Validation accuracy over the epochs, a mean over the seeds: `number`, `hash`, `epoch`, `val_top1`."""
+    """Validation scores over the epochs, a mean over the seeds: `number`, `hash`, `epoch`, `val_score`."""
     parts = [
-        training.curve[["epoch", "val_top1"]].assign(number=number, hash=key)
+        training.curve[["epoch", "val_score"]].assign(number=number, hash=key)
         for (number, key), group in _by_network(trainings).items()
         for training in group
     ]
     if not parts:
-        return pd.DataFrame(columns=["number", "hash", "epoch", "val_top1"])
-    means = pd.concat(parts).groupby(["number", "hash", "epoch"])["val_top1"].mean()
+        return pd.DataFrame(columns=["number", "hash", "epoch", "val_score"])
+    means = pd.concat(parts).groupby(["number", "hash", "epoch"])["val_score"].mean()
     return means.reset_index()
 
 

@@ -101,7 +101,7 @@ def learning_curves(curves: pd.DataFrame) -> go.Figure:
     for (number, key), rows in curves.groupby(["number", "hash"]):
         figure.add_scatter(
             x=rows["epoch"],
-            y=rows["val_top1"],
+            y=rows["val_score"],
             mode="lines",
             line={"width": 1.5},
             hovertemplate=f"<b>trial {number}</b> {key}<br>epoch %{{x}}<br>%{{y:.2f}} %<extra></extra>",

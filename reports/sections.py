@@ -7,7 +7,7 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
-from ..space import ASSUMED_DEVIATION, COSTS, pick, seed_noise, text
+from ..space import ASSUMED_DEVIATION, COSTS, METRIC_TITLES, pick, seed_noise, text
 from ..space.saved_run import SavedRun
 from .retraining import rank_agreement
 from .run_tables import name_of, searched_sites
@@ -99,8 +99,10 @@ def facts(run: SavedRun, frame: pd.DataFrame) -> str:
         + "".join(f"; {limit}" for limit in limits),
         "Data": f"{settings.dataset}, {record.num_classes} classes, {record.train_images:,} training and "
         f"{record.val_images:,} validation images",
-        "Accuracy": "validation accuracy, in percent, after one short proxy training of a reduced network "
-        f"({_settings(settings.proxy) or 'settings not recorded'}). It ranks architectures; it is not what "
+        "Accuracy": f"validation {METRIC_TITLES[settings.metric]}, in percent, after one short proxy "
+        f"training of a reduced network ({_settings(settings.proxy) or 'settings not recorded'}"
+        + ("; balanced class weights" if settings.class_weights == "balanced" else "")
+        + "). It ranks architectures; it is not what "
         "full training reaches. Test images are never used in a search.",
     }
     for kind in COSTS.values():

@@ -35,8 +35,8 @@ from .training.images import DataSource
 from .training.loop import Epoch
 from .training.one_by_one import train_one_by_one
 from .training.policy import Policy, changed_policy
-from .training.retrain import Retraining, choose_trials, retrain_jobs, seeded_folder
-from .workers.devices import resolve_device, worker_devices
+from .training.retrain import Retraining, choose_trials, retrain_jobs, searched_images, seeded_folder
+from .workers.devices import available_cores, resolve_device, worker_devices
 from .workers.jobs import Failed, Outcome, Progress
 from .workers.local import executor_for
 from .workers.pool import WorkersFailedError
@@ -136,7 +136,7 @@ def retrain(
         approve: Asked once, before anything is trained; `Retraining.estimate` says how long it will take.
         on_progress: Called about every second with what is being trained and what has ended since.
         say: Called with a line of text while data is read.
-        changes: Fields of the policy to change, by name.
+        changes: Fields of the policy to change, by name; metric and class weights are the run's if not given.
 
     Raises:
         UserError: If an argument is unknown or invalid, or does not fit what the run holds.
@@ -150,21 +150,23 @@ def retrain(
     found = load_run(folder)
     record, settings = found.record, found.record.settings
     chosen = choose_trials(record, found.trials, numbers=numbers, top=top, everything=all)
-    full = changed_policy(policy, changes, dataset=settings.dataset, input_size=record.input_size)
-    jobs = retrain_jobs(folder, chosen, full, first_seed=settings.seed, seeds=seeds)
     place = settings.data_dir if data_dir is None else Path(data_dir)
+    source = DataSource(settings.dataset, place, record.input_size, settings.seed, settings.skip_corrupt)
+    devices = worker_devices(resolve_device(device), workers, len(chosen) * seeds)
+    full = changed_policy(
+        policy,
+        {"metric": settings.metric, "class_weights": settings.class_weights, **changes},
+        dataset=settings.dataset,
+        input_size=record.input_size,
+        images=len(searched_images(source, record.fingerprint, say=say).train.labels),
+        cores=max(1, available_cores() // max(1, len(devices))),
+        say=say,
+    )
+    jobs = retrain_jobs(folder, chosen, full, first_seed=settings.seed, seeds=seeds)
     failures = []
     with (
         RunFolder(folder / RETRAIN_FOLDER).locked(),
-        Retraining(
-            DataSource(settings.dataset, place, record.input_size, settings.seed, settings.skip_corrupt),
-            full,
-            jobs,
-            devices=worker_devices(resolve_device(device), workers, len(jobs)),
-            fingerprint=record.fingerprint,
-            make_executor=executor_for(workers),
-            say=say,
-        ) as retraining,
+        Retraining(source, full, jobs, devices=devices, make_executor=executor_for(workers)) as retraining,
     ):
         if retraining.open and not approve(retraining):
             return RetrainResult(folder, read_results(job.folder for job in jobs), (), None)
@@ -243,12 +245,8 @@ def train(
         for index, number in enumerate(range(seed, seed + seeds))
     ]
     source = DataSource(os.fspath(dataset), place, input_size, seed, skip_corrupt)
-
-    def make_policy(size: int) -> Policy:
-        return changed_policy(policy, changes, dataset=source.dataset, input_size=size)
-
     trainings = train_one_by_one(
-        jobs, source, make_policy, device=resolve_device(device), threads=threads, say=say
+        jobs, source, policy=policy, changes=changes, device=resolve_device(device), threads=threads, say=say
     )
     for epoch, full in trainings:
         on_epoch(epoch, full)

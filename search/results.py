@@ -145,8 +145,9 @@ class RehearsalResult:
 
 
 def _scores(results: tuple[TrainingResult, ...]) -> str:
-    best = max(results, key=lambda result: result.val_top1, default=None)
+    best = max(results, key=lambda result: result.val_score, default=None)
     if best is None:
         return "nothing trained"
-    test = "" if best.test_top1 is None else f", {best.test_top1:.2f} % on the test images"
-    return f"{len(results)} trained, the best {best.val_top1:.2f} % on the validation images{test}"
+    test = "" if best.test_score is None else f", {best.test_score:.2f} % on the test images"
+    metric = "" if best.metric == "accuracy" else f" {best.metric}"
+    return f"{len(results)} trained, the best {best.val_score:.2f} %{metric} on the validation images{test}"

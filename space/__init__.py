@@ -35,6 +35,7 @@ from .preprocessing import Preprocessing
 from .presets import PRESETS, get_preset
 from .records import TrialRecord, join_choice
 from .run_record import RunRecord
+from .scoring import CLASS_WEIGHTS, METRIC_TITLES
 from .search_space import SearchSpace
 from .settings import RunSettings
 from .sites import SITE_NAMES, SITES, STAGED_SITES, Site
@@ -44,11 +45,13 @@ from .trial import Trial
 __all__ = [
     "ASSUMED_DEVIATION",
     "BACKBONES",
+    "CLASS_WEIGHTS",
     "COSTS",
     "DEFAULT_OBJECTIVES",
     "FLOPS_CONVENTION",
     "MAX_WIDTH",
     "METRICS",
+    "METRIC_TITLES",
     "MIN_INPUT",
     "MIN_WIDTH",
     "OPERATIONS",

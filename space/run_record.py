@@ -107,4 +107,5 @@ def _before_it_was_there() -> dict[str, Any]:
     """What a setting or fact is in runs that were begun before there was any such."""
     limits = {f"max_{name}": None for name in COSTS if name not in in_every_file()}
     none: dict[str, Any] = {"reference_accuracy": None, "classes": None, "skip_corrupt": False, "skipped": []}
-    return {"repeats": 0, "confirm": 0, "stopping": False, **none, **limits}
+    plain = {"metric": "accuracy", "class_weights": "none"}
+    return {"repeats": 0, "confirm": 0, "stopping": False, **plain, **none, **limits}

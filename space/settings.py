@@ -9,8 +9,9 @@ from typing import Any
 
 from .backbones import BACKBONES
 from .costs import COSTS, DEFAULT_OBJECTIVES
-from .errors import UserError, check_keys, flag
+from .errors import UserError, check_keys, check_name, flag
 from .front import check_objectives
+from .scoring import CLASS_WEIGHTS, METRIC_TITLES
 from .search_space import SearchSpace
 from .setting import Kind, Setting, setting
 from .sites import STAGED_SITES
@@ -94,6 +95,20 @@ class RunSettings:
     reference_accuracy: float | None = setting(
         None, "look above it, in percent", kind="number", metavar="A", fixed=True
     )
+    metric: str = setting(
+        "accuracy",
+        "what an accuracy is: accuracy (default), balanced_accuracy, macro_f1",
+        kind="text",
+        metavar="NAME",
+        fixed=True,
+    )
+    class_weights: str = setting(
+        "none",
+        "of the loss: none (default), or balanced: all classes count the same",
+        kind="text",
+        metavar="NAME",
+        fixed=True,
+    )
     sampler: str = setting(
         "cost_aware",
         "cost_aware (default), tpe, gp, nsga2, random",
@@ -141,6 +156,8 @@ class RunSettings:
             least = 0 if name in ("confirm", "workers") else 1
             if values[name] is not None and values[name] < least:
                 raise UserError(f"{flag(name)}: must be {least} or more, got {values[name]}")
+        check_name("--metric", self.metric, METRIC_TITLES)
+        check_name("--class-weights", self.class_weights, CLASS_WEIGHTS)
         if self.reference_accuracy is not None and not 0 <= self.reference_accuracy < 100:
             raise UserError(
                 f"--reference-accuracy: must be from 0 to below 100 percent, got {self.reference_accuracy:g}"

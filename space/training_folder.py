@@ -19,6 +19,9 @@ MetricsRow = dict[str, float]
 
 # What may differ between a training and its resumption.
 _FREE = ("version", "created", "versions", "data_dir", "trial")
+_FREE_OF_POLICY = ("data_workers",)
+# What a field was in trainings that were begun before there was any such.
+_POLICY_BEFORE = {"class_weights": "none", "metric": "accuracy"}
 
 
 class TrainingFolder:
@@ -89,7 +92,8 @@ class TrainingFolder:
             return []
         try:
             with self.metrics_path.open(encoding="utf-8", newline="") as file:
-                return [{name: float(row[name]) for name in METRICS} for row in csv.DictReader(file)]
+                rows = [{"val_score": row["val_top1"], **row} for row in csv.DictReader(file)]
+                return [{name: float(row[name]) for name in METRICS} for row in rows]
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{self.metrics_path}: must be what a training wrote ({error})") from None
 
@@ -112,6 +116,7 @@ def check_same(existing: TrainingRecord, record: TrainingRecord, where: Path) ->
             continue
         if f.name == "policy":
             check_policy(existing, asked, where)
+            continue
         raise UserError(
             f"{f.name}: must stay {before}, as the training in {where} began, got {asked}; "
             "choose another --out, or remove the folder to train anew"
@@ -135,8 +140,8 @@ def check_policy(record: TrainingRecord, policy: Mapping[str, Any], where: Path)
         UserError: If a setting differs.
     """
     for name, asked in policy.items():
-        before = record.policy.get(name)
-        if before != asked:
+        before = record.policy.get(name, _POLICY_BEFORE.get(name))
+        if before != asked and name not in _FREE_OF_POLICY:
             raise UserError(
                 f"--{name.replace('_', '-')}: must stay {before}, as the training in {where} began, "
                 f"got {asked}; give the same, or remove that folder to train anew"

@@ -8,6 +8,7 @@ from .architecture import Architecture
 from .canonical import architecture_hash
 from .costs import COSTS, Cost, flattened, gathered, in_every_file
 from .errors import UserError, check_complete
+from .scoring import METRIC_TITLES
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,13 @@ class TrainingResult:
     """What a full training came to: result.json. Accuracies are in percent.
 
     Attributes:
-        best_epoch: The first epoch of the highest validation accuracy; its weights are kept and tested.
+        best_epoch: The first epoch of the highest validation score; its weights are kept and tested.
         val_top1: Validation accuracy after that epoch; top-5 likewise.
         test_top1: Accuracy on the test split, read once, None where the data set has none.
         final_top1: Validation accuracy after the last epoch.
         seconds: Wall time of training and scoring, over all interruptions.
+        val_score: By the policy's metric, after the best epoch.
+        test_score: On the test split likewise.
     """
 
     settings: TrainingRecord
@@ -90,14 +93,21 @@ class TrainingResult:
     test_top1: float | None
     test_top5: float | None
     seconds: float
+    val_score: float
+    test_score: float | None
 
     def __post_init__(self) -> None:
-        numbers = {"val_top1": self.val_top1, "seed": self.settings.seed}
-        optional = {"test_top1": self.test_top1, "trial": self.settings.trial}
+        numbers = {"val_top1": self.val_top1, "val_score": self.val_score, "seed": self.settings.seed}
+        optional = {"test_top1": self.test_top1, "test_score": self.test_score, "trial": self.settings.trial}
         numbers |= {name: value for name, value in optional.items() if value is not None}
         for name, value in numbers.items():
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise UserError(f"{name}: must be a number, got {value!r}")
+
+    @property
+    def metric(self) -> str:
+        """What the scores are called in a sentence."""
+        return METRIC_TITLES[self.settings.policy.get("metric", "accuracy")]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"settings": self.settings.to_dict(), "hash": self.settings.hash}
@@ -109,13 +119,15 @@ class TrainingResult:
         Raises:
             UserError: If a key is unknown or missing.
         """
+        if isinstance(data, Mapping):  # trainings of before knew top-1 alone
+            data = {"val_score": data.get("val_top1"), "test_score": data.get("test_top1"), **data}
         _check(cls, "result.json", data, also=("hash",))
         kept = {key: value for key, value in data.items() if key != "hash"}
         return cls(**{**kept, "settings": TrainingRecord.from_dict(data["settings"])})
 
 
 RETRAIN_FOLDER = "retrain"  # of a run folder: a folder for each network and seed
-METRICS = ("epoch", "learning_rate", "train_loss", "val_loss", "val_top1", "val_top5")
+METRICS = ("epoch", "learning_rate", "train_loss", "val_loss", "val_top1", "val_top5", "val_score")
 
 
 def _check(cls: type, where: str, data: Any, *, also: tuple[str, ...] = ()) -> None:

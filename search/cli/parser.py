@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from ...space import Architecture, ArchitectureConfig, UserError, find_architecture, flag
 from ...space.setting import Kind, Setting
-from ..training.policy import CROPS, POLICIES, Policy
+from ..training.policy import CHOICES, POLICY_NAMES, Policy
 
 
 class Parser(argparse.ArgumentParser):
@@ -52,7 +52,10 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:N, mps")
     parser.add_argument(
-        "--policy", choices=[*POLICIES], metavar="NAME", help=f"{names(POLICIES)} (default: by the data set)"
+        "--policy",
+        choices=POLICY_NAMES,
+        metavar="NAME",
+        help=f"{names(POLICY_NAMES)} (default: as it began, or by the data set)",
     )
     group = parser.add_argument_group("policy", "fields to change, from those of --policy")
     kinds: dict[object, Any] = {int: int, float: float}
@@ -64,7 +67,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         elif field.type in kinds:
             group.add_argument(name, type=kinds[field.type], metavar="N", **where)
         else:
-            group.add_argument(name, choices=CROPS, **where)
+            group.add_argument(name, choices=CHOICES[field.name], **where)
     add_json(parser)
 
 

@@ -62,7 +62,8 @@ def name_of(job: TrainingJob) -> str:
 def results_table(results: Sequence[TrainingResult]) -> Table:
     """Trained networks, one row each."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    scores = ("validation %", "test %", "test top-5 %")
+    metric = next((f"{result.metric} " for result in results if result.metric != "accuracy"), "")
+    scores = (f"validation {metric}%", f"test {metric}%", "test top-5 %")
     for column in ("trial", "seed", *scores, *COSTS, "best epoch"):
         table.add_column(column, justify="right", no_wrap=True)
     for result in results:
@@ -70,8 +71,8 @@ def results_table(results: Sequence[TrainingResult]) -> Table:
         table.add_row(
             text.MISSING if settings.trial is None else str(settings.trial),
             str(settings.seed),
-            text.percent(result.val_top1),
-            text.MISSING if result.test_top1 is None else text.percent(result.test_top1),
+            text.percent(result.val_score),
+            text.MISSING if result.test_score is None else text.percent(result.test_score),
             text.MISSING if result.test_top5 is None else text.percent(result.test_top5),
             *(f"{settings.costs[name]:,}" if name in settings.costs else text.MISSING for name in COSTS),
             f"{result.best_epoch} of {result.epochs}",

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...space import ASSUMED_DEVIATION, FLOPS_CONVENTION, RunSettings, seed_noise
+from ...space import ASSUMED_DEVIATION, FLOPS_CONVENTION, METRIC_TITLES, RunSettings, seed_noise
 from ...space.run_folder import RunFolder
 from . import retrain
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
@@ -112,10 +112,11 @@ def print_start(console: "Console", run: "Run") -> None:
             print_line(console, line)
     settings = run.record.settings
     workers = f"{_many(len(run.devices), 'worker')} on {settings.device}"
+    scored = "" if settings.metric == "accuracy" else f"; accuracy is {METRIC_TITLES[settings.metric]}"
     print_line(
         console,
         f"{settings.backbone} on {settings.dataset}: {run.space.distinct_size:,} distinct architectures, "
-        f"{run.done} of {run.wanted} trained, {workers}, in {run.folder.path}",
+        f"{run.done} of {run.wanted} trained, {workers}, in {run.folder.path}{scored}",
     )
 
 
@@ -147,7 +148,10 @@ def print_result(console: "Console", result: "RunResult") -> None:
         f"between seeds ({source}); ~ N: not surely better than trial N, which is cheaper",
         style="dim",
     )
-    console.print(f"flops: {FLOPS_CONVENTION}; accuracy: validation, after a short proxy", style="dim")
+    metric = "" if settings.metric == "accuracy" else f"{METRIC_TITLES[settings.metric]} in "
+    console.print(
+        f"flops: {FLOPS_CONVENTION}; accuracy: {metric}validation, after a short proxy", style="dim"
+    )
     if done < wanted:
         console.print(f"nothing untried was found within the limits: {done} of {wanted} trained")
     folder, best = RunFolder(result.folder), result.best

@@ -6,12 +6,13 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...space import text
+from ...space import METRIC_TITLES, text
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
 from .parser import add_training, given_training
 
 if TYPE_CHECKING:
     from ..training.loop import Epoch
+    from ..training.policy import Policy
 
 
 def add(commands: Any) -> None:
@@ -58,7 +59,7 @@ def perform(options: argparse.Namespace) -> int:
             options.arch,
             **given,
             **given_training(options),
-            on_epoch=lambda epoch, policy: print_line(console, epoch_line(epoch, policy.epochs)),
+            on_epoch=lambda epoch, policy: print_line(console, epoch_line(epoch, policy)),
             say=lambda line: print_line(console, line),
         )
     except KeyboardInterrupt:
@@ -79,10 +80,13 @@ def perform(options: argparse.Namespace) -> int:
     return 0
 
 
-def epoch_line(epoch: "Epoch", epochs: int) -> str:
+def epoch_line(epoch: "Epoch", policy: "Policy") -> str:
     """One epoch on one line."""
+    scored = ""
+    if policy.metric != "accuracy":
+        scored = f"{METRIC_TITLES[policy.metric]} {text.percent(epoch.val.score)} %  "
     return (
-        f"epoch {epoch.epoch} of {epochs}  loss {epoch.train_loss:.4f}  "
+        f"epoch {epoch.epoch} of {policy.epochs}  loss {epoch.train_loss:.4f}  {scored}"
         f"validation {text.percent(epoch.val.top1)} % (top-5 {text.percent(epoch.val.top5)} %)  "
         f"lr {epoch.learning_rate:.4g}"
     )

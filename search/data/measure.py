@@ -9,6 +9,7 @@ from .decode import FileImages, opened, quietly
 from .pixels import GreyBits, bits_for, grey_mode, has_deep_colour, stated_bits
 from .summary import Sizes
 
+# That of ImageNet's networks; larger ones cost more than they gain.
 LARGEST_INPUT_SIZE = 224
 # Images looked at.
 SAMPLE = 200
@@ -19,9 +20,8 @@ class Measured:
     """What the sample tells.
 
     Attributes:
-        sizes: Smallest and largest.
-        input_size: 224, or the median shorter side where that is smaller, rounded to a multiple of 32 from
-            64 pixels on and of 8 below.
+        sizes: Smallest, largest and typical.
+        input_size: By `default_input_size`.
         grey_bits: Of grey values beyond 8 bits in files that do not state them.
         notes: What that means, each a sentence.
     """
@@ -58,9 +58,10 @@ def measure(images: FileImages) -> Measured:
             "12 bits or fewer and would be black: save them with 8 bits"
         )
     grey_bits = {mode: bits_for(most) for mode, most in sorted(greatest.items())}
+    shorter = int(np.median([min(size) for size in sizes]))
     return Measured(
-        sizes=Sizes(min(sizes, key=_area), max(sizes, key=_area), len(sizes)),
-        input_size=_input_size(float(np.median([min(size) for size in sizes]))),
+        sizes=Sizes(min(sizes, key=_area), max(sizes, key=_area), shorter, len(sizes)),
+        input_size=default_input_size(shorter),
         grey_bits=grey_bits,
         notes=tuple(
             f"{mode} is taken to hold {bits} bits, from the greatest value {greatest[mode]} in the sample"
@@ -69,12 +70,16 @@ def measure(images: FileImages) -> Measured:
     )
 
 
+def default_input_size(shorter_side: int) -> int:
+    """Side in pixels at which the full network is meant to run: the images' own, 224 at most.
+
+    Nothing is rounded: a stride of 2 takes an odd side to the half of it, rounded up.
+
+    Args:
+        shorter_side: The typical one of the images.
+    """
+    return max(MIN_INPUT, min(shorter_side, LARGEST_INPUT_SIZE))
+
+
 def _area(size: tuple[int, int]) -> int:
     return size[0] * size[1]
-
-
-def _input_size(median: float) -> int:
-    if median >= LARGEST_INPUT_SIZE:
-        return LARGEST_INPUT_SIZE
-    step = 32 if median >= 64 else 8
-    return max(MIN_INPUT, int(median / step + 0.5) * step)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...space import UserError, shown
 from .image_data import ByteArray
+from .measure import default_input_size
 from .pool import ArrayImages, Part, Pool, fingerprint_arrays, sizes_of
 from .split import IntArray
 from .summary import Seen
@@ -46,7 +47,7 @@ def npz_pool(path: Path) -> Pool:
         val=val,
         open_test=lambda: _open_test(path, num_classes),
         classes=tuple(str(label) for label in range(num_classes)),
-        input_size=min(train_images.shape[1:3]),
+        input_size=default_input_size(min(train_images.shape[1:3])),
         val_fraction=VAL_FRACTION,
         fingerprint=fingerprint_arrays(train_images, train_labels, *of_val),
         seen=Seen(

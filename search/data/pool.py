@@ -125,4 +125,4 @@ def fingerprint_arrays(*arrays: ByteArray | IntArray) -> str:
 def sizes_of(images: ByteArray) -> Sizes:
     """Of images in one array (N, H, W, C)."""
     size = (images.shape[2], images.shape[1])
-    return Sizes(size, size, len(images))
+    return Sizes(size, size, min(size), len(images))

@@ -12,6 +12,8 @@ from .split import IntArray
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 _EXAMPLES = 3
 _CLASSES_SHOWN = 6
+_UNEVEN = 3  # times the smallest class
+_HINT = "uneven: --metric balanced_accuracy or --class-weights balanced"
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,13 @@ class Sizes:
     Attributes:
         smallest: Of the least area.
         largest: Of the greatest.
+        shorter_side: The median one.
         count: Images looked at.
     """
 
     smallest: tuple[int, int]
     largest: tuple[int, int]
+    shorter_side: int
     count: int
 
 
@@ -141,6 +145,7 @@ class DataSummary:
             "image_sizes": {
                 "smallest": list(self.sizes.smallest),
                 "largest": list(self.sizes.largest),
+                "shorter_side": self.sizes.shorter_side,
                 "of": self.sizes.count,
             },
             "input_size": self.input_size,
@@ -165,8 +170,8 @@ class DataSummary:
         said = [
             f"data       {shown(self.dataset)}: {len(self.classes):,} classes ({names}{more})",
             "images     " + "; ".join(self._split(split) for split in self.images),
-            f"per class  {self._class_sizes()} to train on",
-            f"sizes      {self._sizes()}; the network takes {self.input_size} x {self.input_size}",
+            f"per class  {self._class_sizes()}",
+            f"sizes      {self._sizes()}; input {self.input_size} px, {self._input()}",
         ]
         if self.notes:
             said.append(f"note       {'; '.join(self.notes)}")
@@ -186,7 +191,16 @@ class DataSummary:
 
     def _class_sizes(self) -> str:
         (small, fewest), (large, most) = self.smallest_class, self.largest_class
-        return f"{most:,} each" if fewest == most else f"from {fewest:,} ({small}) to {most:,} ({large})"
+        total = self.images["train"]
+        assert total is not None
+        if fewest == most:
+            return f"{most:,} each to train on"
+        least, greatest = (
+            f"{fewest:,} ({small}, {fewest / total:.1%})",
+            f"{most:,} ({large}, {most / total:.1%})",
+        )
+        hint = f"; {_HINT}" if most > _UNEVEN * fewest else ""
+        return f"from {least} to {greatest} to train on{hint}"
 
     def _split(self, split: str) -> str:
         count = self.images[split]
@@ -197,6 +211,14 @@ class DataSummary:
         small, large = (f"{width} x {height}" for width, height in (self.sizes.smallest, self.sizes.largest))
         of = f" in {self.sizes.count:,} looked at"
         return f"{small}" if small == large else f"{small} to {large}{of}"
+
+    def _input(self) -> str:
+        """What the input size is to the images."""
+        typical = self.sizes.shorter_side
+        if self.input_size != typical:
+            return "of images that are " + ("larger" if self.input_size < typical else "smaller")
+        same = min(self.sizes.smallest) == min(self.sizes.largest) == typical
+        return "the images' own" if same else "the median of their shorter sides"
 
 
 def summarise(

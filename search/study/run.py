@@ -102,9 +102,12 @@ class Run:
         """
         if self.done >= self.wanted:
             return
-        proxy = Proxy.from_dict(self.record.settings.proxy)
+        settings = self.record.settings
+        proxy = Proxy.from_dict(settings.proxy)
+        scored = {"weights": settings.class_weights, "metric": settings.metric}
+        make_trainer = partial(ProxyTrainer, self._data, proxy, **scored)
         search = Search(self.plan, self._store)
-        with closing(self._make_executor(partial(ProxyTrainer, self._data, proxy), self.devices)) as executor:
+        with closing(self._make_executor(make_trainer, self.devices)) as executor:
             for trial in run_search(search, executor):
                 self.trials.append(trial)
                 self.folder.write_trials(self.trials)

@@ -13,6 +13,7 @@ from torch import Tensor
 from ... import __version__
 from ...models import Network, build, describe, weights_bytes
 from ...space import (
+    METRICS,
     Architecture,
     ArchitectureConfig,
     TrainingRecord,
@@ -25,6 +26,7 @@ from ...space.names import is_shown_whole
 from ...space.provenance import now, versions
 from ...space.training_folder import MetricsRow, TrainingFolder, check_same
 from ..workers.jobs import Failed, Measured, Message, Progress, Trained
+from .balance import class_weights
 from .checkpoint import load_checkpoint, save_checkpoint
 from .images import DataSource, TrainingImages
 from .loop import Epoch, TrainingState, score, train
@@ -90,7 +92,8 @@ class FullTrainer:
         self.device = torch.device(device)
         self.say = say
         self.train_split, self.val_split = self.images.train_split, self.images.val_split
-        self.recipe = policy.recipe(flip=self.images.flip)
+        weights = class_weights(policy.class_weights, self.images.train_labels, self.images.num_classes)
+        self.recipe = policy.recipe(flip=self.images.flip, class_weights=weights)
 
     def train(self, job: TrainingJob) -> Iterator[Epoch]:
         """Train, or go on from the last checkpoint, giving every epoch as its checkpoint is written.
@@ -112,7 +115,9 @@ class FullTrainer:
         best: Weights = {}
         if saved is not None:
             state.load_state_dict(saved["state"])
-            rows, best = saved["metrics"], saved["best"]
+            # Checkpoints of before knew top-1 alone.
+            rows = [{"val_score": row["val_top1"], **row} for row in saved["metrics"]]
+            best = saved["best"]
         before = rows[-1]["seconds"] if rows else 0.0
         with self._board(job.folder, state.epoch) as board:
             for epoch in train(state, self.train_split, self.val_split, self.recipe, team=self.team):
@@ -135,10 +140,10 @@ class FullTrainer:
                 yield Measured(job.index, self.measure(job))
                 return
             for epoch in self.train(job):
-                yield Progress(job.index, epoch.epoch, epoch.val.top1)
+                yield Progress(job.index, epoch.epoch, epoch.val.score)
             result = TrainingFolder(job.folder).read_result()
             assert result is not None
-            yield Trained(job.index, result.val_top1, seconds=result.seconds)
+            yield Trained(job.index, result.val_score, seconds=result.seconds)
         except Exception as error:  # whatever it is, it ends this training and no other
             yield Failed.of(job.index, error, time.perf_counter() - start)
 
@@ -224,7 +229,9 @@ class FullTrainer:
         state.scored.load_state_dict(weights)
         start = time.perf_counter()
         test = self.images.open_test()
-        scores = None if test is None else score(state.scored, test, team=self.team)
+        scores = (
+            None if test is None else score(state.scored, test, team=self.team, metric=self.policy.metric)
+        )
         record = folder.read_record()
         assert record is not None
         best = _best(rows)
@@ -240,6 +247,8 @@ class FullTrainer:
             test_top1=None if scores is None else scores.top1,
             test_top5=None if scores is None else scores.top5,
             seconds=rows[-1]["seconds"] + time.perf_counter() - start,
+            val_score=best["val_score"],
+            test_score=None if scores is None else scores.score,
         )
         if self.team.leads:
             write_bytes(folder.weights_path, weights_bytes(weights, config))
@@ -276,16 +285,17 @@ def _metrics_row(epoch: Epoch, before: float) -> MetricsRow:
         "val_loss": epoch.val.loss,
         "val_top1": epoch.val.top1,
         "val_top5": epoch.val.top5,
+        "val_score": epoch.val.score,
         "seconds": before + epoch.seconds,
     }
 
 
 def _best(rows: list[MetricsRow]) -> MetricsRow:
-    return max(rows, key=lambda row: row["val_top1"])
+    return max(rows, key=lambda row: row["val_score"])
 
 
 def _plot(board: Any, row: MetricsRow) -> None:
     if board is not None:
-        for name in ("learning_rate", "train_loss", "val_loss", "val_top1", "val_top5"):
+        for name in METRICS[1:]:
             board.add_scalar(name, row[name], int(row["epoch"]))
         board.flush()

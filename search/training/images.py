@@ -47,6 +47,7 @@ class TrainingImages:
     Attributes:
         train_split: What is trained on.
         val_split: What every epoch is scored on.
+        train_labels: Of the images of `train_split`.
         classes: Names of the classes by label.
         preprocessing: How an image that is scored becomes the network's input.
         flip: Whether an image mirrored left to right keeps its label.
@@ -83,9 +84,11 @@ class TrainingImages:
         bits = {} if data.summary is None else data.summary.grey_bits
         self.preprocessing = scoring_preprocessing(policy, data.input_size, sample, grey_bits=bits)
         if isinstance(data, ImageData):
+            self.train_labels = data.train_labels
             self.train_split = self._in_memory(data.train_images, data.train_labels)
             self.val_split = self._in_memory(data.val_images, data.val_labels)
         else:
+            self.train_labels = data.train.labels
             self.train_split, self.val_split = self._streamed(data.train), self._streamed(data.val)
 
     @property

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from .metric import FROM_COUNTS, class_counts
 from .recipe import Recipe
 from .schedule import learning_rate
 from .splits import Split
@@ -80,11 +82,16 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class Scores:
-    """Mean loss, and top-1 and top-5 accuracy in percent (top-k of k classes where they are fewer)."""
+    """Mean loss, and top-1 and top-5 accuracy in percent (top-k of k classes where they are fewer).
+
+    Attributes:
+        score: By the metric that was asked for, in percent.
+    """
 
     loss: float
     top1: float
     top5: float
+    score: float
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,9 @@ def train(
     warmup_steps = min(round(recipe.warmup_epochs * steps_per_epoch), total_steps - 1)
     network = team.parallel(state.network)
     autocast = torch.autocast(state.device.type, torch.bfloat16, enabled=state.device.type == "cuda")
+    weights = None
+    if recipe.class_weights is not None:
+        weights = torch.tensor(recipe.class_weights, device=state.device)
     start = time.perf_counter()
 
     while state.epoch < recipe.epochs:
@@ -137,7 +147,7 @@ def train(
         batches = train_split.training_batches(recipe, state.generator, team)
         for step, (images, labels) in enumerate(batches, start=state.epoch * steps_per_epoch):
             with autocast:
-                loss = F.cross_entropy(network(images), labels, label_smoothing=recipe.label_smoothing)
+                loss = _loss(network(images), labels, recipe.label_smoothing, weights)
             state.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             if recipe.max_gradient_norm is not None:
@@ -164,25 +174,48 @@ def train(
             epoch=state.epoch,
             learning_rate=rate,
             train_loss=train_loss,
-            val=score(state.scored, val_split, team=team),
+            val=score(state.scored, val_split, team=team, metric=recipe.metric),
             seconds=time.perf_counter() - start,
         )
 
 
+def _loss(answers: Tensor, labels: Tensor, smoothing: float, weights: Tensor | None) -> Tensor:
+    """The mean cross-entropy of a batch, each image weighted by its class.
+
+    `weight` of torch's own function divides by the sum of a batch's weights, which the processes of a team
+    do not share, and weights the smoothed part of the label by all other classes.
+    """
+    if weights is None:
+        return F.cross_entropy(answers, labels, label_smoothing=smoothing)
+    losses = F.cross_entropy(answers, labels, label_smoothing=smoothing, reduction="none")
+    return (losses * weights[labels]).mean()
+
+
 @torch.no_grad()
-def score(network: nn.Module, split: Split, *, team: Team = ALONE) -> Scores:
-    """Score a network in eval mode."""
+def score(network: nn.Module, split: Split, *, team: Team = ALONE, metric: str = "accuracy") -> Scores:
+    """Score a network in eval mode, by a metric of the whole split."""
     network.eval()
     sums: Tensor | None = None
     for images, labels in split.evaluation_batches(team):
         answers = network(images)
         loss = F.cross_entropy(answers, labels, reduction="sum")
-        first = (answers.argmax(1) == labels).sum()
+        predicted = answers.argmax(1)
+        first = (predicted == labels).sum()
         among_five = (answers.topk(min(5, answers.shape[1])).indices == labels.unsqueeze(1)).sum()
         found = torch.stack((loss, first, among_five))
+        if metric in FROM_COUNTS:
+            counts = class_counts(labels, predicted, answers.shape[1])
+            found = torch.cat((found, counts.flatten().to(found)))
         sums = found if sums is None else sums + found
     if sums is None:  # fewer images than processes
-        sums = torch.zeros(3, device=next(network.parameters()).device)
-    loss_sum, top1, top5 = team.sum(sums).tolist()
+        classes: Any = network.num_classes if metric in FROM_COUNTS else 0
+        sums = torch.zeros(3 + 3 * classes, device=next(network.parameters()).device)
+    loss_sum, top1, top5, *by_class = team.sum(sums).tolist()
     count = len(split)
-    return Scores(loss=loss_sum / count, top1=100.0 * top1 / count, top5=100.0 * top5 / count)
+    accuracy = 100.0 * top1 / count
+    return Scores(
+        loss=loss_sum / count,
+        top1=accuracy,
+        top5=100.0 * top5 / count,
+        score=FROM_COUNTS[metric](np.reshape(by_class, (3, -1))) if metric in FROM_COUNTS else accuracy,
+    )

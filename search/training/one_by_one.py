@@ -1,8 +1,10 @@
 """Trainings of one network after another, by this process or by all that torchrun started."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
 
 from ...space.run_folder import RunFolder
 from ...space.training_folder import TrainingFolder
@@ -11,15 +13,16 @@ from ..workers.devices import available_cores, prepared
 from .full import FullTrainer, TrainingJob
 from .images import DataSource
 from .loop import Epoch
-from .policy import Policy
+from .policy import Policy, changed_policy
 from .team import join_team
 
 
 def train_one_by_one(
     jobs: Sequence[TrainingJob],
     source: DataSource,
-    make_policy: Callable[[int], Policy],
     *,
+    policy: str | None,
+    changes: Mapping[str, Any],
     device: str,
     threads: int | None = None,
     say: Callable[[str], None] = lambda line: None,
@@ -28,10 +31,11 @@ def train_one_by_one(
 
     Args:
         jobs: The first one's folder is held meanwhile.
-        make_policy: Of the side of the images in pixels.
+        policy: Name of a policy, None for that of the data set.
+        changes: Fields of the policy to change, by name.
         device: A torch device; `cuda` is this process's own.
         threads: How many compute in each process on a CPU, None for the cores there are.
-        say: Called with a line of text while images are read, in the first process alone.
+        say: Called with a line of text about images and policy, in the first process alone.
 
     Raises:
         UserError: If the images cannot be read, or a folder holds another training.
@@ -41,10 +45,13 @@ def train_one_by_one(
     with join_team() as team:
         tell = say if team.leads else lambda line: None
         begun = TrainingFolder(folder).read_record()
+        cores = max(1, available_cores() // team.size)
         if begun is not None:
             threads = begun.threads
+            if source.input_size is None:
+                source = replace(source, input_size=begun.input_size)
         elif threads is None:
-            threads = max(1, available_cores() // team.size)
+            threads = cores
         if device == "cuda":
             device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         with prepared(device, threads=threads):
@@ -59,11 +66,19 @@ def train_one_by_one(
             if begun is None and images.summary is not None:
                 for line in images.summary.lines():
                     tell(line)
-            policy = make_policy(images.input_size)
-            trainer = FullTrainer(source, policy, device, team=team, threads=threads, say=tell)
+            full = changed_policy(
+                policy,
+                changes,
+                dataset=source.dataset,
+                input_size=images.input_size,
+                images=len(images.train.labels),
+                cores=cores,
+                say=tell,
+            )
+            trainer = FullTrainer(source, full, device, team=team, threads=threads, say=tell)
             # Locked here and not before, so that a mistake leaves no folder.
             with RunFolder(folder).locked() if team.leads else nullcontext():
                 for job in jobs:
                     for epoch in trainer.train(job):
                         if team.leads:
-                            yield epoch, policy
+                            yield epoch, full

@@ -48,12 +48,16 @@ class Proxy:
         """The width an architecture of `width` is trained at, held within the valid range."""
         return min(max(width * self.width, MIN_WIDTH), MAX_WIDTH)
 
-    def recipe(self, *, flip: bool) -> Recipe:
+    def recipe(
+        self, *, flip: bool, class_weights: tuple[float, ...] | None = None, metric: str = "accuracy"
+    ) -> Recipe:
         return Recipe(
             epochs=self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             warmup_epochs=0.2 * self.epochs,
+            class_weights=class_weights,
+            metric=metric,
             max_gradient_norm=_MAX_GRADIENT_NORM,
             padding=max(1, self.input_size // 8),
             flip=flip,

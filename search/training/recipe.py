@@ -8,6 +8,9 @@ class Recipe:
     """SGD with momentum, a warm-up, then a cosine per step.
 
     Attributes:
+        metric: What networks are scored by, one of `space.METRIC_TITLES`.
+        class_weights: How much an image of each class counts in the loss, 1 in the mean over the training
+            images; None where all count the same.
         max_gradient_norm: Gradients of a larger norm are scaled down to it; None for no limit.
         ema_decay: Of an exponential moving average of the weights after every step, which then is what
             is scored; 0 for none.
@@ -24,6 +27,8 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 6e-5
     label_smoothing: float = 0.0
+    metric: str = "accuracy"
+    class_weights: tuple[float, ...] | None = None
     max_gradient_norm: float | None = None
     ema_decay: float = 0.0
     padding: int = 4

@@ -15,7 +15,7 @@ from ...space import (
     pareto_front,
 )
 from ...space.training_folder import TrainingFolder, check_policy
-from ..data import open_images
+from ..data import OpenImages, open_images
 from ..workers.executor import Executor, ExecutorFactory, perform_all
 from ..workers.jobs import Failed, Measured, Outcome, Progress
 from ..workers.pool import WorkerPool
@@ -98,6 +98,28 @@ def _folder(path: Path, trial: TrialRecord, policy: Policy) -> Path:
     return path / (former if (path / former).exists() else name)
 
 
+def searched_images(source: DataSource, fingerprint: str, *, say: Callable[[str], None]) -> OpenImages:
+    """The images that a run searched on, or an error that is one line and not one per worker.
+
+    Raises:
+        UserError: If they cannot be found, or are not those of `fingerprint`.
+    """
+    images = open_images(
+        source.dataset,
+        data_dir=source.data_dir,
+        seed=source.seed,
+        input_size=source.input_size,
+        progress=say,
+        skip_corrupt=source.skip_corrupt,
+    )
+    if images.fingerprint != fingerprint:
+        raise UserError(
+            f"--data-dir: must hold the images the run searched on, fingerprint {fingerprint}, "
+            f"got {images.fingerprint}; put them back"
+        )
+    return images
+
+
 class Retraining:
     """Jobs that share a data set and a policy, and the workers that do them; a context manager.
 
@@ -107,7 +129,7 @@ class Retraining:
         make_executor: Makes what does the jobs.
 
     Raises:
-        UserError: If the images cannot be found, or are not those of `fingerprint`.
+        UserError: If a job's folder holds a training under another policy.
     """
 
     def __init__(
@@ -117,24 +139,8 @@ class Retraining:
         jobs: Sequence[TrainingJob],
         *,
         devices: Sequence[str],
-        fingerprint: str,
         make_executor: ExecutorFactory = WorkerPool,
-        say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        # Seen here first, so that a mistake is one line and not one per worker.
-        found = open_images(
-            source.dataset,
-            data_dir=source.data_dir,
-            seed=source.seed,
-            input_size=source.input_size,
-            progress=say,
-            skip_corrupt=source.skip_corrupt,
-        ).fingerprint
-        if found != fingerprint:
-            raise UserError(
-                f"--data-dir: must hold the images the run searched on, fingerprint {fingerprint}, "
-                f"got {found}; put them back"
-            )
         self.policy = policy
         self.finished = [job for job in jobs if TrainingFolder(job.folder).read_result() is not None]
         self.open = [job for job in jobs if job not in self.finished]
@@ -201,4 +207,4 @@ def _reached(job: TrainingJob) -> Progress:
     rows = TrainingFolder(job.folder).read_metrics()
     if not rows:
         return Progress(job.index, 0, None)
-    return Progress(job.index, int(rows[-1]["epoch"]), rows[-1]["val_top1"])
+    return Progress(job.index, int(rows[-1]["epoch"]), rows[-1]["val_score"])

@@ -10,6 +10,7 @@ from ...models import build
 from ...space import Architecture
 from ..data import ImageData, channel_statistics
 from ..workers.jobs import Failed, Job, Message, Progress, Stopped, Trained, is_stopped
+from .balance import class_weights
 from .loop import Epoch, TrainingState, train
 from .proxy import Proxy
 from .splits import MemorySplit
@@ -21,13 +22,27 @@ class ProxyTrainer:
     Args:
         data: Images at the proxy's input size.
         device: A torch device, such as `cpu` or `cuda:1`.
+        weights: Of the classes in the loss, by name.
+        metric: What an accuracy is.
     """
 
-    def __init__(self, data: ImageData, proxy: Proxy, device: str) -> None:
+    def __init__(
+        self,
+        data: ImageData,
+        proxy: Proxy,
+        device: str,
+        *,
+        weights: str = "none",
+        metric: str = "accuracy",
+    ) -> None:
         self.proxy = proxy
         self.device = torch.device(device)
         self.num_classes = data.num_classes
-        self.flip = data.flip
+        self.recipe = proxy.recipe(
+            flip=data.flip,
+            class_weights=class_weights(weights, data.train_labels, data.num_classes),
+            metric=metric,
+        )
         mean, std = channel_statistics(data.train_images)
         self.train_split = MemorySplit.of(data.train_images, data.train_labels, mean, std, self.device)
         self.val_split = MemorySplit.of(data.val_images, data.val_labels, mean, std, self.device)
@@ -44,15 +59,14 @@ class ProxyTrainer:
         torch.manual_seed(job.seed)
         narrow = replace(job.subject, width=self.proxy.network_width(job.subject.width))
         network = build(narrow, num_classes=self.num_classes, input_size=self.proxy.input_size)
-        recipe = self.proxy.recipe(flip=self.flip)
-        state = TrainingState(network.to(self.device), recipe, seed=job.seed)
+        state = TrainingState(network.to(self.device), self.recipe, seed=job.seed)
         epochs: list[Epoch] = []
         curve: list[float] = []
         stopped = False
-        for epoch in train(state, self.train_split, self.val_split, recipe):
+        for epoch in train(state, self.train_split, self.val_split, self.recipe):
             epochs.append(epoch)
-            curve.append(epoch.val.top1)
-            yield Progress(job.index, epoch.epoch, epoch.val.top1)
+            curve.append(epoch.val.score)
+            yield Progress(job.index, epoch.epoch, epoch.val.score)
             if stopped := is_stopped(curve, job.floors):
                 break
         seen = len(epochs) * (len(self.train_split.labels) + len(self.val_split.labels))

@@ -20,18 +20,22 @@ class _Decoded(Dataset[tuple[Tensor, int] | UserError]):
     """Images uint8 (3, S, S), transformed, and their labels; an error where one cannot be read.
 
     The error is given, not raised: what a data worker raises comes out as the text of its traceback.
+    Draws for an image are by `seed` and its index, so that they are the same whoever decodes it.
     """
 
-    def __init__(self, part: Part[Images], transform: v2.Transform) -> None:
+    def __init__(self, part: Part[Images], transform: v2.Transform, seed: int) -> None:
         self.part = part
         self.transform = transform
+        self.seed = seed
 
     def __getitem__(self, index: int) -> tuple[Tensor, int] | UserError:
         try:
             pixels = torch.from_numpy(self.part.images.original(index)).permute(2, 0, 1)
         except UserError as error:
             return error
-        return self.transform(pixels), int(self.part.labels[index])
+        with torch.random.fork_rng(devices=[]):  # the process that trains draws too, for dropout
+            torch.default_generator.manual_seed(self.seed + index)
+            return self.transform(pixels), int(self.part.labels[index])
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +73,6 @@ class StreamedSplit:
     def training_batches(self, recipe: Recipe, generator: torch.Generator, team: Team) -> Iterator[Batch]:
         """As `Split.training_batches`: a random part of the image, 8 to 100 % of its area, resized.
 
-        Draws come from the workers' own generators, seeded from `generator`; without workers from torch's.
-
         Raises:
             UserError: Naming the file that cannot be read.
         """
@@ -83,11 +85,7 @@ class StreamedSplit:
         if recipe.rotation > 0:
             steps.append(v2.RandomRotation(recipe.rotation, v2.InterpolationMode.BILINEAR))
         seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-        # Every process draws its own crops.
-        seeder = torch.Generator().manual_seed(seed + team.rank)
-        if self.workers == 0:
-            torch.manual_seed(seed + team.rank)
-        yield from self._load([team.share(batch).tolist() for batch in chosen], v2.Compose(steps), seeder)
+        yield from self._load([team.share(batch).tolist() for batch in chosen], v2.Compose(steps), seed)
 
     def evaluation_batches(self, team: Team) -> Iterator[Batch]:
         steps = [
@@ -96,16 +94,14 @@ class StreamedSplit:
         ]
         mine = team.share(torch.arange(len(self)))
         batches = [batch.tolist() for batch in torch.split(mine, EVALUATION_BATCH)]
-        yield from self._load(batches, v2.Compose(steps), torch.Generator())
+        yield from self._load(batches, v2.Compose(steps))
 
-    def _load(
-        self, batches: Sequence[list[int]], transform: v2.Transform, generator: torch.Generator
-    ) -> Iterator[Batch]:
+    def _load(self, batches: Sequence[list[int]], transform: v2.Transform, seed: int = 0) -> Iterator[Batch]:
         loader = DataLoader(
-            _Decoded(self.part, transform),
+            _Decoded(self.part, transform, seed),
             batch_sampler=batches,
             num_workers=self.workers,
-            generator=generator,
+            generator=torch.Generator(),  # or the loader would draw from torch's
             collate_fn=_collate,
             pin_memory=self.mean.device.type == "cuda",
         )

@@ -147,11 +147,13 @@ def _write_training(
         test_top1=test,
         test_top5=None if test is None else 99.0,
         seconds=60.0,
+        val_score=val,
+        test_score=test,
     )
     folder = run / "retrain" / f"{trial.hash}-seed{seed}"
     folder.mkdir(parents=True)
     (folder / "result.json").write_text(json.dumps(result.to_dict()))
-    rows = [f"{epoch},0.1,2.0,2.0,{top1},90.0" for epoch, top1 in enumerate(curve, start=1)]
+    rows = [f"{epoch},0.1,2.0,2.0,{top1},90.0,{top1}" for epoch, top1 in enumerate(curve, start=1)]
     (folder / "metrics.csv").write_text("\n".join([",".join(METRICS), *rows]) + "\n")
     return folder
 

@@ -69,12 +69,12 @@ def test_a_trial_at_two_widths_is_two_networks(retrained: Path) -> None:
     assert list(rows["val"]) == [95.0, 96.0]
     curves = curves_frame(load_trainings(retrained))
     narrow_curve = curves[curves["hash"] == rows.loc[600_000, "hash"]]
-    assert narrow_curve["val_top1"].tolist() == [20.0, 60.0]
+    assert narrow_curve["val_score"].tolist() == [20.0, 60.0]
 
 
 def test_curves_frame_is_a_mean_over_seeds(retrained: Path) -> None:
     curves = curves_frame(load_trainings(retrained))
-    assert curves[curves["number"] == 0]["val_top1"].tolist() == [15.0, 45.0]
+    assert curves[curves["number"] == 0]["val_score"].tolist() == [15.0, 45.0]
 
 
 def test_rank_agreement_gives_both_correlations_with_intervals() -> None:

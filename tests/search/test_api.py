@@ -12,6 +12,7 @@ from pathlib import Path
 from shutil import copytree
 from typing import Any
 
+import numpy as np
 import pytest
 
 import cheapsearch
@@ -19,7 +20,7 @@ from cheapsearch.models import cost_table
 from cheapsearch.search.samplers.limits import cheapest_architecture
 from cheapsearch.search.study.driver import SearchFailedError
 from cheapsearch.search.study.run import Run
-from cheapsearch.search.training.policy import POLICIES, Policy
+from cheapsearch.search.training.policy import POLICIES, Policy, photos_policy
 from cheapsearch.space import (
     RETRAIN_FOLDER,
     SearchSpace,
@@ -241,6 +242,18 @@ def test_retrain_asks_first_and_tells_how_it_goes(run_folder: Path) -> None:
     assert asked == [1]
 
 
+def test_retrain_weighs_classes_and_scores_as_the_run_did() -> None:
+    run = cheapsearch.run(class_weights="balanced", metric="macro_f1", budget=1, out="here", **TINY)
+    assert run.record.settings.class_weights == "balanced"
+    assert "validation macro F1, in percent" in run.report.read_text("utf-8")
+
+    (result,) = cheapsearch.retrain("here", workers=0, **SHORT).results
+
+    assert result.settings.policy["class_weights"] == "balanced"
+    assert result.metric == "macro F1"
+    assert result.val_score != result.val_top1
+
+
 def test_retrain_tells_what_failed(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*arguments: object, **settings: object) -> object:
         raise RuntimeError("CUDA error")
@@ -286,6 +299,25 @@ def test_train_takes_an_architecture_a_name_or_a_path(tmp_path: Path) -> None:
     assert (Path("again") / "best.safetensors").read_bytes() == (
         result.folder / "best.safetensors"
     ).read_bytes()
+
+
+def test_train_takes_the_policy_of_photographs_and_goes_on_with_its_own_input_size() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 70, 80, 3), np.uint8)
+    np.savez("photos.npz", train_images=images, train_labels=np.arange(40) % 2)
+    said: list[str] = []
+    given: dict[str, Any] = {"dataset": "photos.npz", "out": "photos", "width": 0.25, "epochs": 1}
+    given |= {"data_workers": 0, "say": said.append}
+
+    (result,) = cheapsearch.train("cheap_v2", **given, input_size=66).results
+
+    assert result.settings.input_size == 66
+    batch = result.settings.policy["batch_size"]
+    assert batch == photos_policy(32, 1).batch_size  # a fifth of the 40 are for validation
+    assert [line for line in said if line.startswith("policy     photos: 1 epoch of 2 steps of 16 images")]
+    (again,) = cheapsearch.train("cheap_v2", **given).results
+    assert again == result
+    (own,) = cheapsearch.train("cheap_v2", **given | {"out": "own"}).results
+    assert own.settings.input_size == 70
 
 
 def test_train_refuses() -> None:

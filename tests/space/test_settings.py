@@ -21,6 +21,8 @@ OTHER = RunSettings(
     objectives=("accuracy", "params"),
     limits={"flops": 50_000_000},
     reference_accuracy=62.5,
+    metric="macro_f1",
+    class_weights="balanced",
     sampler="tpe",
     seed=3,
     workers=2,
@@ -141,6 +143,9 @@ def test_limits_are_settings_of_their_own_to_a_user() -> None:
 
 
 def test_from_dict_refuses_an_unknown_name() -> None:
+    assert refusal(class_weights="balance") == (
+        "class_weights: must be one of none, balanced, got 'balance'; did you mean 'balanced'?"
+    )
     assert refusal(bugdet=3).startswith("settings: key: must be one of budget, ")
     assert "did you mean 'max_params'?" in refusal(max_param=3)
 
@@ -171,6 +176,8 @@ def test_command_repeats_what_was_asked() -> None:
         "reference-accuracy": "62.5",
         "sampler": "tpe",
         "seed": "3",
+        "metric": "macro_f1",
+        "class-weights": "balanced",
         "in-flight": "2",
         "device": "cpu",
         "proxy": "epochs=3,width=0.5",

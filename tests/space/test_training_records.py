@@ -50,6 +50,8 @@ RESULT = TrainingResult(
     test_top1=92.5,
     test_top5=99.6,
     seconds=3600.5,
+    val_score=90.1,
+    test_score=89.5,
 )
 
 
@@ -69,7 +71,11 @@ def test_training_record_writes_every_field() -> None:
 
 
 @pytest.mark.parametrize(
-    "result", [RESULT, replace(RESULT, test_loss=None, test_top1=None, test_top5=None, val_top1=0.1 + 0.2)]
+    "result",
+    [
+        RESULT,
+        replace(RESULT, test_loss=None, test_top1=None, test_top5=None, test_score=None, val_top1=0.1 + 0.2),
+    ],
 )
 def test_training_result_survives_json(result: TrainingResult) -> None:
     data = json.loads(json.dumps(result.to_dict()))
@@ -86,7 +92,7 @@ def test_training_result_survives_json(result: TrainingResult) -> None:
     ],
 )
 def test_training_records_refuse_other_keys(kind: Any, written: dict[str, Any], where: str) -> None:
-    for name in written.keys() - {"hash"} if kind is TrainingResult else written:
+    for name in written.keys() - {"hash", "val_score", "test_score"} if kind is TrainingResult else written:
         rest = {key: value for key, value in written.items() if key != name}
         with pytest.raises(UserError, match=f"^{where}: the key '{name}' is missing"):
             kind.from_dict(rest)
@@ -104,5 +110,19 @@ def test_training_result_refuses_damaged_settings() -> None:
         TrainingResult.from_dict({**RESULT.to_dict(), "settings": settings})
 
 
+def test_training_result_of_before_there_were_metrics_has_accuracies_as_scores() -> None:
+    older = {name: value for name, value in RESULT.to_dict().items() if not name.endswith("_score")}
+    found = TrainingResult.from_dict(older)
+    assert (found.val_score, found.test_score, found.metric) == (93.1, 92.5, "accuracy")
+
+
 def test_metrics_are_the_columns_that_stops_do_not_change() -> None:
-    assert METRICS == ("epoch", "learning_rate", "train_loss", "val_loss", "val_top1", "val_top5")
+    assert METRICS == (
+        "epoch",
+        "learning_rate",
+        "train_loss",
+        "val_loss",
+        "val_top1",
+        "val_top5",
+        "val_score",
+    )

@@ -15,6 +15,7 @@ import cheapsearch
 from cheapsearch.search.cli.main import main
 from cheapsearch.search.cli.train import epoch_line
 from cheapsearch.search.training.loop import Epoch, Scores
+from cheapsearch.search.training.policy import Policy
 
 POLICY = (
     *("--epochs", "5", "--warmup-epochs", "1", "--learning-rate", "0.05", "--width", "0.25"),
@@ -96,6 +97,8 @@ def _epochs(folder: Path) -> int:
 
 
 def test_epoch_line_has_every_figure() -> None:
-    epoch = Epoch(3, 0.3497, 1.23456, Scores(1.0, 61.111, 98.96), 5.0)
+    epoch = Epoch(3, 0.3497, 1.23456, Scores(1.0, 61.111, 98.96, 50.5), 5.0)
     line = "epoch 3 of 400  loss 1.2346  validation 61.11 % (top-5 98.96 %)  lr 0.3497"
-    assert epoch_line(epoch, 400) == line
+    assert epoch_line(epoch, Policy()) == line
+    line = line.replace("validation", "balanced accuracy 50.50 %  validation")
+    assert epoch_line(epoch, Policy(metric="balanced_accuracy")) == line

@@ -202,5 +202,5 @@ def test_npz_pool_says_what_it_saw(make_npz: MakeNpz) -> None:
     seen = npz_pool(make_npz()).seen
     assert seen.test_images == 6
     assert seen.origins == {"train": "train_images", "val": "val_images", "test": "test_images"}
-    assert seen.sizes == Sizes((12, 12), (12, 12), 30)
+    assert seen.sizes == Sizes((12, 12), (12, 12), 12, 30)
     assert "test" not in npz_pool(make_npz(test_images=None)).seen.origins

@@ -29,7 +29,7 @@ def test_summary_is_what_was_understood(root: Path) -> None:
         origins={"train": "train/", "val": "validation/", "test": "Test/"},
         smallest_class=("cow", 4),
         largest_class=("cat", 12),
-        sizes=Sizes((16, 16), (24, 24), 28),
+        sizes=Sizes((16, 16), (24, 24), 16, 28),
         input_size=16,
         fingerprint=summary.fingerprint,
         left_out=(LeftOut("*.txt", 1, ("train/cat/notes.txt",)),),
@@ -44,11 +44,27 @@ def test_summary_lines_say_it(root: Path) -> None:
     assert lines == [
         f"data       {root}: 3 classes (cat, cow, dog)",
         "images     train 27 (train/); validation 9 (validation/); test 6 (Test/)",
-        "per class  from 4 (cow) to 12 (cat) to train on",
-        "sizes      16 x 16 to 24 x 24 in 27 looked at; the network takes 16 x 16",
+        "per class  from 4 (cow, 14.8%) to 12 (cat, 44.4%) to train on",
+        "sizes      16 x 16 to 24 x 24 in 27 looked at; input 16 px, the median of their shorter sides",
         "left out   1 *.txt (train/cat/notes.txt)",
         "skipped    1 unreadable: train/dog/000.png (its content is no image's)",
     ]
+
+
+def test_summary_hints_where_a_class_has_more_than_three_times_the_images_of_another(
+    make_folder: MakeFolder,
+) -> None:
+    def line(dogs: int) -> str:
+        make_folder(f"{dogs}/train", classes=("cat",), count=12)
+        make_folder(f"{dogs}/validation", count=2)
+        root = make_folder(f"{dogs}/train", classes=("dog",), count=dogs).parent
+        return open_images(str(root), seed=0).summary.lines()[2]
+
+    assert line(3) == (
+        "per class  from 3 (dog, 20.0%) to 12 (cat, 80.0%) to train on; uneven: --metric balanced_accuracy "
+        "or --class-weights balanced"
+    )
+    assert line(4) == "per class  from 4 (dog, 25.0%) to 12 (cat, 75.0%) to train on"
 
 
 def test_summary_says_where_parts_come_from_that_nobody_made(make_folder: MakeFolder) -> None:
@@ -60,6 +76,23 @@ def test_summary_says_where_parts_come_from_that_nobody_made(make_folder: MakeFo
         "test": "a fifth of each class, held out",
     }
     assert summary.lines()[2] == "per class  16 each to train on"
+
+
+@pytest.mark.parametrize(
+    ("sides", "asked", "expected"),
+    [
+        ([20], None, "input 20 px, the images' own"),
+        ([20], 32, "input 32 px, of images that are smaller"),
+        ([230, 300], None, "input 224 px, of images that are larger"),
+    ],
+)
+def test_summary_says_what_the_input_size_is_to_the_images(
+    sides: list[int], asked: int | None, expected: str, make_folder: MakeFolder
+) -> None:
+    for number, side in enumerate(sides):
+        root = make_folder(classes=(f"a{number}", f"b{number}"), count=8, side=side)
+    summary = open_images(str(root), seed=0, input_size=asked).summary
+    assert summary.lines()[3].partition("; ")[2] == expected
 
 
 def test_summary_says_how_grey_values_are_read(make_folder: MakeFolder) -> None:
@@ -80,7 +113,7 @@ def test_summary_is_short_whatever_it_says() -> None:
         origins={"train": "train/", "val": "val/"},
         smallest_class=("class 1", 1),
         largest_class=("class 2", 1000),
-        sizes=Sizes((1, 1), (9, 9), 200),
+        sizes=Sizes((1, 1), (9, 9), 5, 200),
         input_size=224,
         fingerprint="0" * 16,
         notes=("one", "two"),

@@ -98,6 +98,29 @@ def test_train_gives_every_epoch_as_it_ends(learn: Learn) -> None:
     assert 0 < seconds[0] < seconds[1] < seconds[2]
 
 
+def test_train_loss_weighs_every_image_by_its_class(learn: Learn, tiny_images: ImageData) -> None:
+    class Constant(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.answers = nn.Parameter(torch.tensor([2.0, 1.0, 0.0]))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.answers.expand(len(x), 3)
+
+    whole = {"epochs": 1, "batch_size": len(tiny_images.train_labels), "learning_rate": 1e-9}
+    weights = torch.tensor([3.0, 0.5, 0.25])
+    labels = torch.from_numpy(tiny_images.train_labels)
+    smoothed = 0.9 * torch.eye(3)[labels] + 0.1 / 3
+    losses = -(smoothed * torch.log_softmax(torch.tensor([2.0, 1.0, 0.0]), 0)).sum(1)
+
+    (plain,) = learn(Constant(), label_smoothing=0.1, **whole)
+    (weighted,) = learn(Constant(), label_smoothing=0.1, class_weights=tuple(weights.tolist()), **whole)
+
+    assert plain.train_loss == pytest.approx(losses.mean().item())
+    assert weighted.train_loss == pytest.approx((losses * weights[labels]).mean().item())
+    assert weighted.val.loss == pytest.approx(plain.val.loss)  # what is scored counts as it is
+
+
 def figures(epochs: list[Epoch]) -> list[tuple[float, float]]:
     return [(epoch.train_loss, epoch.val.top1) for epoch in epochs]
 
@@ -298,6 +321,25 @@ def test_score_is_the_share_counted_by_hand() -> None:
     labels = torch.tensor([0, 1, 2, 1, 1, 0, 0])  # five of the seven are right
     found = score(Brightest(), split(images, labels)).top1
     assert found == pytest.approx(100 * 5 / 7)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 500])
+def test_score_by_a_metric_is_that_of_the_whole_split(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(splits, "EVALUATION_BATCH", batch)
+    images = torch.zeros(10, 3, 8, 8, dtype=torch.uint8)
+    predicted = [0, 0, 0, 0, 0, 1, 1, 0, 2, 0]
+    images[torch.arange(10), predicted] = 200
+    labels = torch.tensor([0, 0, 0, 0, 0, 0, 1, 1, 2, 2])
+
+    expected = {
+        "accuracy": 70.0,
+        "balanced_accuracy": 100 * (5 / 6 + 1 / 2 + 1 / 2) / 3,
+        "macro_f1": 100 * (10 / 13 + 2 / 4 + 2 / 3) / 3,  # twice the right ones, by those there and predicted
+    }
+    for metric, value in expected.items():
+        scores = score(Brightest(), split(images, labels), metric=metric)
+        assert scores.top1 == pytest.approx(70.0)
+        assert scores.score == pytest.approx(value)
 
 
 def test_score_counts_every_image_of_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from cheapsearch.search.training.policy import POLICIES, Policy, default_policy
+from cheapsearch.search.training.policy import (
+    POLICIES,
+    Policy,
+    changed_policy,
+    default_policy,
+    photos_policy,
+)
 from cheapsearch.search.training.recipe import Recipe
 from cheapsearch.search.training.schedule import learning_rate
 from cheapsearch.space import UserError
@@ -20,6 +26,8 @@ CIFAR10 = {
     "momentum": 0.9,
     "weight_decay": 6e-5,
     "label_smoothing": 0.0,
+    "metric": "accuracy",
+    "class_weights": "none",
     "dropout": 0.0,
     "ema_decay": 0.0,
     "width": 1.0,
@@ -106,6 +114,8 @@ def test_policy_refuses_a_missing_key(missing: str) -> None:
         ("rotation", -1.0),
         ("rotation", 181.0),
         ("crop", "paded"),
+        ("class_weights", "balance"),
+        ("metric", "f1"),
         ("flip", 1),
     ],
 )
@@ -135,7 +145,7 @@ def test_policy_accepts_the_bounds(changes: dict[str, Any]) -> None:
 
 
 def test_policy_recipe_carries_every_field() -> None:
-    names = [f.name for f in fields(Recipe) if f.name != "max_gradient_norm"]
+    names = [f.name for f in fields(Recipe) if f.name not in ("max_gradient_norm", "class_weights")]
     given: dict[str, Any] = {
         "epochs": 7,
         "batch_size": 11,
@@ -145,6 +155,7 @@ def test_policy_recipe_carries_every_field() -> None:
         "momentum": 0.8,
         "weight_decay": 1e-3,
         "label_smoothing": 0.05,
+        "metric": "macro_f1",
         "ema_decay": 0.99,
         "padding": 3,
         "flip": True,
@@ -157,6 +168,7 @@ def test_policy_recipe_carries_every_field() -> None:
 
     assert {name: getattr(recipe, name) for name in names} == given
     assert recipe.max_gradient_norm is None
+    assert Policy().recipe(flip=True, class_weights=(0.5, 2.0)).class_weights == (0.5, 2.0)
 
 
 @pytest.mark.parametrize(("policy", "data"), [(True, False), (False, True), (False, False), (True, True)])
@@ -196,13 +208,69 @@ def test_policy_cifar10_gives_the_learning_rate_of_its_formula() -> None:
         ("cifar10", 224, "cifar10"),
         ("imagenet", 32, "imagenet"),
         ("digits", 64, "cifar10"),
-        ("photos/", 65, "imagenet"),
+        ("photos/", 65, "photos"),
     ],
 )
 def test_default_policy_is_that_of_the_data_set_or_of_its_size(
     dataset: str, size: int, expected: str
 ) -> None:
     assert default_policy(dataset, size) == expected
+
+
+@pytest.mark.parametrize(
+    ("images", "batch_size", "epochs"),
+    [
+        (10, 16, 400),  # fewer than a batch
+        (200, 16, 400),  # 12 steps
+        (1000, 16, 323),  # 20 = 2^4.3; 62 steps, 20,000 / 62 = 322.6
+        (2454, 64, 400),  # 49 = 2^5.6; 38 steps, 20,000 / 38 = 526
+        (12_800, 256, 400),  # 50 steps make just 20,000
+        (25_600, 256, 200),
+        (1_000_000, 256, 100),
+    ],
+)
+def test_photos_policy_is_by_the_number_of_images(images: int, batch_size: int, epochs: int) -> None:
+    policy = photos_policy(images, cores=2)
+    assert (policy.batch_size, policy.epochs) == (batch_size, epochs)
+    assert policy.learning_rate == pytest.approx(0.1 * batch_size / 256)
+    assert Policy.from_dict(policy.to_dict()) == policy
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(1, 1), (2, 1), (4, 3), (64, 8)])
+def test_photos_policy_leaves_a_core_to_the_training(cores: int, workers: int) -> None:
+    assert photos_policy(1000, cores).data_workers == workers
+
+
+def changed(
+    name: str | None = None, *, dataset: str = "photos/", size: int = 144, **changes: Any
+) -> tuple[Policy, list[str]]:
+    said: list[str] = []
+    policy = changed_policy(
+        name, changes, dataset=dataset, input_size=size, images=2454, cores=2, say=said.append
+    )
+    return policy, said
+
+
+def test_changed_policy_says_its_numbers() -> None:
+    assert changed() == (
+        photos_policy(2454, 2),
+        [
+            "policy     photos: 400 epochs of 38 steps of 64 images, rate 0.025, warm-up 5 epochs, "
+            "weight decay 0.0005, label smoothing 0.1, dropout 0.2, random resized crops by 1 data worker"
+        ],
+    )
+    assert changed("imagenet")[0] == POLICIES["imagenet"]
+    _, (line,) = changed(size=32, epochs=1)
+    assert line.startswith("policy     cifar10: 1 epoch of 19 steps of 128 images")
+    with pytest.raises(UserError, match="policy: must be one of cifar10, cifar100, imagenet, photos, got"):
+        changed("photo")
+
+
+@pytest.mark.parametrize("name", ["cifar10", "photos"])
+@pytest.mark.parametrize(("epochs", "warmup"), [(1, 0.2), (10, 2), (100, 5)])
+def test_changed_policy_warms_up_for_a_fifth_of_fewer_epochs(name: str, epochs: int, warmup: float) -> None:
+    assert changed(name, epochs=epochs)[0].warmup_epochs == pytest.approx(warmup)
+    assert changed(name, epochs=epochs, warmup_epochs=0.5)[0].warmup_epochs == 0.5
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from cheapsearch.search.data import load_images
 from cheapsearch.search.training.full import FullTrainer, TrainingJob
 from cheapsearch.search.training.images import DataSource
 from cheapsearch.search.training.policy import Policy
-from cheapsearch.search.training.retrain import Retraining, choose_trials, retrain_jobs
+from cheapsearch.search.training.retrain import Retraining, choose_trials, retrain_jobs, searched_images
 from cheapsearch.search.workers.jobs import Failed, Message, Progress, Trained
 from cheapsearch.search.workers.local import LocalExecutor
 from cheapsearch.space import (
@@ -118,16 +118,15 @@ def test_retrain_jobs_of_one_network_are_one_and_stay_in_the_folder_of_its_forme
     assert jobs() == [(0, former), (1, name)]
 
 
-def test_retraining_trains_what_is_open_and_goes_on(tmp_path: Path, fingerprint: str) -> None:
+def test_retraining_trains_what_is_open_and_goes_on(tmp_path: Path) -> None:
     jobs = retrain_jobs(tmp_path, TRIALS[:2], SMALL, first_seed=0, seeds=1)
 
-    def begin(policy: Policy = SMALL, fingerprint: str = fingerprint) -> Retraining:
+    def begin(policy: Policy = SMALL) -> Retraining:
         return Retraining(
             SOURCE,
             policy,
             jobs,
             devices=["cpu", "cpu", "cpu"],
-            fingerprint=fingerprint,
             make_executor=LocalExecutor,
         )
 
@@ -156,12 +155,18 @@ def test_retraining_trains_what_is_open_and_goes_on(tmp_path: Path, fingerprint:
         assert list(retraining.train()) == []
     with pytest.raises(UserError, match=r"^epochs: must stay 2, as the training in .* began, got 3"):
         begin(replace(SMALL, epochs=3))
-    with pytest.raises(UserError, match="fingerprint"):
-        begin(fingerprint="0" * 16)
+
+
+def test_searched_images_are_those_of_the_fingerprint(fingerprint: str) -> None:
+    assert len(searched_images(SOURCE, fingerprint, say=print).train.labels) == 80
+    with pytest.raises(
+        UserError, match=r"^data_dir: must hold the images the run searched on, fingerprint 0"
+    ):
+        searched_images(SOURCE, "0" * 16, say=print)
 
 
 def test_retraining_counts_the_epochs_an_interrupted_training_has_behind_it(
-    tmp_path: Path, fingerprint: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (job,) = retrain_jobs(tmp_path, TRIALS[:1], SMALL, first_seed=0, seeds=1)
     epochs = FullTrainer(SOURCE, SMALL, "cpu").train(job)
@@ -179,16 +184,14 @@ def test_retraining_counts_the_epochs_an_interrupted_training_has_behind_it(
                 return []
             return super().collect(timeout)
 
-    with Retraining(
-        SOURCE, SMALL, [job], devices=["cpu"], fingerprint=fingerprint, make_executor=Held
-    ) as retraining:
+    with Retraining(SOURCE, SMALL, [job], devices=["cpu"], make_executor=Held) as retraining:
         assert retraining.estimate() == 100.0  # one of two epochs is left
         under_way, ended = next(retraining.train())
     assert (under_way, ended) == ([(job, Progress(0, 1, first.val.top1))], [])
 
 
 def test_retraining_tells_of_a_network_that_cannot_be_measured_or_trained(
-    tmp_path: Path, fingerprint: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(self: FullTrainer, job: TrainingJob) -> object:
         raise RuntimeError("out of\nmemory")
@@ -197,9 +200,7 @@ def test_retraining_tells_of_a_network_that_cannot_be_measured_or_trained(
     monkeypatch.setattr(FullTrainer, "train", broken)
     (job,) = retrain_jobs(tmp_path, TRIALS[1:2], SMALL, first_seed=0, seeds=1)
     job.folder.mkdir(parents=True)
-    with Retraining(
-        SOURCE, SMALL, [job], devices=["cpu"], fingerprint=fingerprint, make_executor=LocalExecutor
-    ) as retraining:
+    with Retraining(SOURCE, SMALL, [job], devices=["cpu"], make_executor=LocalExecutor) as retraining:
         with pytest.raises(UserError, match="trial 1 cannot be trained: RuntimeError: out of memory"):
             retraining.estimate()
         ((_, [(_, outcome)]),) = retraining.train()

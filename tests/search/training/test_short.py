@@ -55,6 +55,36 @@ def figures(outcome: Trained) -> tuple[object, ...]:
     return outcome.index, outcome.accuracy, outcome.curve, outcome.losses
 
 
+def test_proxy_trainer_weighs_classes_by_the_training_images(
+    tiny_images: ImageData, tiny_proxy: Proxy
+) -> None:
+    kept = np.flatnonzero((tiny_images.train_labels != 0) | (np.arange(len(tiny_images.train_labels)) < 6))
+    some = replace(
+        tiny_images,
+        train_images=tiny_images.train_images[kept],
+        train_labels=tiny_images.train_labels[kept],
+    )
+    weights = ProxyTrainer(some, tiny_proxy, "cpu", weights="balanced").recipe.class_weights
+    counts = np.bincount(some.train_labels)
+    assert counts[0] < counts[1]
+    assert weights == pytest.approx(len(kept) / (3 * counts))
+    assert ProxyTrainer(some, tiny_proxy, "cpu").recipe.class_weights is None
+
+
+def test_perform_gives_scores_by_the_metric(tiny_images: ImageData, tiny_proxy: Proxy) -> None:
+    first = np.flatnonzero(tiny_images.val_labels == 0)
+    kept = np.concatenate([np.flatnonzero(tiny_images.val_labels != 0), first[:1]])
+    uneven = replace(
+        tiny_images, val_images=tiny_images.val_images[kept], val_labels=tiny_images.val_labels[kept]
+    )
+    found = {
+        metric: trained(ProxyTrainer(uneven, tiny_proxy, "cpu", metric=metric), Job(0, UNMODIFIED, seed=0))
+        for metric in ("accuracy", "balanced_accuracy", "macro_f1")
+    }
+    assert len({outcome.accuracy for outcome in found.values()}) == 3
+    assert len({outcome.losses for outcome in found.values()}) == 1  # scored otherwise, trained the same
+
+
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_perform_gives_a_curve_of_one_point_an_epoch(
     tiny_images: ImageData, tiny_proxy: Proxy, epochs: int

@@ -66,6 +66,19 @@ def test_streamed_split_training_batches_depend_on_the_generator_alone(
     assert not torch.equal(first, other)
 
 
+def test_streamed_split_training_batches_are_the_same_whoever_decodes_them(streamed: StreamedSplit) -> None:
+    before = torch.get_rng_state()
+    batches = batches_of(streamed)
+    elsewhere = batches_of(replace(streamed, workers=2))
+    shares = [batches_of(streamed, Team(rank, 2)) for rank in range(2)]
+
+    assert torch.equal(torch.get_rng_state(), before)  # dropout draws from there
+    for number, (images, _) in enumerate(batches):
+        assert torch.equal(elsewhere[number][0], images)
+        for rank in range(2):
+            assert torch.equal(shares[rank][number][0], images[rank::2])
+
+
 def test_streamed_split_evaluation_batches_give_every_image_once(streamed: StreamedSplit) -> None:
     ((images, labels),) = streamed.evaluation_batches(ALONE)
     parts = [batch for rank in range(3) for batch in streamed.evaluation_batches(Team(rank, 3))]
