@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 from .architecture import Architecture, Choice
-from .backbones import get_backbone
+from .backbones import CHANNEL_MULTIPLE, get_backbone
 from .layout import Block
 from .operation import READERS, Operation
 from .operations import get_operation
@@ -78,14 +78,21 @@ def stage_forms(architecture: Architecture) -> list[tuple[str, ...]]:
 
 @cache
 def stage_form(
-    name: str, width: float, stage: int, expand: str, project: str, shortcut: str, se: str
+    name: str,
+    width: float,
+    stage: int,
+    expand: str,
+    project: str,
+    shortcut: str,
+    se: str,
+    channel_multiple: int = CHANNEL_MULTIPLE,
 ) -> tuple[str, ...]:
     """The canonical operations of one stage, whatever the other stages hold."""
     backbone = get_backbone(name)
     blocks = dict.fromkeys(
         block
         for size in _INPUT_SIZES
-        for block in backbone.layout(width, size).blocks
+        for block in backbone.layout(width, size, channel_multiple).blocks
         if block.stage == stage
     )
     chosen = dict(zip(STAGED_SITES, (expand, project, shortcut, se), strict=True))
@@ -108,10 +115,12 @@ def stage_form(
 
 
 @cache
-def network_form(name: str, width: float, site: str, operation: str) -> str:
+def network_form(
+    name: str, width: float, site: str, operation: str, channel_multiple: int = CHANNEL_MULTIPLE
+) -> str:
     """The canonical operation of a site that occurs once in a network."""
     backbone = get_backbone(name)
-    layouts = [backbone.layout(width, size) for size in _INPUT_SIZES]
+    layouts = [backbone.layout(width, size, channel_multiple) for size in _INPUT_SIZES]
     return _first_alike(
         [get_operation(site, other) for other in backbone.operations[site]],
         get_operation(site, operation),

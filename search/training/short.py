@@ -43,7 +43,12 @@ class ProxyTrainer:
     def _train(self, job: Job[Architecture], start: float) -> Iterator[Message]:
         torch.manual_seed(job.seed)
         narrow = replace(job.subject, width=self.proxy.network_width(job.subject.width))
-        network = build(narrow, num_classes=self.num_classes, input_size=self.proxy.input_size)
+        network = build(
+            narrow,
+            num_classes=self.num_classes,
+            input_size=self.proxy.input_size,
+            layout=self.proxy.layout(job.subject),
+        )
         recipe = self.proxy.recipe(flip=self.flip)
         state = TrainingState(network.to(self.device), recipe, seed=job.seed)
         epochs: list[Epoch] = []

@@ -172,8 +172,7 @@ def project_columns(project: nn.Module, sigma: Tensor, block: Block) -> Tensor:
 def map_network(a: Network, b: Network) -> Mapping:
     mapping = Mapping(a, b)
     mapping.put_alike("first_conv")
-    blocks = get_backbone(a.architecture.backbone).layout(a.architecture.width, a.input_size).blocks
-    for index, block in enumerate(blocks):
+    for index, block in enumerate(a.layout.blocks):
         map_block(mapping, f"blocks.{index}", block)
     mapping.put_alike("last_stage")
     mapping.put_alike("classifier")
