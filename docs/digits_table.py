@@ -26,7 +26,9 @@ from cheapsearch.search.workers.jobs import Job, Trained
 from cheapsearch.search.workers.pool import WorkerPool
 from cheapsearch.space import Architecture, SearchSpace, architecture_hash
 
-PROXY = Proxy(epochs=10, width=0.25, input_size=8, images=600, batch_size=32, learning_rate=0.05)
+PROXY = Proxy(
+    epochs=10, width=0.25, input_size=8, images=600, batch_size=32, learning_rate=0.05, layout_size=8
+)
 SPACE = SearchSpace("mobilenet_v2")
 NETWORKS = [architecture for architecture in SPACE.distinct() if architecture.first_conv != "pre_reuse"]
 

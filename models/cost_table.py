@@ -140,9 +140,7 @@ def _count_parts(network: Network, counters: Mapping[str, Counter]) -> dict[Site
         ("last_stage", 0): cost("last_stage") + cost("classifier"),
         ("depthwise", 0): nothing,
     }
-    size = network.input_size
-    blocks = get_backbone(network.architecture.backbone).layout(network.architecture.width, size).blocks
-    for index, block in enumerate(blocks):
+    for index, block in enumerate(network.layout.blocks):
         for site in STAGED_SITES:
             built = getattr(network.blocks[index], site) is not None
             part = (site, block.stage)

@@ -7,6 +7,7 @@ from ..space import (
     Architecture,
     Backbone,
     Block,
+    Layout,
     Preprocessing,
     UserError,
     flag,
@@ -56,19 +57,27 @@ class InvertedResidual(nn.Module):
 class Network(nn.Module):
     """The classifier that an `Architecture` describes.
 
-    Shapes: (N, 3, S, S) to (N, `num_classes`), for S on the same side of 64 pixels as `input_size`.
+    Shapes: (N, 3, S, S) to (N, `num_classes`), for S of at least the layout's total stride.
 
     Attributes:
+        layout: Its channels and strides: as given, or of its width at `input_size`.
         classes: Names of the classes in the order of the outputs, None where they are not known.
         preprocessing: How an image becomes the input, None where that is not known.
     """
 
     def __init__(
-        self, architecture: Architecture, *, num_classes: int, input_size: int, dropout: float = 0.0
+        self,
+        architecture: Architecture,
+        *,
+        num_classes: int,
+        input_size: int,
+        dropout: float = 0.0,
+        layout: Layout | None = None,
     ) -> None:
         super().__init__()
         backbone = get_backbone(architecture.backbone)
-        layout = backbone.layout(architecture.width, input_size)
+        layout = layout or backbone.layout(architecture.width, input_size)
+        self.layout = layout
         self.architecture = architecture
         self.num_classes = num_classes
         self.input_size = input_size
@@ -105,6 +114,7 @@ def build(
     num_classes: int = 10,
     input_size: int = 32,
     dropout: float = 0.0,
+    layout: Layout | None = None,
 ) -> Network:
     """Build the network of an architecture, with fresh weights.
 
@@ -113,6 +123,7 @@ def build(
         num_classes: Number of classes, 2 or more.
         input_size: Side of the square input in pixels, 8 or more.
         dropout: Probability of dropping a feature before the classifier, at least 0 and below 1.
+        layout: Channels and strides; None for those of the architecture's width at `input_size`.
 
     Raises:
         UserError: If a value is out of range, the preset is unknown, or the memory does not suffice.
@@ -127,7 +138,9 @@ def build(
     if not 0 <= dropout < 1:
         raise UserError(f"dropout: must be at least 0 and below 1, got {dropout}")
     with enough_memory(f"num_classes {num_classes}"):
-        return Network(architecture, num_classes=num_classes, input_size=input_size, dropout=dropout)
+        return Network(
+            architecture, num_classes=num_classes, input_size=input_size, dropout=dropout, layout=layout
+        )
 
 
 def _initialise(network: nn.Module) -> None:

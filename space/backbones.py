@@ -13,6 +13,7 @@ from .operations import offered
 Stride = Literal[1, 2, "s"]
 
 MIN_WIDTH, MAX_WIDTH = 0.25, 2.0
+CHANNEL_MULTIPLE = 8  # and the fewest channels
 SMALL_INPUT = 64  # pixels; up to here the stride "s" is 1, above it 2
 MIN_INPUT = 8  # pixels; the smallest input that keeps one pixel through three strides of 2
 
@@ -69,20 +70,23 @@ class Backbone:
     def stages(self) -> int:
         return self.rows[-1].stage
 
-    def layout(self, width: float = 1.0, input_size: int = 32) -> Layout:
+    def layout(
+        self, width: float = 1.0, input_size: int = 32, channel_multiple: int = CHANNEL_MULTIPLE
+    ) -> Layout:
         """Give the backbone's channels and strides at a width and an input size.
 
         Args:
             width: Width multiplier, 0.25 to 2.
             input_size: Side of the square input in pixels, 8 or more.
+            channel_multiple: What a width other than 1 rounds channels to multiples of.
 
         Raises:
-            UserError: If one of them is out of range.
+            UserError: If the width or the size is out of range.
         """
         check_width(width)
         if input_size < MIN_INPUT:
             raise UserError(f"--input-size: must be at least {MIN_INPUT} pixels, got {input_size}")
-        return _layout(self.name, float(width), input_size > SMALL_INPUT)
+        return _layout(self.name, float(width), input_size > SMALL_INPUT, channel_multiple)
 
 
 def check_width(width: float) -> float:
@@ -96,19 +100,21 @@ def check_width(width: float) -> float:
     return float(width)
 
 
-def scale_channels(channels: float, width: float) -> int:
-    """Scale by the width multiplier, to a multiple of 8 and never below 90 % (MobileNetV2's code)."""
+def scale_channels(channels: float, width: float, multiple: int = CHANNEL_MULTIPLE) -> int:
+    """Scale by the width multiplier, to a multiple and never below 90 % (MobileNetV2's code)."""
     wanted = channels * width
-    rounded = max(8, int(wanted + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * wanted else rounded
+    rounded = max(CHANNEL_MULTIPLE, int(wanted + multiple / 2) // multiple * multiple)
+    return rounded + multiple if rounded < 0.9 * wanted else rounded
 
 
 @lru_cache(maxsize=256)
-def _layout(name: str, width: float, large_input: bool) -> Layout:
+def _layout(name: str, width: float, large_input: bool, multiple: int) -> Layout:
     backbone = BACKBONES[name]
     small_stride = 2 if large_input else 1
     scale = (
-        (lambda channels: channels) if width == 1.0 else (lambda channels: scale_channels(channels, width))
+        (lambda channels: channels)
+        if width == 1.0
+        else (lambda channels: scale_channels(channels, width, multiple))
     )
 
     stem = in_channels = scale(backbone.stem_channels)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from .architecture import Architecture, Choice
-from .backbones import get_backbone
+from .backbones import CHANNEL_MULTIPLE, get_backbone
 from .layout import Block
 from .operation import READERS, Operation
 from .operations import get_operation
@@ -96,12 +96,22 @@ def _all_forms(architecture: Architecture, chosen: Sequence[Form], *, streams: b
 
 @cache
 def stage_form(
-    name: str, width: float, stage: int, expand: str, project: str, shortcut: str, se: str
+    name: str,
+    width: float,
+    stage: int,
+    expand: str,
+    project: str,
+    shortcut: str,
+    se: str,
+    channel_multiple: int = CHANNEL_MULTIPLE,
 ) -> Form:
     """The canonical operations of one stage, whatever the other stages hold."""
     backbone = get_backbone(name)
     blocks = dict.fromkeys(
-        block for size in INPUT_SIZES for block in backbone.layout(width, size).blocks if block.stage == stage
+        block
+        for size in INPUT_SIZES
+        for block in backbone.layout(width, size, channel_multiple).blocks
+        if block.stage == stage
     )
     chosen = dict(zip(STAGED_SITES, (expand, project, shortcut, se), strict=True))
     readers = [get_operation(site, chosen[site]) for site in READERS]
@@ -123,10 +133,12 @@ def stage_form(
 
 
 @cache
-def network_form(name: str, width: float, site: str, operation: str) -> str:
+def network_form(
+    name: str, width: float, site: str, operation: str, channel_multiple: int = CHANNEL_MULTIPLE
+) -> str:
     """The canonical operation of a site that occurs once in a network."""
     backbone = get_backbone(name)
-    layouts = [backbone.layout(width, size) for size in INPUT_SIZES]
+    layouts = [backbone.layout(width, size, channel_multiple) for size in INPUT_SIZES]
     return _first_alike(
         [get_operation(site, other) for other in backbone.operations[site]],
         get_operation(site, operation),

@@ -1,6 +1,7 @@
 """Blocks and layouts: a backbone at one width and input size, as it is built."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 Activation = Literal["relu", "hardswish"]
@@ -36,3 +37,8 @@ class Layout:
     last_hidden: int | None
     last_channels: int
     last_tiles: tuple[int, int]
+
+    @property
+    def total_stride(self) -> int:
+        """Pixels of the image, a side, to one of the last block's output."""
+        return self.stem_stride * prod(block.stride for block in self.blocks)

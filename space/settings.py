@@ -141,7 +141,8 @@ class RunSettings:
     )
     proxy: Mapping[str, Any] = setting(
         {},
-        "change the proxy: epochs, width, input_size, images, batch_size, learning_rate",
+        "change the proxy: epochs, width, input_size, images, batch_size, learning_rate, layout_size, "
+        "channel_multiple",
         kind="pairs",
         metavar="K=V,...",
     )

@@ -35,7 +35,7 @@ def perform(options: argparse.Namespace) -> int:
 
 
 def _from_run(path: Path, options: argparse.Namespace) -> ArchitectureConfig:
-    from ..study.run import export_trial
+    from ..study.export import export_trial
 
     for name in ("num_classes", "input_size"):
         if getattr(options, name) is not None:

@@ -118,6 +118,13 @@ def print_start(console: "Console", run: "Run") -> None:
         f"{settings.backbone} on {settings.dataset}: {run.space.distinct_size:,} distinct architectures, "
         f"{run.done} of {run.wanted} trained, {workers}, in {run.folder.path}{scored}",
     )
+    networks = run.proxy_networks
+    if networks is not None and networks < run.space.distinct_size:
+        print_line(
+            console,
+            f"{run.space.distinct_size:,} architectures are {networks:,} networks at the proxy's width: "
+            "it cannot tell the others apart",
+        )
 
 
 def print_result(console: "Console", result: "RunResult") -> None:

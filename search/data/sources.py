@@ -58,6 +58,23 @@ class OpenImages:
     fingerprint: str
     summary: DataSummary
 
+    def load(self, size: int | None, *, name: str, progress: Progress | None = None) -> ImageData:
+        """Read all images into memory; arguments and errors are those of `load_images`."""
+        size = self.input_size if size is None else size
+        _check_memory(len(self.train.labels) + len(self.val.labels), size)
+        return ImageData(
+            train_images=self.train.read(size, progress),
+            train_labels=self.train.labels,
+            val_images=self.val.read(size, progress),
+            val_labels=self.val.labels,
+            classes=self.classes,
+            input_size=self.input_size,
+            name=name,
+            flip=self.flip,
+            fingerprint=self.fingerprint,
+            summary=self.summary,
+        )
+
 
 def open_images(
     dataset: str,
@@ -170,20 +187,7 @@ def load_images(
         input_size=input_size,
         skip_corrupt=skip_corrupt,
     )
-    size = opened.input_size if size is None else size
-    _check_memory(len(opened.train.labels) + len(opened.val.labels), size)
-    return ImageData(
-        train_images=opened.train.read(size, progress),
-        train_labels=opened.train.labels,
-        val_images=opened.val.read(size, progress),
-        val_labels=opened.val.labels,
-        classes=opened.classes,
-        input_size=opened.input_size,
-        name=dataset,
-        flip=opened.flip,
-        fingerprint=opened.fingerprint,
-        summary=opened.summary,
-    )
+    return opened.load(size, name=dataset, progress=progress)
 
 
 def open_test(

@@ -1,6 +1,6 @@
 """One run: settings and a folder in, a search that can go on where it stopped."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from ... import __version__
-from ...models import cost_table, describe
+from ...models import cost_table
 from ...space import (
     Architecture,
     ArchitectureConfig,
@@ -17,21 +17,22 @@ from ...space import (
     RunSettings,
     TrialRecord,
     UserError,
-    pick,
     shown,
     write_text,
 )
+from ...space.narrowing import narrow_size
 from ...space.provenance import now, versions
 from ...space.run_folder import RunFolder
-from ..data import DataSummary, ImageData, dataset_name, load_images
-from ..samplers.limits import Limits
-from ..training.proxy import Proxy, default_proxy
+from ..data import DataSummary, ImageData, dataset_name, open_images
+from ..samplers.limits import LISTABLE, Limits
+from ..training.proxy import Proxy, default_proxy, fitted
 from ..training.short import ProxyTrainer
 from ..workers.devices import resolve_device, worker_devices
 from ..workers.executor import ExecutorFactory
 from ..workers.local import executor_for
 from .domain import ArchitectureDomain
 from .driver import Plan, Search, run_search
+from .export import export_trial
 from .settings import settle, without_password
 from .storage import check_storage, storage_errors
 from .trial_store import TrialStore
@@ -72,6 +73,15 @@ class Run:
     def summary(self) -> DataSummary | None:
         """What its data set was understood to be."""
         return self._data.summary
+
+    @property
+    def proxy_networks(self) -> int | None:
+        """How many networks the space is at the proxy's width; None where it is too large to list."""
+        if self.space.size > LISTABLE:
+            return None
+        proxy = Proxy.from_dict(self.record.settings.proxy)
+        width = proxy.network_width(self.space.width)
+        return narrow_size(self.space.distinct(), width, proxy.channel_multiple)
 
     @property
     def trained(self) -> int:
@@ -157,25 +167,30 @@ def open_run(
             f"--device: must stay {existing.settings.device}, as the run in {out} began, got {device}; "
             "its accuracies would not compare; choose another --out"
         )
-    proxy = replace(default_proxy(settings.dataset, device), **settings.proxy)
+    if existing is None:
+        proxy = replace(default_proxy(settings.dataset, device), **settings.proxy)
+    else:
+        proxy = Proxy.from_dict(existing.settings.proxy)
     devices = worker_devices(device, workers, settings.in_flight)
-    data = load_images(
+    opened = open_images(
         settings.dataset,
         data_dir=settings.data_dir,
-        size=proxy.input_size,
         limit=proxy.images,
         seed=settings.seed,
         progress=say,
         input_size=settings.input_size,
         skip_corrupt=settings.skip_corrupt,
     )
-    if existing is not None and data.fingerprint != existing.fingerprint:
+    if existing is not None and opened.fingerprint != existing.fingerprint:
         raise UserError(
             f"--dataset: must be what the run in {out} began with, {shown(existing.settings.dataset)}, "
-            f"fingerprint {existing.fingerprint}, got {shown(settings.dataset)}, {data.fingerprint}; "
+            f"fingerprint {existing.fingerprint}, got {shown(settings.dataset)}, {opened.fingerprint}; "
             "choose another --out"
         )
     space = settings.space
+    if existing is None:
+        proxy = fitted(proxy, settings.proxy, space, opened.input_size)
+    data = opened.load(proxy.input_size, name=settings.dataset, progress=say)
     table = cost_table(
         space.backbone, width=space.width, num_classes=data.num_classes, input_size=data.input_size
     )
@@ -230,45 +245,6 @@ def default_folder(given: Mapping[str, Any]) -> Path:
     """runs/BACKBONE-DATASET, by what was given."""
     backbone = given.get("backbone", RunSettings.backbone)
     return Path("runs") / f"{backbone}-{dataset_name(given.get('dataset', RunSettings.dataset))}"
-
-
-def export_trial(
-    record: RunRecord, trials: Sequence[TrialRecord], rule: str | None, *, run_name: str
-) -> ArchitectureConfig:
-    """Choose a trial of a run and describe its network.
-
-    It has the names of the classes and the input size, but no preprocessing: that belongs to weights, a
-    search keeps none, and it has seen the images at the proxy's size alone.
-
-    Args:
-        rule: As for `space.pick`; None for the most accurate one where a cost is limited, and the
-            knee of the front where none is.
-
-    Raises:
-        UserError: If the rule is unknown or no trial is complete.
-    """
-    settings = record.settings
-    rule = rule or ("accuracy" if settings.limits else "knee")
-    trial = pick(trials, rule, settings.objectives, reference_accuracy=settings.reference_accuracy)
-    return describe(
-        trial.architecture,
-        num_classes=record.num_classes,
-        input_size=record.input_size,
-        version=__version__,
-        origin={
-            "run": run_name,
-            "trial": trial.number,
-            "pick": rule,
-            "proposed_by": trial.origin,
-            "proxy_accuracy": trial.accuracy,
-            "proxy": dict(settings.proxy),
-            "data": settings.dataset,
-            "fingerprint": record.fingerprint,
-            "seed": settings.seed,
-            "exported": now(),
-        },
-        classes=record.classes,
-    )
 
 
 def _new_record(settings: RunSettings, data: ImageData) -> RunRecord:

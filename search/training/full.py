@@ -264,8 +264,7 @@ class FullTrainer:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             return nullcontext()
-        writer: AbstractContextManager[Any] = SummaryWriter(folder / "tensorboard", purge_step=epoch + 1)
-        return writer
+        return SummaryWriter(folder / "tensorboard", purge_step=epoch + 1)  # type: ignore[no-any-return]
 
 
 def trained_architecture(architecture: Architecture, policy: Policy) -> Architecture:

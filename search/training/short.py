@@ -58,7 +58,12 @@ class ProxyTrainer:
     def _train(self, job: Job[Architecture], start: float) -> Iterator[Message]:
         torch.manual_seed(job.seed)
         narrow = replace(job.subject, width=self.proxy.network_width(job.subject.width))
-        network = build(narrow, num_classes=self.num_classes, input_size=self.proxy.input_size)
+        network = build(
+            narrow,
+            num_classes=self.num_classes,
+            input_size=self.proxy.input_size,
+            layout=self.proxy.layout(job.subject),
+        )
         state = TrainingState(network.to(self.device), self.recipe, seed=job.seed)
         epochs: list[Epoch] = []
         curve: list[float] = []

@@ -251,9 +251,8 @@ def map_streams(a: Network, b: Network, orders: list[Tensor]) -> Mapping:
     mapping.put_alike("first_conv")
     for name, layer in list(layers_with_state("first_conv", b.first_conv))[-2:]:
         mapping.put(name, name, layer, rows=orders[0])
-    blocks = get_backbone(a.architecture.backbone).layout(a.architecture.width, a.input_size).blocks
     stage = 0
-    for index, block in enumerate(blocks):
+    for index, block in enumerate(a.layout.blocks):
         map_block(mapping, f"blocks.{index}", block, orders[stage], orders[block.stage])
         stage = block.stage
     mapping.put_alike("classifier")

@@ -71,7 +71,9 @@ def tiny_images() -> ImageData:
 
 @pytest.fixture(scope="session")
 def tiny_proxy() -> Proxy:
-    return Proxy(epochs=2, width=0.25, input_size=8, images=48, batch_size=16, learning_rate=0.1)
+    return Proxy(
+        epochs=2, width=0.25, input_size=8, images=48, batch_size=16, learning_rate=0.1, layout_size=8
+    )
 
 
 # --- pools ------------------------------------------------------------------------------------------

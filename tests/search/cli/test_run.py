@@ -142,6 +142,17 @@ def test_run_prints_progress_result_and_what_to_do_next(call: Call, tmp_path: Pa
         assert "measured on 1 repeat and an assumed 0.84)" in out
 
 
+@pytest.mark.parametrize(("multiple", "said"), [(8, True), (4, False)])
+def test_run_says_where_the_proxy_cannot_tell_architectures_apart(
+    multiple: int, said: bool, call: Call
+) -> None:
+    proxy = f"epochs=1,images=60,input_size=8,width=0.5,batch_size=30,channel_multiple={multiple}"
+    arguments = ("--dataset", "digits", "--backbone", "mobilenet_v3_small", "--budget", 1, "--workers", 0)
+    code, out, _ = call("run", *arguments, "--proxy", proxy, "--device", "cpu")
+    assert code == 0
+    assert ("1,620 architectures are 810 networks at the proxy's width" in " ".join(out.split())) is said
+
+
 def test_run_as_json_keeps_progress_out_of_the_way(call: Call, tmp_path: Path) -> None:
     code, out, err = call(
         *("run", "--dataset", "digits", "--budget", 2, "--workers", 0, "--out", "here", "--json", *TINY)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from cheapsearch.space import (
 
 Call = Callable[..., tuple[int, str, str]]
 Refused = Callable[..., str]
-NARROW = {"num_classes": 3, "input_size": 8}
+NARROW: dict[str, Any] = {"num_classes": 3, "input_size": 8}
 
 
 def row(text: str, *start: str) -> list[str]:

@@ -20,7 +20,7 @@ from cheapsearch.space import (
 )
 
 Call = Callable[..., tuple[int, str, str]]
-NARROW = {"num_classes": 3, "input_size": 8}
+NARROW: dict[str, Any] = {"num_classes": 3, "input_size": 8}
 
 
 def row(text: str, *start: str) -> list[str]:

@@ -24,7 +24,8 @@ from cheapsearch.search.samplers.limits import Limits
 from cheapsearch.search.study import run as run_module
 from cheapsearch.search.study.domain import ArchitectureDomain
 from cheapsearch.search.study.driver import SearchFailedError
-from cheapsearch.search.study.run import default_folder, export_trial, open_run
+from cheapsearch.search.study.export import export_trial
+from cheapsearch.search.study.run import default_folder, open_run
 from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.search.training.proxy import DIGITS
 from cheapsearch.search.workers.executor import Setup
@@ -43,6 +44,7 @@ from cheapsearch.space import (
 )
 
 PROXY = {"epochs": 1, "images": 60, "input_size": 8, "width": 0.25, "batch_size": 20}
+RECORDED = DIGITS.to_dict() | PROXY | {"layout_size": 32}
 SETTINGS: dict[str, Any] = {
     **{"dataset": "digits", "budget": 3, "workers": 0, "device": "cpu", "sampler": "random"},
     **{"in_flight": 2, "proxy": PROXY},
@@ -150,7 +152,7 @@ def test_run_record_says_what_was_asked_and_with_what(begun: Path) -> None:
     assert (record.num_classes, record.input_size) == (10, 32)
     # 1797 digits less a fifth, of which 60 are trained on and a fifth validates
     assert (record.train_images, record.val_images) == (60, 288)
-    assert record.settings.proxy == DIGITS.to_dict() | PROXY
+    assert record.settings.proxy == RECORDED
     assert record.version == cheapsearch.__version__
     assert record.versions["torch"] == version("torch")
     assert {"python", "optuna", "fvcore", "numpy"} <= set(record.versions)
@@ -284,7 +286,34 @@ def test_run_goes_on_with_a_larger_budget(finished: Path) -> None:
     assert len({trial.hash for trial in first + more if trial.state == "complete"}) == 4
     assert read_record(finished).settings.budget == 4
     assert read_record(finished).created == created
-    assert read_record(finished).settings.proxy == DIGITS.to_dict() | PROXY
+    assert read_record(finished).settings.proxy == RECORDED
+
+
+def test_run_begun_before_proxies_had_a_layout_goes_on_as_it_began(finished: Path) -> None:
+    data = yaml.safe_load((finished / "run.yaml").read_text(encoding="utf-8"))
+    for name in ("layout_size", "channel_multiple"):
+        del data["proxy"][name]
+    (finished / "run.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    with open_run({}, out=finished) as run:
+        assert run.record.settings.proxy == RECORDED | {"layout_size": 8, "channel_multiple": 8}
+
+
+def test_run_of_larger_images_has_a_proxy_of_the_same_strides(tmp_path: Path) -> None:
+    given = {**SETTINGS, "input_size": 72, "proxy": {"epochs": 1, "images": 60, "width": 0.5}}
+    with open_run(given, out=tmp_path / "run") as run:
+        proxy = run.record.settings.proxy
+        assert (proxy["layout_size"], proxy["input_size"]) == (72, 64)
+    small = {**given, "proxy": {**given["proxy"], "input_size": 16}}
+    assert refusal(tmp_path / "small", small).startswith("proxy: input_size must be at least 32 pixels")
+    assert not (tmp_path / "small").exists()
+
+
+def test_run_says_how_many_networks_a_proxy_has(tmp_path: Path) -> None:
+    for multiple, networks in ((8, 810), (4, 1620)):
+        proxy = {**PROXY, "width": 0.5, "channel_multiple": multiple}
+        given = {**SETTINGS, "backbone": "mobilenet_v3_small", "proxy": proxy}
+        with open_run(given, out=tmp_path / str(multiple)) as run:
+            assert (run.space.distinct_size, run.proxy_networks) == (1620, networks)
 
 
 def test_run_with_nothing_left_starts_no_worker(finished: Path) -> None:

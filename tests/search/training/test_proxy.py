@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from cheapsearch.search.training.proxy import CPU, DIGITS, GPU, Proxy, default_proxy
-from cheapsearch.space import UserError
+from cheapsearch.search.training.proxy import CPU, DIGITS, GPU, Proxy, default_proxy, fitted
+from cheapsearch.space import BACKBONES, Architecture, SearchSpace, UserError, get_backbone
 
-PROXY = Proxy(epochs=10, width=0.5, input_size=16, images=1000, batch_size=32, learning_rate=0.1)
+PROXY = Proxy(
+    epochs=10, width=0.5, input_size=16, images=1000, batch_size=32, learning_rate=0.1, layout_size=16
+)
 
 
 @pytest.mark.parametrize("proxy", [PROXY, DIGITS, CPU, GPU])
@@ -19,7 +21,7 @@ def test_proxy_round_trips_through_a_dict(proxy: Proxy) -> None:
 def test_from_dict_names_an_unknown_and_a_missing_key() -> None:
     with pytest.raises(UserError, match=r"^proxy: key: must be one of .*'epoch'; did you mean 'epochs'\?"):
         Proxy.from_dict(PROXY.to_dict() | {"epoch": 3})
-    for name in PROXY.to_dict():
+    for name in PROXY.to_dict().keys() - {"layout_size", "channel_multiple"}:
         without = {key: value for key, value in PROXY.to_dict().items() if key != name}
         with pytest.raises(UserError, match=f"^proxy: the key '{name}' is missing$"):
             Proxy.from_dict(without)
@@ -92,3 +94,52 @@ def test_default_proxy_goes_by_data_set_and_device(dataset: str, device: str, ex
 def test_proxy_is_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
         PROXY.epochs = 3  # type: ignore[misc]
+
+
+# --- the same network, narrower and on smaller images -----------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+@pytest.mark.parametrize("proxy", [DIGITS, CPU, GPU])
+@pytest.mark.parametrize("input_size", [8, 32, 64, 65, 144, 224])
+def test_fitted_keeps_the_strides_and_leaves_two_pixels_at_the_end(
+    name: str, proxy: Proxy, input_size: int
+) -> None:
+    found = fitted(proxy, {}, SearchSpace(name), input_size)
+    layout, full = found.layout(Architecture(name)), get_backbone(name).layout(1.0, input_size)
+    assert [layout.stem_stride, *(block.stride for block in layout.blocks)] == [
+        full.stem_stride,
+        *(block.stride for block in full.blocks),
+    ]
+    # a total stride of 8 for up to 64 pixels, of 32 above
+    assert found.input_size == (proxy.input_size if input_size <= 64 else 64)
+    assert found.input_size >= 2 * layout.total_stride
+
+
+def test_fitted_keeps_what_is_given() -> None:
+    given = {"input_size": 48, "layout_size": 64, "channel_multiple": 2}
+    found = fitted(replace(CPU, **given), given, SearchSpace("mobilenet_v2"), 224)
+    assert found == replace(CPU, **given)
+
+
+def test_fitted_refuses_images_that_vanish() -> None:
+    space = SearchSpace("mobilenet_v2")
+    given = {"input_size": 32}  # one pixel is left after a stride of 32
+    assert fitted(replace(CPU, **given), given, space, 224).input_size == 32
+    given = {"input_size": 31}
+    with pytest.raises(UserError) as caught:
+        fitted(replace(CPU, **given), given, space, 224)
+    assert str(caught.value) == (
+        "proxy: input_size must be at least 32 pixels, the total stride of networks of 224 pixels, got 31; "
+        "raise it, or lower layout_size"
+    )
+    assert fitted(replace(CPU, **given), given, space, 64).input_size == 31
+
+
+def test_a_proxy_of_before_has_the_layout_of_its_own_images() -> None:
+    before = {k: v for k, v in PROXY.to_dict().items() if k not in ("layout_size", "channel_multiple")}
+    found = Proxy.from_dict(before | {"input_size": 72})
+    assert (found.layout_size, found.channel_multiple) == (72, 8)
+    assert found.layout(Architecture("mobilenet_v3_small")) == get_backbone("mobilenet_v3_small").layout(
+        0.5, 72
+    )

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cheapsearch.models import build
+from cheapsearch.models import Network, build
 from cheapsearch.search.data import ImageData, normalise
 from cheapsearch.search.training import short as short_training
 from cheapsearch.search.training.loop import score
 from cheapsearch.search.training.proxy import Proxy
 from cheapsearch.search.training.short import ProxyTrainer
 from cheapsearch.search.workers.jobs import Failed, Job, Message, Progress, Stopped, Trained
-from cheapsearch.space import Architecture
+from cheapsearch.space import Architecture, get_backbone
 
 UNMODIFIED = Architecture("mobilenet_v2", 0.25)
 
@@ -143,7 +143,27 @@ def test_perform_builds_the_network_of_the_proxy(
     trainer = ProxyTrainer(tiny_images, replace(tiny_proxy, width=0.5, epochs=1), "cpu")
     trained(trainer, Job(0, Architecture("mobilenet_v2", 0.8, expand="reuse"), 0))
     narrow = Architecture("mobilenet_v2", 0.8 * 0.5, expand="reuse")
-    assert made == [(narrow, {"num_classes": 3, "input_size": 8})]
+    layout = get_backbone("mobilenet_v2").layout(0.4, 8)
+    assert made == [(narrow, {"num_classes": 3, "input_size": 8, "layout": layout})]
+
+
+def test_perform_keeps_the_strides_of_the_full_network(
+    tiny_images: ImageData, tiny_proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[Network] = []
+
+    def watched(architecture: Architecture, **settings: Any) -> Network:
+        built.append(build(architecture, **settings))
+        return built[-1]
+
+    monkeypatch.setattr(short_training, "build", watched)
+    for size in (64, 224):
+        proxy = replace(tiny_proxy, layout_size=size, epochs=1)
+        trained(ProxyTrainer(tiny_images, proxy, "cpu"), Job(0, UNMODIFIED, 0))
+    images = torch.zeros(1, 3, 64, 64)
+    # The stem and the second stage have a stride of 2 in networks of more than 64 pixels only.
+    assert [network.eval().first_conv(images).shape[-1] for network in built] == [64, 32]  # type: ignore[misc]
+    assert [network.blocks(network.first_conv(images)).shape[-1] for network in built] == [8, 2]  # type: ignore[misc]
 
 
 def test_proxy_trainer_normalises_by_the_training_images(
