@@ -31,11 +31,11 @@ from .results import RehearsalResult, RetrainResult, RunResult, TrainResult
 from .study.driver import SearchFailedError
 from .study.run import Run, default_folder, open_run
 from .training.full import TrainingJob
-from .training.images import DataSource
+from .training.images import DataSource, searched_images
 from .training.loop import Epoch
 from .training.one_by_one import train_one_by_one
 from .training.policy import Policy, changed_policy
-from .training.retrain import Retraining, choose_trials, retrain_jobs, searched_images, seeded_folder
+from .training.retrain import Retraining, choose_trials, retrain_jobs, seeded_folder
 from .workers.devices import available_cores, resolve_device, worker_devices
 from .workers.jobs import Failed, Outcome, Progress
 from .workers.local import executor_for
@@ -112,6 +112,7 @@ def retrain(
     trial: int | Sequence[int] = (),
     top: int | None = None,
     all: bool = False,
+    dataset: str | PathLike[str] | None = None,
     data_dir: str | PathLike[str] | None = None,
     workers: int | None = None,
     seeds: int = 1,
@@ -129,6 +130,7 @@ def retrain(
         trial: Trials to train in place of the front, by number.
         top: Train so many of the most accurate trials instead.
         all: Train every complete trial instead.
+        dataset: The same images in another place, None for where they were.
         data_dir: Where the data set lies, None for where it did.
         workers: Networks at a time, as for `run`.
         seeds: How often to train each network.
@@ -151,7 +153,8 @@ def retrain(
     record, settings = found.record, found.record.settings
     chosen = choose_trials(record, found.trials, numbers=numbers, top=top, everything=all)
     place = settings.data_dir if data_dir is None else Path(data_dir)
-    source = DataSource(settings.dataset, place, record.input_size, settings.seed, settings.skip_corrupt)
+    where = settings.dataset if dataset is None else os.fspath(dataset)
+    source = DataSource(where, place, record.input_size, settings.seed, settings.skip_corrupt)
     devices = worker_devices(resolve_device(device), workers, len(chosen) * seeds)
     full = changed_policy(
         policy,

@@ -29,8 +29,8 @@ class TrialRecord:
         state: complete, repeat (a complete architecture trained again with another seed), pruned (its
             training was stopped, since it could not reach the front), failed, duplicate (of an
             architecture already known, not trained again), or refused (over a cost limit, not trained).
-        origin: Who proposed it: `unmodified`, `preset NAME`, the sampler's name, `random untried`, or
-            `repeat`.
+        origin: Who proposed it: `unmodified`, `preset NAME`, the sampler's name, `random untried`,
+            `repeat`, or `enqueued` (in the Optuna study, by its user).
         costs: Of the full network.
         accuracy: Validation accuracy of the proxy in percent; None where nothing was trained.
         seconds: Wall time of the proxy training.

@@ -69,7 +69,6 @@ class RunSettings:
         "cifar10 (default), cifar100, digits, imagenet, a MedMNIST-style .npz, or a folder of classes",
         kind="text",
         metavar="DATA",
-        fixed=True,
     )
     data_dir: Path | None = setting(  # noqa: RUF009  (it makes a field)
         None, "where the data set lies, or shall lie", kind="path", metavar="DIR"

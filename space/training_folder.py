@@ -18,7 +18,7 @@ from .training_records import METRICS, TrainingRecord, TrainingResult
 MetricsRow = dict[str, float]
 
 # What may differ between a training and its resumption.
-_FREE = ("version", "created", "versions", "data_dir", "trial")
+_FREE = ("version", "created", "versions", "dataset", "data_dir", "trial")
 _FREE_OF_POLICY = ("data_workers",)
 # What a field was in trainings that were begun before there was any such.
 _POLICY_BEFORE = {"class_weights": "none", "metric": "accuracy"}

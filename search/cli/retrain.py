@@ -33,6 +33,7 @@ def add(commands: Any) -> None:
     )
     which.add_argument("--top", type=int, metavar="N", help="the N most accurate trials")
     which.add_argument("--all", action="store_true", help="every complete trial")
+    retrain.add_argument("--dataset", metavar="DATA", help="the same images, where they lie now")
     retrain.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="where the data set lies (default: where it did)"
     )
@@ -43,7 +44,7 @@ def add(commands: Any) -> None:
 
 def perform(options: argparse.Namespace) -> int:
     """Say how long it will take, ask, train and print the results."""
-    names = ("trial", "top", "all", "data_dir", "workers")
+    names = ("trial", "top", "all", "dataset", "data_dir", "workers")
     arguments = {name: getattr(options, name) for name in names} | given_training(options)
     code, result = retrain_and_show(options.run, ask=not options.yes, quiet=options.json, **arguments)
     if options.json and result is not None:
@@ -105,7 +106,9 @@ def retrain_and_show(
     if result.report is None:
         console.print("nothing was trained; --yes begins without asking")
         return 0, None
-    if not quiet:
+    for failure in result.failures:
+        print_line(console, f"failed   {failure}; its traceback is in {run / RETRAIN_FOLDER}/*/error.txt")
+    if not quiet and result.results:
         console.print(results_table(result.results))
         print_line(console, f"report   {result.report}")
         print_line(console, f"weights  {run / RETRAIN_FOLDER}/*/best.safetensors")

@@ -21,6 +21,7 @@ from .trial_store import Proposal, Result, TrialStore
 
 MAX_BARREN = 8  # proposals in a row that train nothing, before an untried subject is drawn
 REPEAT = "repeat"  # origin of a further training of a known subject
+ENQUEUED = "enqueued"  # origin of what was put into the study by its user
 MAX_FAILURES = 8  # failed trainings in a row, before the search gives up
 
 
@@ -98,6 +99,7 @@ class Search(Generic[SubjectT, RecordT]):
             self._barren = self._barren + 1 if record.state in ("duplicate", "refused") else 0
         self._interrupted = deque(store.running())
         self._index = store.proposed  # of the next proposal
+        self._enqueued = store.count(ENQUEUED)  # of the proposals before it
         self._exhausted = False  # whether nothing untried is left
         self._failures = 0  # in a row
         self._pending: deque[Proposal[SubjectT]] = deque()
@@ -164,6 +166,10 @@ class Search(Generic[SubjectT, RecordT]):
         """What to do next, None where nothing is; one more call may find a repeat."""
         if self._interrupted:
             return self._interrupted.popleft()
+        if self.store.waiting:
+            # First of all: Optuna gives them to whoever asks.
+            self._index, self._enqueued = self._index + 1, self._enqueued + 1
+            return self._ask(ENQUEUED, fixed_sampler({}, seed=proposal_seed(self.plan.seed, self._index - 1)))
         new = sum(record.state in ("complete", "pruned") for record in self._known.values())
         new += sum(not repeat for _, repeat in self._training)
         if new < self.plan.budget - self.plan.repeats and not self._exhausted:
@@ -177,8 +183,8 @@ class Search(Generic[SubjectT, RecordT]):
     def _new_subject(self) -> Proposal[SubjectT] | None:
         """A proposal of what has perhaps not been tried, None where everything has been."""
         seed = proposal_seed(self.plan.seed, self._index)
-        if self._index < len(self._first):
-            origin, choices = self._first[self._index]
+        if self._index - self._enqueued < len(self._first):
+            origin, choices = self._first[self._index - self._enqueued]
             return self._ask(origin, fixed_sampler(choices, seed=seed))
         if self._barren < MAX_BARREN:
             name = self.plan.sampler

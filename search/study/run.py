@@ -17,14 +17,14 @@ from ...space import (
     RunSettings,
     TrialRecord,
     UserError,
-    shown,
     write_text,
 )
 from ...space.narrowing import narrow_size
 from ...space.provenance import now, versions
 from ...space.run_folder import RunFolder
-from ..data import DataSummary, ImageData, dataset_name, open_images
+from ..data import DataSummary, ImageData, dataset_name
 from ..samplers.limits import LISTABLE, Limits
+from ..training.images import DataSource, searched_images
 from ..training.proxy import Proxy, default_proxy, fitted
 from ..training.short import ProxyTrainer
 from ..workers.devices import resolve_device, worker_devices
@@ -34,7 +34,7 @@ from .domain import ArchitectureDomain
 from .driver import Plan, Search, run_search
 from .export import export_trial
 from .settings import settle, without_password
-from .storage import check_storage, storage_errors
+from .storage import check_storage, sqlite_url, storage_errors
 from .trial_store import TrialStore
 
 
@@ -110,7 +110,7 @@ class Run:
             SearchFailedError: If training after training fails.
             WorkersFailedError: If no worker comes as far as taking jobs.
         """
-        if self.done >= self.wanted:
+        if self.done >= self.wanted and not self._store.waiting:
             return
         settings = self.record.settings
         proxy = Proxy.from_dict(settings.proxy)
@@ -172,21 +172,11 @@ def open_run(
     else:
         proxy = Proxy.from_dict(existing.settings.proxy)
     devices = worker_devices(device, workers, settings.in_flight)
-    opened = open_images(
-        settings.dataset,
-        data_dir=settings.data_dir,
-        limit=proxy.images,
-        seed=settings.seed,
-        progress=say,
-        input_size=settings.input_size,
-        skip_corrupt=settings.skip_corrupt,
+    source = DataSource(
+        settings.dataset, settings.data_dir, settings.input_size, settings.seed, settings.skip_corrupt
     )
-    if existing is not None and opened.fingerprint != existing.fingerprint:
-        raise UserError(
-            f"--dataset: must be what the run in {out} began with, {shown(existing.settings.dataset)}, "
-            f"fingerprint {existing.fingerprint}, got {shown(settings.dataset)}, {opened.fingerprint}; "
-            "choose another --out"
-        )
+    began = existing.fingerprint if existing else None
+    opened = searched_images(source, began, limit=proxy.images, say=say)
     space = settings.space
     if existing is None:
         proxy = fitted(proxy, settings.proxy, space, opened.input_size)
@@ -226,9 +216,7 @@ def open_run(
             seed=settings.seed,
             reference=settings.reference_accuracy,
         )
-        store = TrialStore(
-            storage or f"sqlite:///{folder.study_path}", study_name=record.study, domain=domain
-        )
+        store = TrialStore(storage or sqlite_url(folder.study_path), study_name=record.study, domain=domain)
         told, listed = len(store.records()), folder.count_trials()
         if told < listed:
             raise UserError(

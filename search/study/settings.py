@@ -34,6 +34,9 @@ def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -
     for name in given:
         if name in fixed:
             _check_same(flag(name), recorded[name], wanted[name], where)
+    # A path is a hint, since the fingerprint says what lies there; another data set's name is not.
+    if asked.dataset in DATASETS and "dataset" in given:
+        _check_same("--dataset", recorded["dataset"], wanted["dataset"], where)
     proxy = Proxy.from_dict(before.proxy).to_dict()
     for name, value in asked.proxy.items():
         _check_same(f"--proxy {name}", proxy[name], value, where)

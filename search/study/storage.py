@@ -6,11 +6,17 @@ from pathlib import Path
 
 import optuna
 from optuna.storages import BaseStorage
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from ...space import UserError
 
 STORAGE_ERRORS = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
+
+
+def sqlite_url(path: Path) -> str:
+    """The storage URL of a study in a file; a path may hold what means something in a URL."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
 
 
 def check_storage(storage: str | BaseStorage) -> BaseStorage:

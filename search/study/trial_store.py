@@ -119,12 +119,30 @@ class TrialStore(Generic[SubjectT, RecordT]):
         """How many subjects have been proposed, in whatever state they are."""
         return sum(1 for trial in self._trials() if self._proposal(trial) is not None)
 
+    def count(self, origin: str) -> int:
+        """How many of them are of this origin."""
+        kept = (self._proposal(trial) for trial in self._trials())
+        return sum(1 for proposal in kept if proposal is not None and proposal["origin"] == origin)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody put trials into the study that are to be tried next, by `Study.enqueue_trial`."""
+        return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+
     def ask(self, sampler: BaseSampler) -> tuple[int, SubjectT, Mapping[str, Any]]:
-        """Let a sampler choose: number of the trial, subject, and the sampler's reasons if it has any."""
+        """Let a sampler choose: number of the trial, subject, and the sampler's reasons if it has any.
+
+        Raises:
+            UserError: If the study holds trials of another space.
+        """
         self.study.sampler = sampler
         trial = self.study.ask()
         for name, options in self.domain.parameters.items():
-            trial.suggest_categorical(name, options)
+            try:
+                trial.suggest_categorical(name, options)
+            except ValueError as error:
+                self.study.tell(trial.number, state=TrialState.FAIL)
+                raise unreadable(self.study.study_name, error) from None
         return trial.number, self.domain.subject(trial.params), reasons_of(sampler)
 
     def keep(self, proposal: Proposal[SubjectT], reasons: Mapping[str, Any]) -> None:
@@ -201,7 +219,7 @@ class TrialStore(Generic[SubjectT, RecordT]):
         """What was kept when a trial was proposed, None where it was not proposed to its end."""
         if len(trial.params) < len(self.domain.parameters):
             return None
-        if PROPOSAL in trial.user_attrs:
+        if isinstance(trial.user_attrs.get(PROPOSAL), Mapping):
             return trial.user_attrs[PROPOSAL]  # type: ignore[no-any-return]
         # Studies of version 0.1.0 have an attribute for each.
         return trial.user_attrs if "origin" in trial.user_attrs else None

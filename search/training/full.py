@@ -264,7 +264,7 @@ class FullTrainer:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             return nullcontext()
-        return SummaryWriter(folder / "tensorboard", purge_step=epoch + 1)  # type: ignore[no-any-return]
+        return SummaryWriter(folder / "tensorboard", purge_step=epoch + 1)
 
 
 def trained_architecture(architecture: Architecture, policy: Policy) -> Architecture:

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from os.path import lexists
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from ...space import Preprocessing, UserError
+from ...space import Preprocessing, UserError, shown
 from ..data import (
+    DATASETS,
     ByteArray,
     ImageData,
     Images,
@@ -39,6 +41,38 @@ class DataSource:
     input_size: int | None
     seed: int
     skip_corrupt: bool = False
+
+
+def searched_images(
+    source: DataSource,
+    fingerprint: str | None,
+    *,
+    limit: int | None = None,
+    say: Callable[[str], None],
+) -> OpenImages:
+    """The images that a run searches on, wherever they lie by now.
+
+    Args:
+        fingerprint: Of the images it began with, None where it begins.
+        limit: Most training images, as for `load_images`.
+
+    Raises:
+        UserError: If they cannot be found, or are not those of the fingerprint.
+    """
+    where: dict[str, Any] = {"data_dir": source.data_dir, "limit": limit, "seed": source.seed}
+    where |= {"input_size": source.input_size, "skip_corrupt": source.skip_corrupt, "progress": say}
+    try:
+        images = open_images(source.dataset, **where)
+    except UserError as error:
+        if fingerprint is None or source.dataset in DATASETS or lexists(source.dataset):
+            raise
+        raise UserError(f"{error.at_terminal}; if it was moved, say with --dataset where it is") from None
+    if fingerprint not in (None, images.fingerprint):
+        raise UserError(
+            f"--dataset: must be the images the run began with, of fingerprint {fingerprint}, got "
+            f"{shown(source.dataset)} of {images.fingerprint}; say where they lie now"
+        )
+    return images
 
 
 class TrainingImages:

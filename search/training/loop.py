@@ -125,7 +125,7 @@ def train(
             that of one process with the whole batch.
 
     Raises:
-        DivergedError: If the training loss is not finite.
+        DivergedError: If the training loss, or what the network answers, is not finite.
     """
     steps_per_epoch = len(train_split) // recipe.whole_batch(len(train_split), team.size)
     total_steps = recipe.epochs * steps_per_epoch
@@ -170,11 +170,12 @@ def train(
         state.epoch += 1
         if not math.isfinite(train_loss):
             raise DivergedError(f"the training loss is {train_loss} in epoch {state.epoch}")
+        val = score(state.scored, val_split, team=team, metric=recipe.metric)
         yield Epoch(
             epoch=state.epoch,
             learning_rate=rate,
             train_loss=train_loss,
-            val=score(state.scored, val_split, team=team, metric=recipe.metric),
+            val=val,
             seconds=time.perf_counter() - start,
         )
 
@@ -193,7 +194,11 @@ def _loss(answers: Tensor, labels: Tensor, smoothing: float, weights: Tensor | N
 
 @torch.no_grad()
 def score(network: nn.Module, split: Split, *, team: Team = ALONE, metric: str = "accuracy") -> Scores:
-    """Score a network in eval mode, by a metric of the whole split."""
+    """Score a network in eval mode, by a metric of the whole split.
+
+    Raises:
+        DivergedError: If it answers with what is no finite number.
+    """
     network.eval()
     sums: Tensor | None = None
     for images, labels in split.evaluation_batches(team):
@@ -211,6 +216,9 @@ def score(network: nn.Module, split: Split, *, team: Team = ALONE, metric: str =
         classes: Any = network.num_classes if metric in FROM_COUNTS else 0
         sums = torch.zeros(3 + 3 * classes, device=next(network.parameters()).device)
     loss_sum, top1, top5, *by_class = team.sum(sums).tolist()
+    if not math.isfinite(loss_sum):
+        # NaN is no class, and yet the largest of its kind is the first.
+        raise DivergedError(f"the loss on the images that are scored is {loss_sum}")
     count = len(split)
     accuracy = 100.0 * top1 / count
     return Scores(

@@ -1,6 +1,6 @@
 """Retraining: networks of a run under a full policy, several at a time, each resumable."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,6 @@ from ...space import (
     pareto_front,
 )
 from ...space.training_folder import TrainingFolder, check_policy
-from ..data import OpenImages, open_images
 from ..workers.executor import Executor, ExecutorFactory, perform_all
 from ..workers.jobs import Failed, Measured, Outcome, Progress
 from ..workers.pool import WorkerPool
@@ -96,28 +95,6 @@ def _folder(path: Path, trial: TrialRecord, policy: Policy) -> Path:
     """The folder named by the hash of what is trained, or by the one it had where that is there."""
     name, former = accepted_hashes(trained_architecture(trial.architecture, policy))
     return path / (former if (path / former).exists() else name)
-
-
-def searched_images(source: DataSource, fingerprint: str, *, say: Callable[[str], None]) -> OpenImages:
-    """The images that a run searched on, or an error that is one line and not one per worker.
-
-    Raises:
-        UserError: If they cannot be found, or are not those of `fingerprint`.
-    """
-    images = open_images(
-        source.dataset,
-        data_dir=source.data_dir,
-        seed=source.seed,
-        input_size=source.input_size,
-        progress=say,
-        skip_corrupt=source.skip_corrupt,
-    )
-    if images.fingerprint != fingerprint:
-        raise UserError(
-            f"--data-dir: must hold the images the run searched on, fingerprint {fingerprint}, "
-            f"got {images.fingerprint}; put them back"
-        )
-    return images
 
 
 class Retraining:

@@ -192,9 +192,13 @@ def test_write_report_replaces_an_earlier_report(make_run):
 def test_write_report_keeps_the_earlier_report_when_writing_fails(make_run, monkeypatch):
     folder = make_run()
     (folder / "report.html").write_text("old", encoding="utf-8")
-    # A lone surrogate cannot be encoded: the writing itself fails, half-way.
-    monkeypatch.setattr(page, "render", lambda run: "new" * 100_000 + "\ud800")
-    with pytest.raises(UnicodeEncodeError):
+
+    def full(file):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(page, "render", lambda run: "new" * 100_000)
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
         write_report(folder)
     assert (folder / "report.html").read_text(encoding="utf-8") == "old"
     assert sorted(path.name for path in folder.iterdir()) == ["report.html", "run.yaml", "trials.csv"]

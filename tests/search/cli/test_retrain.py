@@ -13,6 +13,8 @@ import pytest
 import torch
 
 from cheapsearch.search.cli.main import main
+from cheapsearch.search.training.full import FullTrainer, TrainingJob
+from cheapsearch.search.training.loop import DivergedError, Epoch
 from cheapsearch.search.training.policy import POLICIES
 
 POLICY = (
@@ -81,3 +83,23 @@ def test_run_goes_straight_on_to_retraining(
     assert "begin?" not in said
     assert "to train for 1 epochs" in said
     assert list((run / "retrain").glob("*/result.json"))
+
+
+def test_retrain_that_fails_says_why_and_shows_no_empty_table(
+    tmp_path: Path,
+    digits_run: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(self: FullTrainer, job: TrainingJob) -> Iterator[Epoch]:
+        raise DivergedError("the training loss is nan in epoch 1")
+
+    monkeypatch.setattr(FullTrainer, "train", fails)
+    run = tmp_path / "run"
+    shutil.copytree(digits_run, run)
+    assert main(["retrain", str(run), "--top", "1", "--workers", "0", "--yes", *POLICY, "--epochs", "2"]) == 1
+    said = capsys.readouterr().out
+    assert "the training loss is nan in epoch 1; its traceback is in " in said
+    assert "test %" not in said
+    (kept,) = (run / "retrain").glob("*/error.txt")
+    assert "in fails" in kept.read_text()

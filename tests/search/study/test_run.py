@@ -12,6 +12,7 @@ from shutil import copytree
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
 import torch
 import yaml
@@ -26,6 +27,7 @@ from cheapsearch.search.study.domain import ArchitectureDomain
 from cheapsearch.search.study.driver import SearchFailedError
 from cheapsearch.search.study.export import export_trial
 from cheapsearch.search.study.run import default_folder, open_run
+from cheapsearch.search.study.storage import sqlite_url
 from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.search.training.proxy import DIGITS
 from cheapsearch.search.workers.executor import Setup
@@ -309,11 +311,11 @@ def test_run_of_larger_images_has_a_proxy_of_the_same_strides(tmp_path: Path) ->
 
 
 def test_run_says_how_many_networks_a_proxy_has(tmp_path: Path) -> None:
-    for multiple, networks in ((8, 810), (4, 1620)):
+    for multiple, networks in ((8, 774), (4, 1548)):
         proxy = {**PROXY, "width": 0.5, "channel_multiple": multiple}
         given = {**SETTINGS, "backbone": "mobilenet_v3_small", "proxy": proxy}
         with open_run(given, out=tmp_path / str(multiple)) as run:
-            assert (run.space.distinct_size, run.proxy_networks) == (1620, networks)
+            assert (run.space.distinct_size, run.proxy_networks) == (1548, networks)
 
 
 def test_run_with_nothing_left_starts_no_worker(finished: Path) -> None:
@@ -375,8 +377,62 @@ def test_run_refuses_other_images_under_the_same_name(
     write(1)
     message = refusal(out, {})
     assert message.startswith(
-        f"dataset: must be what the run in {out} began with, {archive}, fingerprint {fingerprint}, "
+        f"dataset: must be the images the run began with, of fingerprint {fingerprint}, got {archive} of "
     )
+    write(0)
+    archive.rename(tmp_path / "elsewhere.npz")
+    assert refusal(out, {}).endswith("; if it was moved, say with dataset where it is")
+    with open_run({"dataset": str(tmp_path / "elsewhere.npz")}, out=out) as run:
+        assert run.record.settings.dataset == str(tmp_path / "elsewhere.npz")
+    with open_run({}, out=out) as run:  # which is known from then on
+        assert run.record.fingerprint == fingerprint
+
+
+def test_run_folder_may_have_a_name_that_means_something_in_a_url(tmp_path: Path) -> None:
+    out = tmp_path / "a?b=%20#c"
+    trials = run_to_the_end(out, SETTINGS)
+    assert (out / "study.db").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+    with open_run({}, out=out) as run:
+        assert run.trials == trials
+
+
+def study_of(out: Path) -> optuna.Study:
+    return optuna.load_study(study_name="cheapsearch", storage=sqlite_url(out / "study.db"))
+
+
+def test_run_tries_what_its_user_enqueued_and_loses_nothing_of_its_own(
+    templates: Path, finished: Path, tmp_path: Path
+) -> None:
+    begun = copytree(templates / "begun", tmp_path / "begun")
+    idea = {"expand": "reuse", "last_stage": "reuse"}
+    study_of(begun).enqueue_trial(idea)
+    first, *others = run_to_the_end(begun, {})
+    assert (first.origin, first.state) == ("enqueued", "complete")
+    assert {name: getattr(first.architecture, name) for name in idea} == idea
+    assert [trial.origin for trial in others[:2]] == [trial.origin for trial in read_trials(finished)[:2]]
+
+    before = read_trials(finished)
+    study_of(finished).enqueue_trial(idea)  # though its budget is spent
+    after = run_to_the_end(finished, {})
+    assert after[: len(before)] == before
+    assert [trial.origin for trial in after[len(before) :]] == ["enqueued"]
+
+
+def test_run_leaves_alone_what_others_put_into_its_study(finished: Path) -> None:
+    before = read_trials(finished)
+    study = study_of(finished)
+    study.add_trial(optuna.trial.create_trial(values=[99.0, 1.0, 1.0]))
+    study.add_trial(
+        optuna.trial.create_trial(
+            params={"lr": "mine"},
+            distributions={"lr": optuna.distributions.CategoricalDistribution(["mine"])},
+            values=[99.0, 1.0, 1.0],
+            user_attrs={"proposal": 5},
+        )
+    )
+    with open_run({}, out=finished) as run:
+        assert run.trials == before
 
 
 def test_run_refuses_to_go_on_on_another_kind_of_device(begun: Path) -> None:

@@ -303,6 +303,16 @@ def test_train_diverges_at_a_rate_far_too_high(learn: Learn) -> None:
         learn(small_network(), learning_rate=1e30, epochs=3)
 
 
+@pytest.mark.parametrize("answer", [math.nan, math.inf])
+def test_score_of_a_network_that_answers_with_no_number_is_no_share_of_the_first_class(answer: float) -> None:
+    class Broken(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.full((len(x), 3), answer)
+
+    with pytest.raises(DivergedError, match=r"^the loss on the images that are scored is nan$"):
+        score(Broken(), zeros(6))
+
+
 # --- scores ------------------------------------------------------------------------------------------
 
 

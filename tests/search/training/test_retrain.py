@@ -9,9 +9,9 @@ import pytest
 
 from cheapsearch.search.data import load_images
 from cheapsearch.search.training.full import FullTrainer, TrainingJob
-from cheapsearch.search.training.images import DataSource
+from cheapsearch.search.training.images import DataSource, searched_images
 from cheapsearch.search.training.policy import Policy
-from cheapsearch.search.training.retrain import Retraining, choose_trials, retrain_jobs, searched_images
+from cheapsearch.search.training.retrain import Retraining, choose_trials, retrain_jobs
 from cheapsearch.search.workers.jobs import Failed, Message, Progress, Trained
 from cheapsearch.search.workers.local import LocalExecutor
 from cheapsearch.space import (
@@ -159,9 +159,7 @@ def test_retraining_trains_what_is_open_and_goes_on(tmp_path: Path) -> None:
 
 def test_searched_images_are_those_of_the_fingerprint(fingerprint: str) -> None:
     assert len(searched_images(SOURCE, fingerprint, say=print).train.labels) == 80
-    with pytest.raises(
-        UserError, match=r"^data_dir: must hold the images the run searched on, fingerprint 0"
-    ):
+    with pytest.raises(UserError, match=r"^dataset: must be the images the run began with, of fingerprint 0"):
         searched_images(SOURCE, "0" * 16, say=print)
 
 
