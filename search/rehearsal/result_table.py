@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ...space import UserError, check_name
+from ...space import UserError, check_name, shown
 from ..samplers.surrogate import Floats
 
 # 512 networks of MobileNetV2, each trained once on digits for ten short epochs, by docs/digits_table.py.
@@ -52,14 +52,16 @@ def load_table(path: Path, costs: Sequence[str] = ()) -> ResultTable:
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError, EOFError, zlib.error, pd.errors.ParserError) as error:
-        raise UserError(f"TABLE: must be a readable CSV, {path} is not ({error}); check the path") from None
+        raise _unfit(f"must be a readable CSV, {path} is not ({error}); check the path") from None
+    if frame.empty:
+        raise _unfit(f"must have a row for each point, {path} has none")
     groups = {
         prefix: [column for column in map(str, frame.columns) if column.startswith(prefix)]
         for prefix in ("choice_", "accuracy_", "cost_")
     }
     for prefix, columns in groups.items():
         if not columns:
-            raise UserError(f"TABLE: must have columns {prefix}*, {path} has {', '.join(frame.columns[:8])}")
+            raise _unfit(f"must have columns {prefix}*, {path} has {', '.join(frame.columns[:8])}")
     curves = [column for column in map(str, frame.columns) if column.startswith("curve_")]
     known = [column.removeprefix("cost_") for column in groups["cost_"]]
     kept = [f"cost_{check_name('--costs', name, known)}" for name in costs] or groups["cost_"]
@@ -68,9 +70,9 @@ def load_table(path: Path, costs: Sequence[str] = ()) -> ResultTable:
         try:
             values = frame[columns].to_numpy(dtype=np.float64)
         except ValueError as error:
-            raise UserError(f"TABLE: {columns[0]} must hold numbers in {path} ({error})") from None
+            raise _unfit(f"{columns[0]} must hold numbers in {path} ({error})") from None
         if not np.isfinite(values).all():
-            raise UserError(f"TABLE: {columns[0]} must hold finite numbers in {path}")
+            raise _unfit(f"{columns[0]} must hold finite numbers in {path}")
         return np.asarray(values)
 
     accuracies, cost_values = numbers(groups["accuracy_"]), numbers(kept)
@@ -78,13 +80,13 @@ def load_table(path: Path, costs: Sequence[str] = ()) -> ResultTable:
     for values in (accuracies, curve_values):
         if values is not None and (values.min() < 0 or values.max() > 100):
             wrong = values.min() if values.min() < 0 else values.max()
-            raise UserError(f"TABLE: accuracies must be from 0 to 100 percent, {path} has {wrong}")
+            raise _unfit(f"accuracies must be from 0 to 100 percent, {path} has {wrong}")
     if cost_values.min() < 0:
-        raise UserError(f"TABLE: costs must be 0 or more, {path} has {cost_values.min()}")
+        raise _unfit(f"costs must be 0 or more, {path} has {cost_values.min()}")
     choices = frame[groups["choice_"]]
     if choices.duplicated().any():
         again = choices[choices.duplicated()].iloc[0].to_dict()
-        raise UserError(f"TABLE: a point must stand in one row, {path} repeats {again}")
+        raise _unfit(f"a point must stand in one row, {path} repeats {again}")
     return ResultTable(
         parameters={column: tuple(sorted(choices[column].unique())) for column in groups["choice_"]},
         points=[{str(name): str(value) for name, value in row.items()} for row in choices.to_dict("records")],
@@ -94,3 +96,8 @@ def load_table(path: Path, costs: Sequence[str] = ()) -> ResultTable:
         curves=curve_values,
         first={number: name for number, name in enumerate(frame.get("first", ())) if name},
     )
+
+
+def _unfit(rule: str) -> UserError:
+    """What is wrong with a table, in one line, whatever its columns are called."""
+    return UserError(shown(" ".join(f"TABLE: {rule}".split())))
