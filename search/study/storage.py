@@ -32,9 +32,11 @@ def check_storage(storage: str | BaseStorage) -> BaseStorage:
 
 
 def unreadable(storage: object, error: BaseException) -> UserError:
+    reason = storage_reason(error)
+    remedy = "wait for who holds it" if "locked" in reason else "mend or remove it"
     return UserError(
-        f"--storage: must be a readable Optuna study, {storage} is not ({storage_reason(error)}); "
-        "mend or remove it, or choose another --out"
+        f"--storage: must be a readable Optuna study, {storage} is not ({reason}); "
+        f"{remedy}, or choose another --out"
     )
 
 

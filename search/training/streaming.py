@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 import torch
@@ -97,14 +98,17 @@ class StreamedSplit:
         yield from self._load(batches, v2.Compose(steps))
 
     def _load(self, batches: Sequence[list[int]], transform: v2.Transform, seed: int = 0) -> Iterator[Batch]:
-        loader = DataLoader(
-            _Decoded(self.part, transform, seed),
-            batch_sampler=batches,
-            num_workers=self.workers,
-            generator=torch.Generator(),  # or the loader would draw from torch's
-            collate_fn=_collate,
-            pin_memory=self.mean.device.type == "cuda",
-        )
+        with catch_warnings():
+            # How many data workers suit the machine is the policy's to choose.
+            filterwarnings("ignore", message="This DataLoader will create")
+            loader = DataLoader(
+                _Decoded(self.part, transform, seed),
+                batch_sampler=batches,
+                num_workers=self.workers,
+                generator=torch.Generator(),  # or the loader would draw from torch's
+                collate_fn=_collate,
+                pin_memory=self.mean.device.type == "cuda",
+            )
         for batch in loader:
             if isinstance(batch, UserError):
                 raise batch

@@ -3,15 +3,17 @@
 import io
 import json
 import logging
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
+from sqlalchemy.exc import OperationalError
 
 from cheapsearch.models import CostTable
 from cheapsearch.search.samplers.candidates import History
@@ -412,6 +414,17 @@ def test_store_refuses_a_damaged_file_in_one_line(
     assert message.startswith(f"storage: must be a readable Optuna study, sqlite:///{path} is not (")
     assert message.endswith("mend or remove it, or choose another out")
     assert path.read_bytes() == content
+
+
+def test_store_does_not_advise_to_remove_what_another_program_holds(
+    make_store: MakeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*arguments: object, **settings: object) -> NoReturn:
+        raise OperationalError("BEGIN", None, sqlite3.OperationalError("database is locked"))
+
+    monkeypatch.setattr(optuna, "create_study", locked)
+    message = refusal(make_store, tmp_path / "study.db")
+    assert message.endswith("is not (database is locked); wait for who holds it, or choose another out")
 
 
 @pytest.mark.parametrize("url", ["what", "nosuch://host/db", "sqlite:////nowhere/at/all/study.db"])

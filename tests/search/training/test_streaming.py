@@ -1,5 +1,6 @@
 """Images of any size are decoded each time and cropped to one size."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,15 @@ def test_streamed_split_training_batches_are_the_same_whoever_decodes_them(strea
         assert torch.equal(elsewhere[number][0], images)
         for rank in range(2):
             assert torch.equal(shares[rank][number][0], images[rank::2])
+
+
+def test_streamed_split_says_nothing_of_more_data_workers_than_cores(
+    streamed: StreamedSplit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(list(replace(streamed, workers=2).evaluation_batches(ALONE))) == 1
 
 
 def test_streamed_split_evaluation_batches_give_every_image_once(streamed: StreamedSplit) -> None:
