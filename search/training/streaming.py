@@ -101,15 +101,17 @@ class StreamedSplit:
         with catch_warnings():
             # How many data workers suit the machine is the policy's to choose.
             filterwarnings("ignore", message="This DataLoader will create")
-            loader = DataLoader(
-                _Decoded(self.part, transform, seed),
-                batch_sampler=batches,
-                num_workers=self.workers,
-                generator=torch.Generator(),  # or the loader would draw from torch's
-                collate_fn=_collate,
-                pin_memory=self.mean.device.type == "cuda",
+            loaded = iter(
+                DataLoader(
+                    _Decoded(self.part, transform, seed),
+                    batch_sampler=batches,
+                    num_workers=self.workers,
+                    generator=torch.Generator(),  # or the loader would draw from torch's
+                    collate_fn=_collate,
+                    pin_memory=self.mean.device.type == "cuda",
+                )
             )
-        for batch in loader:
+        for batch in loaded:
             if isinstance(batch, UserError):
                 raise batch
             images, labels = batch
