@@ -8,6 +8,9 @@ from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.table import Table
+
+_WIDE = 10_000  # columns that no table needs
 
 
 def make_console(*, stderr: bool = False, markup: bool = True) -> Console:
@@ -55,6 +58,19 @@ class LiveDisplay(ABC):
 def print_line(console: Console, line: str) -> None:
     """Print a line as it is: not broken, square brackets no style."""
     console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table; where the terminal is too narrow for it, each of its rows as lines of their own."""
+    needed = table.__rich_measure__(console, console.options.update(width=_WIDE)).minimum
+    if needed <= console.width:
+        console.print(table)
+        return
+    names = [str(column.header) for column in table.columns]
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        for place, (name, cell) in enumerate(zip(names, row, strict=True)):
+            if cell:
+                print_line(console, f"{'  ' if place else ''}{name} {cell}")
 
 
 def print_facts(facts: dict[str, Any], as_text: Callable[[dict[str, Any]], None], *, as_json: bool) -> int:

@@ -52,7 +52,7 @@ def print_presets(facts: dict[str, Any]) -> None:
     """Print `preset_facts`."""
     from rich.table import Table
 
-    from .console import make_console
+    from .console import make_console, print_table
 
     console = make_console()
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -63,7 +63,7 @@ def print_presets(facts: dict[str, Any]) -> None:
     for name, preset in facts["presets"].items():
         sites = (join_choice(preset[site]) for site in SITE_NAMES)
         table.add_row(name, preset["backbone"], *sites, *(f"{preset[cost]:,}" for cost in COSTS))
-    console.print(table)
+    print_table(console, table)
     console.print(
         f"{facts['num_classes']} classes, {facts['input_size']} px; flops: {facts['flops_convention']}",
         style="dim",

@@ -64,7 +64,7 @@ def print_rehearsal(results: dict[str, Any]) -> None:
     """Print what a rehearsal came to: a column for each sampler, a row for each number of evaluations."""
     from rich.table import Table
 
-    from .console import make_console
+    from .console import make_console, print_table
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("evaluations", style="dim", no_wrap=True)
@@ -87,7 +87,7 @@ def print_rehearsal(results: dict[str, Any]) -> None:
     table.add_row("epochs trained", *(f"{100 * result['epochs']:.0f} %" for result in each))
     table.add_row("s/proposal", *(f"{result['seconds_per_proposal']:.3f}" for result in each))
     console = make_console()
-    console.print(table)
+    print_table(console, table)
     console.print(
         "share of the best possible hypervolume: mean ± deviation over seeds, and ≥ the least", style="dim"
     )

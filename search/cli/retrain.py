@@ -67,7 +67,7 @@ def retrain_and_show(
     """
     from .. import api
     from ..workers.pool import WorkersFailedError
-    from .console import make_console, print_line
+    from .console import make_console, print_line, print_table
     from .retrain_display import RetrainDisplay, results_table
 
     console = make_console(stderr=quiet, markup=False)
@@ -109,7 +109,7 @@ def retrain_and_show(
     for failure in result.failures:
         print_line(console, f"failed   {failure}; its traceback is in {run / RETRAIN_FOLDER}/*/error.txt")
     if not quiet and result.results:
-        console.print(results_table(result.results))
+        print_table(console, results_table(result.results))
         print_line(console, f"report   {result.report}")
         print_line(console, f"weights  {run / RETRAIN_FOLDER}/*/best.safetensors")
     return EXIT_FAILED if result.failures else 0, result

@@ -129,7 +129,7 @@ def print_start(console: "Console", run: "Run") -> None:
 
 def print_result(console: "Console", result: "RunResult") -> None:
     """The front against the unmodified network, where the files are, and what to do next."""
-    from .console import print_line
+    from .console import print_line, print_table
     from .search_display import front_table
 
     settings, states, trials, front = result.record.settings, result.states, result.trials, result.front
@@ -143,7 +143,7 @@ def print_result(console: "Console", result: "RunResult") -> None:
         f"{states['complete']} architectures trained{repeats}, {len(front)} on the front of {objectives}; "
         "differences are to the unmodified network"
     )
-    console.print(front_table(front, trials, settings.space.unmodified, settings.objectives))
+    print_table(console, front_table(front, trials, settings.space.unmodified, settings.objectives))
     noise = seed_noise(trials)
     source = (
         f"measured on {_many(noise.repeats, 'repeat')} and an assumed {ASSUMED_DEVIATION}"

@@ -87,7 +87,7 @@ def print_architecture(facts: dict[str, Any]) -> None:
     """Print `architecture_facts`."""
     from rich.table import Table
 
-    from .console import make_console
+    from .console import make_console, print_table
 
     console = make_console()
     console.print(
@@ -115,7 +115,7 @@ def print_architecture(facts: dict[str, Any]) -> None:
                 for shown in (f"{part[name]:,}", f"{100 * part[f'{name}_share']:.1f}")
             ),
         )
-    console.print(table)
+    print_table(console, table)
     for site, part in facts["sites"].items():
         if part["operation"] != part["canonical"]:
             console.print(

@@ -127,7 +127,7 @@ def print_space(facts: dict[str, Any]) -> None:
     """Print `space_facts`."""
     from rich.table import Table
 
-    from .console import make_console
+    from .console import make_console, print_table
 
     console = make_console()
     console.print(
@@ -150,7 +150,7 @@ def print_space(facts: dict[str, Any]) -> None:
             table.add_row(label, operation, what, *(f"{value:,}" for value in cost.values()))
             label = ""
         table.add_section()
-    console.print(table)
+    print_table(console, table)
     console.print(f"costs of a site, all stages together; flops: {facts['flops_convention']}", style="dim")
 
 

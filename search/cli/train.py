@@ -45,7 +45,7 @@ def perform(options: argparse.Namespace) -> int:
     from .. import api
     from ..training.loop import DivergedError
     from ..training.team import speaks
-    from .console import make_console, print_line
+    from .console import make_console, print_line, print_table
     from .retrain_display import results_table
 
     console = make_console(stderr=options.json, markup=False)
@@ -73,7 +73,7 @@ def perform(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(result.to_dict(), indent=2))
     else:
-        console.print(results_table(result.results))
+        print_table(console, results_table(result.results))
         weights = result.folder / "best.safetensors"
         print_line(console, f'load     cheapsearch.load("{weights}")')
         print_line(console, f'predict  cheapsearch predict "{weights}" IMAGE|FOLDER')

@@ -1,8 +1,12 @@
 """The terminal."""
 
-import pytest
+import io
 
-from cheapsearch.search.cli.console import make_console
+import pytest
+from rich.console import Console
+from rich.table import Column, Table
+
+from cheapsearch.search.cli.console import make_console, print_table
 
 
 def test_make_console_does_not_cut_lines_where_nobody_looks(
@@ -14,3 +18,20 @@ def test_make_console_does_not_cut_lines_where_nobody_looks(
     captured = capsys.readouterr()
     assert captured.out == "x" * 150 + "\n"
     assert captured.err == "y" * 150 + "\n"
+
+
+@pytest.mark.parametrize("width", [40, 12])
+def test_print_table_gives_each_row_lines_of_its_own_where_it_does_not_fit(width: int) -> None:
+    table = Table("trial", Column("accuracy", no_wrap=True), "what", box=None)
+    table.add_row("3", "51.20 % (+0.40)", "")
+    table.add_row("12", "49.00 % (-1.80)", "expand reuse, shortcut identity")
+    shown = io.StringIO()
+    print_table(Console(width=width, file=shown), table)
+    assert "\u2026" not in shown.getvalue()  # nothing is cut
+    if width == 12:
+        assert shown.getvalue().splitlines() == [
+            *("trial 3", "  accuracy 51.20 % (+0.40)"),
+            *("trial 12", "  accuracy 49.00 % (-1.80)", "  what expand reuse, shortcut identity"),
+        ]
+    else:
+        assert shown.getvalue().split()[:3] == ["trial", "accuracy", "what"]
