@@ -42,6 +42,7 @@ def add(commands: Any) -> None:
         "for a data set that is no folder)",
     )
     predict.add_argument("--data-dir", type=Path, metavar="DIR", help="as for train")
+    predict.add_argument("--skip-corrupt", action="store_true", help="as for train, of a split")
     predict.add_argument(
         "--seed", type=int, default=0, help="of the validation split, as in training (default 0)"
     )
@@ -65,6 +66,7 @@ def perform(options: argparse.Namespace) -> int:
         options.images,
         split=options.split,
         data_dir=options.data_dir,
+        skip_corrupt=options.skip_corrupt,
         seed=options.seed,
         say=lambda line: print(line, file=sys.stderr),
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unicodedata import normalize
 
 import numpy as np
@@ -43,6 +44,7 @@ def predict(
     *,
     split: str | None = None,
     data_dir: Path | None = None,
+    skip_corrupt: bool = False,
     seed: int = 0,
     device: str = "auto",
     say: Callable[[str], None] = lambda line: None,
@@ -57,6 +59,8 @@ def predict(
         split: `test` or `val` of a data set; None for the images of files and folders as they are, and
             for the test split of a data set that is neither.
         data_dir: Where the data set lies, None for its own default.
+        skip_corrupt: Leave images of a data set's split out that cannot be read, as a training did that was
+            told so; otherwise they are said to have failed.
         seed: Of the validation split, where the data set has none of its own.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         say: Called with a line of text while a data set is read.
@@ -68,7 +72,9 @@ def predict(
     """
     network = deepcopy(weights) if isinstance(weights, Network) else load_trained(weights)
     classes, _ = known(network)
-    part = find_images(network, images, split=split, data_dir=data_dir, seed=seed, say=say)
+    part = find_images(
+        network, images, split=split, data_dir=data_dir, skip_corrupt=skip_corrupt, seed=seed, say=say
+    )
     return Predictions(classes, tuple(predictions(network, part, device=resolve_device(device))))
 
 
@@ -106,6 +112,7 @@ def find_images(
     *,
     split: str | None = None,
     data_dir: Path | None = None,
+    skip_corrupt: bool = False,
     seed: int = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> Part[Images]:
@@ -123,13 +130,14 @@ def find_images(
             f"'{shown(datasets[0])}'; give it alone"
         )
     dataset = str(given[0])
-    opened = open_images(dataset, data_dir=data_dir, seed=seed, progress=say)
+    where: dict[str, Any] = {"data_dir": data_dir, "skip_corrupt": skip_corrupt, "progress": say}
+    opened = open_images(dataset, **where, seed=seed)
     if [normalize("NFC", name) for name in opened.classes] != [normalize("NFC", name) for name in classes]:
         raise UserError(
             f"IMAGES: must have the classes of the network, {_listed(classes)}, got "
             f"{_listed(opened.classes)}; leave --split out to predict the files of a folder"
         )
-    return opened.val if split == "val" else open_test(dataset, data_dir=data_dir, progress=say)
+    return opened.val if split == "val" else open_test(dataset, **where)
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from PIL import Image
 import cheapsearch
 from cheapsearch.models import Network, load, weights_bytes
 from cheapsearch.models.config import describe
-from cheapsearch.search.data import channel_statistics, load_images, open_images
+from cheapsearch.search.data import channel_statistics, load_images, load_test, open_images
 from cheapsearch.search.training import predict as predict_module
 from cheapsearch.search.training import splits, streaming
 from cheapsearch.search.training.full import FullTrainer, TrainingJob
@@ -309,6 +309,25 @@ def test_predict_says_which_files_cannot_be_read(
     assert found.images[1].class_name == alone.class_name
     assert found.images[1].probability == pytest.approx(alone.probability, abs=1e-5)
     assert found.accuracy is None
+
+
+@pytest.mark.parametrize("split", ["test", "val"])
+def test_predict_leaves_out_of_a_split_what_training_left_out(
+    split: str, photos: Path, trained: Trained, tmp_path: Path
+) -> None:
+    shutil.copytree(photos, tmp_path / "photos")
+    for folder in (path for path in (tmp_path / "photos").rglob(CLASSES[0]) if path.is_dir()):
+        (folder / "0.png").write_bytes(b"no image")
+    network = load_trained(trained(photos, "padded"))
+    with pytest.raises(UserError, match="leave it out with skip_corrupt"):
+        predict(network, tmp_path / "photos", split=split)
+    kept = predict(network, tmp_path / "photos", split=split, skip_corrupt=True)
+
+    where: dict[str, Any] = {"size": 8, "skip_corrupt": True}
+    data = load_images(str(tmp_path / "photos"), seed=0, **where)
+    labels = data.val_labels if split == "val" else load_test(str(tmp_path / "photos"), **where)[1]
+    assert [CLASSES.index(str(image.label)) for image in kept.images] == labels.tolist()
+    assert kept.failed == ()
 
 
 def test_predict_counts_the_readable_files_alone(photos: Path, trained: Trained, tmp_path: Path) -> None:
