@@ -167,9 +167,10 @@ class Search(Generic[SubjectT, RecordT]):
         if self._interrupted:
             return self._interrupted.popleft()
         if self.store.waiting:
-            # First of all: Optuna gives them to whoever asks.
+            # First of all: Optuna gives them to whoever asks. What they leave open is drawn.
+            enqueued = self._ask(ENQUEUED, fixed_sampler({}, seed=proposal_seed(self.plan.seed, self._index)))
             self._index, self._enqueued = self._index + 1, self._enqueued + 1
-            return self._ask(ENQUEUED, fixed_sampler({}, seed=proposal_seed(self.plan.seed, self._index - 1)))
+            return enqueued
         new = sum(record.state in ("complete", "pruned") for record in self._known.values())
         new += sum(not repeat for _, repeat in self._training)
         if new < self.plan.budget - self.plan.repeats and not self._exhausted:
@@ -183,8 +184,9 @@ class Search(Generic[SubjectT, RecordT]):
     def _new_subject(self) -> Proposal[SubjectT] | None:
         """A proposal of what has perhaps not been tried, None where everything has been."""
         seed = proposal_seed(self.plan.seed, self._index)
-        if self._index - self._enqueued < len(self._first):
-            origin, choices = self._first[self._index - self._enqueued]
+        own = self._index - self._enqueued
+        if own < len(self._first):
+            origin, choices = self._first[own]
             return self._ask(origin, fixed_sampler(choices, seed=seed))
         if self._barren < MAX_BARREN:
             name = self.plan.sampler

@@ -27,6 +27,11 @@ def check_storage(storage: str | BaseStorage) -> BaseStorage:
     """
     try:
         return optuna.storages.get_storage(storage)
+    except RuntimeError as error:  # a schema of another version, and what to do about it
+        raise UserError(
+            f"--storage: must be a study of this version of Optuna, {storage} is none "
+            f"({storage_reason(error)})"
+        ) from None
     except (*STORAGE_ERRORS, ImportError, ValueError, KeyError, OSError) as error:
         raise unreadable(storage, error) from None
 

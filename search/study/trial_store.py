@@ -12,7 +12,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from ...space import UserError
+from ...space import UserError, check_keys, check_name
 from ..samplers.registry import reasons_of
 from .domain import Domain, RecordT, SubjectT
 from .storage import STORAGE_ERRORS, check_storage, unreadable
@@ -133,16 +133,21 @@ class TrialStore(Generic[SubjectT, RecordT]):
         """Let a sampler choose: number of the trial, subject, and the sampler's reasons if it has any.
 
         Raises:
-            UserError: If the study holds trials of another space.
+            UserError: If an enqueued trial makes a choice that there is not, or others have made the study's
+                parameters another space's. The trial has failed then, and the next call goes on.
         """
         self.study.sampler = sampler
         trial = self.study.ask()
-        for name, options in self.domain.parameters.items():
-            try:
+        try:
+            self._check_enqueued(trial.number)
+            for name, options in self.domain.parameters.items():
                 trial.suggest_categorical(name, options)
-            except ValueError as error:
-                self.study.tell(trial.number, state=TrialState.FAIL)
-                raise unreadable(self.study.study_name, error) from None
+        except ValueError as error:
+            self.study.tell(trial.number, state=TrialState.FAIL)
+            raise UserError(
+                f"--storage: trial {trial.number} of the study cannot be tried ({error}); "
+                "the same command goes on without it"
+            ) from None
         return trial.number, self.domain.subject(trial.params), reasons_of(sampler)
 
     def keep(self, proposal: Proposal[SubjectT], reasons: Mapping[str, Any]) -> None:
@@ -198,6 +203,13 @@ class TrialStore(Generic[SubjectT, RecordT]):
         """The tracebacks of the trials that failed, by number."""
         results = {trial.number: self._result(trial) for trial in self._told()}
         return {number: result["trace"] for number, result in results.items() if result.get("trace")}
+
+    def _check_enqueued(self, number: int) -> None:
+        """Refuse choices that Optuna would leave out, or replace, with a warning."""
+        chosen = self._storage.get_trial_system_attrs(self._id(number)).get("fixed_params", {})
+        check_keys("enqueued", chosen, self.domain.parameters)
+        for name, value in chosen.items():
+            check_name(name, value, self.domain.parameters[name])
 
     def _record(self, trial: FrozenTrial) -> RecordT:
         kept, result = self._proposal(trial) or {}, self._result(trial)

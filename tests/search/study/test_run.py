@@ -1,6 +1,7 @@
 """A run from its settings to its files, in one process, and again from what an earlier one left."""
 
 import csv
+import re
 import shlex
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -417,6 +418,35 @@ def test_run_tries_what_its_user_enqueued_and_loses_nothing_of_its_own(
     after = run_to_the_end(finished, {})
     assert after[: len(before)] == before
     assert [trial.origin for trial in after[len(before) :]] == ["enqueued"]
+
+
+@pytest.mark.parametrize(
+    ("idea", "said"),
+    [
+        ({"expand": "nonsense"}, "expand: must be one of conv, reuse, "),
+        ({"expnd": "reuse"}, "enqueued: key: must be one of .*; did you mean 'expand'"),
+    ],
+)
+def test_run_names_what_is_wrong_with_an_enqueued_trial_and_goes_on_without_it(
+    idea: dict[str, str], said: str, finished: Path
+) -> None:
+    before = read_trials(finished)
+    study_of(finished).enqueue_trial(idea)
+    with open_run({}, out=finished, make_executor=LocalExecutor) as run, pytest.raises(UserError) as caught:
+        list(run.search())
+    assert re.match(rf"storage: trial 3 of the study cannot be tried \({said}", str(caught.value))
+    assert str(caught.value).endswith("; the same command goes on without it")
+    assert run_to_the_end(finished, {}) == before
+
+
+def test_run_refuses_a_study_of_another_version_of_optuna(finished: Path) -> None:
+    with closing(sqlite3.connect(finished / "study.db")) as study:
+        study.execute("update version_info set schema_version = 999")
+        study.execute("update alembic_version set version_num = 'v99.0.0.a'")
+        study.commit()
+    message = refusal(finished, {})
+    assert message.startswith(f"storage: must be a study of this version of Optuna, sqlite:///{finished}/")
+    assert "updating optuna" in message
 
 
 def test_run_leaves_alone_what_others_put_into_its_study(finished: Path) -> None:
