@@ -60,10 +60,14 @@ def print_line(console: Console, line: str) -> None:
     console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
+def fits(console: Console, table: Table) -> bool:
+    """Whether a terminal is wide enough for a table, none of whose words is cut."""
+    return table.__rich_measure__(console, console.options.update(width=_WIDE)).minimum <= console.width
+
+
 def print_table(console: Console, table: Table) -> None:
     """Print a table; where the terminal is too narrow for it, each of its rows as lines of their own."""
-    needed = table.__rich_measure__(console, console.options.update(width=_WIDE)).minimum
-    if needed <= console.width:
+    if fits(console, table):
         console.print(table)
         return
     names = [str(column.header) for column in table.columns]

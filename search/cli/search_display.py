@@ -23,7 +23,7 @@ from ...space import (
     ties,
 )
 from ..study.run import Run
-from .console import LiveDisplay, print_line
+from .console import LiveDisplay, fits, print_line
 
 _FRONT_ROWS = 12
 
@@ -83,7 +83,8 @@ class SearchDisplay(LiveDisplay):
         newest = front if len(front) <= _FRONT_ROWS else front[:: -(-len(front) // _FRONT_ROWS)]
         more = f", {len(newest)} of {len(front)} shown" if len(newest) < len(front) else ""
         title = Text(f"best {text.percent(best.accuracy or 0.0)} %   front so far{more}", style="dim")
-        return Group(title, front_table(newest, self._trials, self._unmodified, self._objectives))
+        table = front_table(newest, self._trials, self._unmodified, self._objectives)
+        return Group(title, table) if fits(self._console, table) else Group(title)
 
     def _count(self, state: str) -> int:
         return sum(trial.state == state for trial in self._trials)

@@ -142,6 +142,22 @@ def test_display_prints_a_line_for_each_trial_where_there_is_no_terminal(
     assert "duplicate: the same network as trial 0" in lines[3]
 
 
+def test_display_shows_no_table_that_the_terminal_is_too_narrow_for() -> None:
+    def shown(width: int) -> str:
+        console = Console(file=io.StringIO(), width=width)
+        view = SearchDisplay(console, make_run())
+        view.update(BASE)
+        console = Console(file=io.StringIO(), width=width)
+        console.print(view._render())
+        return text_of(console)
+
+    assert "front so far" in shown(160)
+    assert "unmodified network" in " ".join(shown(160).split())
+    assert "front so far" in shown(40)
+    assert "unmodified network" not in " ".join(shown(40).split())
+    assert "\u2026" not in shown(40)
+
+
 def test_display_does_not_break_long_lines() -> None:
     console = Console(file=io.StringIO(), width=30)
     with SearchDisplay(console, make_run()) as view:
