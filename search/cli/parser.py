@@ -55,7 +55,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         "--policy",
         choices=POLICY_NAMES,
         metavar="NAME",
-        help=f"{names(POLICY_NAMES)} (default: as it began, or by the data set)",
+        help=f"{names(POLICY_NAMES)} (default: by the data set)",
     )
     group = parser.add_argument_group("policy", "fields to change, from those of --policy")
     kinds: dict[object, Any] = {int: int, float: float}

@@ -216,7 +216,7 @@ class DataSummary:
         """What the input size is to the images."""
         typical = self.sizes.shorter_side
         if self.input_size != typical:
-            return "of images that are " + ("larger" if self.input_size < typical else "smaller")
+            return ("smaller" if self.input_size < typical else "larger") + " than the images"
         same = min(self.sizes.smallest) == min(self.sizes.largest) == typical
         return "the images' own" if same else "the median of their shorter sides"
 

@@ -82,8 +82,8 @@ def test_summary_says_where_parts_come_from_that_nobody_made(make_folder: MakeFo
     ("sides", "asked", "expected"),
     [
         ([20], None, "input 20 px, the images' own"),
-        ([20], 32, "input 32 px, of images that are smaller"),
-        ([230, 300], None, "input 224 px, of images that are larger"),
+        ([20], 32, "input 32 px, larger than the images"),
+        ([230, 300], None, "input 224 px, smaller than the images"),
     ],
 )
 def test_summary_says_what_the_input_size_is_to_the_images(
