@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -46,33 +47,33 @@ def test_ctrl_c_before_a_search_exits_130(refused: Refused, monkeypatch: pytest.
     assert refused("presets", code=130) == "interrupted"
 
 
+@pytest.mark.parametrize(
+    ("module", "arguments", "kept"),
+    [
+        (run, ("run", "--out", "mine"), r"mine/crash\.txt"),
+        (run, ("run", "--out", "not_there"), r".*/cheapsearch-crash-\d+\.txt"),
+        (presets, ("presets",), r".*/cheapsearch-crash-\d+\.txt"),
+    ],
+)
 def test_an_unforeseen_error_is_a_line_and_a_file_with_the_traceback(
-    refused: Refused, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    module: ModuleType,
+    arguments: tuple[str, ...],
+    kept: str,
+    refused: Refused,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     def breaks(options: object) -> int:
         raise KeyError("nobody thought of it")
 
-    monkeypatch.setattr(run, "perform", breaks)
-    (tmp_path / "mine").mkdir()
-    line = refused("run", "--out", "mine", code=1)
-    assert "an unforeseen KeyError: 'nobody thought of it'" in line
-    assert "is in mine/crash.txt" in line
-    kept = (tmp_path / "mine" / "crash.txt").read_text()
-    assert kept.startswith("Traceback")
-    assert "in breaks" in kept
-
-
-def test_an_unforeseen_error_of_a_command_without_a_folder_is_kept_too(
-    refused: Refused, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def breaks(options: object) -> int:
-        raise RuntimeError("nobody thought of it")
-
-    monkeypatch.setattr(presets, "perform", breaks)
+    monkeypatch.setattr(module, "perform", breaks)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    kept = re.search(r"traceback is in (.*?):", refused("presets", code=1))
-    assert kept is not None
-    assert "in breaks" in Path(kept[1]).read_text()
+    (tmp_path / "mine").mkdir()
+    line = refused(*arguments, code=1)
+    assert "an unforeseen KeyError: 'nobody thought of it'" in line
+    found = re.search(rf"traceback is in ({kept}): please report it$", line)
+    assert found is not None
+    assert "in breaks" in Path(found[1]).read_text()
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])

@@ -374,6 +374,9 @@ def test_killed_run_goes_on_to_the_trials_of_an_undisturbed_one(story: Story, di
         return [(t.architecture, t.state, t.origin, t.accuracy) for t in trials_of(out)]
 
     assert facts(story.out) == facts(digits_run)
+    numbers = [trial.number for trial in trials_of(story.out)]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] < len(numbers) + 2  # two kills
     assert len([trial for trial in trials_of(story.out) if trial.state == "complete"]) == 4
     assert read_config(story.out / "best.yaml").hash == read_config(digits_run / "best.yaml").hash
 
