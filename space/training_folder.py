@@ -67,7 +67,7 @@ class TrainingFolder:
             raise UserError(f"{self.result_path}: must be what a training wrote ({error})") from None
 
     def write_result(self, result: TrainingResult) -> None:
-        write_text(self.result_path, json.dumps(result.to_dict(), indent=2) + "\n")
+        write_text(self.result_path, json.dumps(result.to_dict(), indent=2, allow_nan=False) + "\n")
 
     def write_error(self, trace: str) -> None:
         """Keep why the training failed, whole."""

@@ -77,10 +77,15 @@ def print_table(console: Console, table: Table) -> None:
                 print_line(console, f"{'  ' if place else ''}{name} {cell}")
 
 
+def print_json(facts: dict[str, Any]) -> None:
+    """Print JSON that every reader takes: a number that is none is an error, not `NaN`."""
+    print(json.dumps(facts, indent=2, allow_nan=False))
+
+
 def print_facts(facts: dict[str, Any], as_text: Callable[[dict[str, Any]], None], *, as_json: bool) -> int:
     """Print facts as JSON or as text, and return the exit code."""
     if as_json:
-        print(json.dumps(facts, indent=2))
+        print_json(facts)
     else:
         as_text(facts)
     return 0

@@ -1,7 +1,6 @@
 """`cheapsearch data`: what a data set is understood to be, and which files of it cannot be read."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ def perform(options: argparse.Namespace) -> int:
     from ...reports import write_contact_sheet
     from ...space import shown
     from ..data import contact_sheet, dataset_name, survey
-    from .console import make_console
+    from .console import make_console, print_json
 
     aside = make_console(stderr=True, markup=False)
 
@@ -49,7 +48,7 @@ def perform(options: argparse.Namespace) -> int:
     found = survey(options.dataset, data_dir=options.data_dir, progress=say)
     summary = found.summary
     if options.json:
-        print(json.dumps(summary.to_dict(), indent=2))
+        print_json(summary.to_dict())
     else:
         for line in summary.lines():
             print(line)

@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,6 +56,7 @@ def perform(options: argparse.Namespace) -> int:
     from ..training.predict import find_images, known, load_trained, predictions
     from ..training.predictions import Predictions
     from ..workers.devices import available_cores, prepare_process, resolve_device
+    from .console import print_json
 
     device = resolve_device(options.device)
     network = load_trained(options.weights)
@@ -78,7 +78,7 @@ def perform(options: argparse.Namespace) -> int:
         done.append(prediction)
     found = Predictions(classes, tuple(done))
     if options.json:
-        print(json.dumps(found.to_dict(), indent=2))
+        print_json(found.to_dict())
     elif not options.csv and (accuracy := found.accuracy) is not None:
         print(accuracy_line(accuracy))
     if found.failed:

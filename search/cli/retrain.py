@@ -1,7 +1,6 @@
 """`cheapsearch retrain`: networks of a run under a full policy."""
 
 import argparse
-import json
 import signal
 import sys
 from contextlib import ExitStack
@@ -44,11 +43,13 @@ def add(commands: Any) -> None:
 
 def perform(options: argparse.Namespace) -> int:
     """Say how long it will take, ask, train and print the results."""
+    from .console import print_json
+
     names = ("trial", "top", "all", "dataset", "data_dir", "workers")
     arguments = {name: getattr(options, name) for name in names} | given_training(options)
     code, result = retrain_and_show(options.run, ask=not options.yes, quiet=options.json, **arguments)
     if options.json and result is not None:
-        print(json.dumps(result.to_dict(), indent=2))
+        print_json(result.to_dict())
     return code
 
 

@@ -1,7 +1,6 @@
 """`cheapsearch run`: search, and go on with a search."""
 
 import argparse
-import json
 import shlex
 import signal
 from contextlib import ExitStack
@@ -55,7 +54,7 @@ def perform(options: argparse.Namespace) -> int:
     from .. import api
     from ..study.driver import SearchFailedError
     from ..workers.pool import WorkersFailedError
-    from .console import make_console
+    from .console import make_console, print_json
     from .search_display import SearchDisplay
 
     # Progress goes to stderr where stdout is to be read by a program.
@@ -99,7 +98,7 @@ def perform(options: argparse.Namespace) -> int:
         code, retrained = retrain.retrain_and_show(result.folder, ask=False, quiet=options.json, **also)
         result = replace(result, retrained=retrained)
     if options.json:
-        print(json.dumps(result.to_dict(), indent=2))
+        print_json(result.to_dict())
     return code
 
 

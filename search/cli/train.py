@@ -1,7 +1,6 @@
 """`cheapsearch train`: one network under a full policy."""
 
 import argparse
-import json
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +44,7 @@ def perform(options: argparse.Namespace) -> int:
     from .. import api
     from ..training.loop import DivergedError
     from ..training.team import speaks
-    from .console import make_console, print_line, print_table
+    from .console import make_console, print_json, print_line, print_table
     from .retrain_display import results_table
 
     console = make_console(stderr=options.json, markup=False)
@@ -71,7 +70,7 @@ def perform(options: argparse.Namespace) -> int:
     if not speaks():
         return 0
     if options.json:
-        print(json.dumps(result.to_dict(), indent=2))
+        print_json(result.to_dict())
     else:
         print_table(console, results_table(result.results))
         weights = result.folder / "best.safetensors"

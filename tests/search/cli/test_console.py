@@ -1,12 +1,13 @@
 """The terminal."""
 
 import io
+import json
 
 import pytest
 from rich.console import Console
 from rich.table import Column, Table
 
-from cheapsearch.search.cli.console import make_console, print_table
+from cheapsearch.search.cli.console import make_console, print_json, print_table
 
 
 def test_make_console_does_not_cut_lines_where_nobody_looks(
@@ -35,3 +36,11 @@ def test_print_table_gives_each_row_lines_of_its_own_where_it_does_not_fit(width
         ]
     else:
         assert shown.getvalue().split()[:3] == ["trial", "accuracy", "what"]
+
+
+def test_print_json_prints_no_number_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        print_json({"accuracy": float("nan")})
+    assert capsys.readouterr().out == ""
+    print_json({"accuracy": 62.5, "left": None})
+    assert json.loads(capsys.readouterr().out) == {"accuracy": 62.5, "left": None}
