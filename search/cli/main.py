@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ... import __version__
 from ...space import UserError
 from ..workers.devices import let_threads_sleep
+from ..workers.jobs import reason_of
 from . import data, export, predict, presets, rehearse, report, retrain, run, show, space, train
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USER, complain, keep_trace, write_as_can_be
 from .parser import Parser
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # a mistake of ours: a line for the user, and all of it for a report of it
         kept = keep_trace(error, getattr(options, "out", None) or getattr(options, "run", None))
         return complain(
-            f"an unforeseen {type(error).__name__}: {error}; what was finished is kept, and the whole "
+            f"an unforeseen {reason_of(error)}; what was finished is kept, and the whole "
             f"traceback is in {kept}: please report it",
             EXIT_FAILED,
         )

@@ -1,6 +1,7 @@
 """Images of any size that are decoded and augmented one by one, in data workers."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from warnings import catch_warnings, filterwarnings
 
@@ -111,12 +112,27 @@ class StreamedSplit:
                     pin_memory=self.mean.device.type == "cuda",
                 )
             )
-        for batch in loaded:
-            if isinstance(batch, UserError):
-                raise batch
-            images, labels = batch
-            pixels = images.to(self.mean.device, non_blocking=True)
-            yield normalise(pixels, self.mean, self.std), labels.to(self.mean.device, non_blocking=True)
+        with _room_for_batches():
+            for batch in loaded:
+                if isinstance(batch, UserError):
+                    raise batch
+                images, labels = batch
+                pixels = images.to(self.mean.device, non_blocking=True)
+                yield normalise(pixels, self.mean, self.std), labels.to(self.mean.device, non_blocking=True)
+
+
+@contextmanager
+def _room_for_batches() -> Iterator[None]:
+    """Say in one line that the memory is full through which data workers hand batches over."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(sign in str(error) for sign in ("shared memory", "</torch_")):
+            raise
+        raise UserError(
+            "--data-workers: need room for their batches, but /dev/shm is full; make it larger "
+            "(`docker run --shm-size=2g`), or give --data-workers 0"
+        ) from error
 
 
 def _collate(items: list[tuple[Tensor, int] | UserError]) -> Batch | UserError:

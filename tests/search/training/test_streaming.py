@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from cheapsearch.search.data import open_images
+from cheapsearch.search.training import streaming
 from cheapsearch.search.training.recipe import Recipe
 from cheapsearch.search.training.streaming import StreamedSplit
 from cheapsearch.search.training.team import ALONE, Team
@@ -87,6 +88,36 @@ def test_streamed_split_says_nothing_of_more_data_workers_than_cores(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(list(replace(streamed, workers=2).evaluation_batches(ALONE))) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "unable to allocate shared memory(shm) for file </torch_1_2_0>: No space left on device (28)",
+        "DataLoader worker (pid 9) is killed by signal: Bus error. It is possible that dataloader's workers "
+        "are out of shared memory.",
+    ],
+)
+def test_streamed_split_says_that_shared_memory_is_full(
+    said: str, streamed: StreamedSplit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(items: object) -> NoReturn:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(streaming, "_collate", full)
+    with pytest.raises(UserError, match=r"^data_workers: need room for their batches, but /dev/shm is full"):
+        list(replace(streamed, workers=1).evaluation_batches(ALONE))
+
+
+def test_streamed_split_passes_other_errors_on(
+    streamed: StreamedSplit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(items: object) -> NoReturn:
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(streaming, "_collate", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        list(streamed.evaluation_batches(ALONE))
 
 
 def test_streamed_split_evaluation_batches_give_every_image_once(streamed: StreamedSplit) -> None:
