@@ -16,6 +16,7 @@ from .metric import FROM_COUNTS, class_counts
 from .recipe import Recipe
 from .schedule import learning_rate
 from .splits import Split
+from .statistics import estimate_statistics
 from .team import ALONE, Team
 
 _RANK_STEP = 10_007  # between the seeds of the processes of a team
@@ -86,12 +87,15 @@ class Scores:
 
     Attributes:
         score: By the metric that was asked for, in percent.
+        right: Whether each image was predicted right, eight to a byte in the order of the split, the last
+            byte filled with zeros; empty where a team shared the images.
     """
 
     loss: float
     top1: float
     top5: float
     score: float
+    right: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,8 @@ def train(
         state.epoch += 1
         if not math.isfinite(train_loss):
             raise DivergedError(f"the training loss is {train_loss} in epoch {state.epoch}")
+        if recipe.statistics_images:
+            estimate_statistics(state.scored, train_split.first(recipe.statistics_images))
         val = score(state.scored, val_split, team=team, metric=recipe.metric)
         yield Epoch(
             epoch=state.epoch,
@@ -201,11 +207,13 @@ def score(network: nn.Module, split: Split, *, team: Team = ALONE, metric: str =
     """
     network.eval()
     sums: Tensor | None = None
+    right: list[Tensor] = []
     for images, labels in split.evaluation_batches(team):
         answers = network(images)
         loss = F.cross_entropy(answers, labels, reduction="sum")
         predicted = answers.argmax(1)
-        first = (predicted == labels).sum()
+        right.append(predicted == labels)
+        first = right[-1].sum()
         among_five = (answers.topk(min(5, answers.shape[1])).indices == labels.unsqueeze(1)).sum()
         found = torch.stack((loss, first, among_five))
         if metric in FROM_COUNTS:
@@ -226,4 +234,5 @@ def score(network: nn.Module, split: Split, *, team: Team = ALONE, metric: str =
         top1=accuracy,
         top5=100.0 * top5 / count,
         score=FROM_COUNTS[metric](np.reshape(by_class, (3, -1))) if metric in FROM_COUNTS else accuracy,
+        right=np.packbits(torch.cat(right).cpu().numpy()).tobytes() if team.size == 1 else b"",
     )

@@ -28,7 +28,9 @@ _LEAST = {
     "batch_size": 2,
     "layout_size": MIN_INPUT,
     "channel_multiple": 1,
+    "statistics_images": 0,
 }
+STATISTICS_IMAGES = 500
 _LAST_SIDE = 2  # pixels before the pooling that a proxy leaves at least, where its size is not given
 
 
@@ -45,6 +47,8 @@ class Proxy:
         images: Training images used at most.
         batch_size: Images per step.
         learning_rate: Highest learning rate; it warms up over a fifth of the steps.
+        statistics_images: Training images that batch norm's statistics are taken from before a network is
+            scored, since the moving averages lag in so few steps; 0 for those.
 
     Raises:
         UserError: If a value is out of range.
@@ -58,6 +62,7 @@ class Proxy:
     learning_rate: float
     layout_size: int
     channel_multiple: int = CHANNEL_MULTIPLE
+    statistics_images: int = STATISTICS_IMAGES
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -89,6 +94,7 @@ class Proxy:
             class_weights=class_weights,
             metric=metric,
             max_gradient_norm=_MAX_GRADIENT_NORM,
+            statistics_images=self.statistics_images,
             padding=max(1, self.input_size // 8),
             flip=flip,
         )
@@ -103,7 +109,7 @@ class Proxy:
         Raises:
             UserError: If a key is unknown or missing, or a value is out of range.
         """
-        before: dict[str, Any] = {"channel_multiple": CHANNEL_MULTIPLE}
+        before: dict[str, Any] = {"channel_multiple": CHANNEL_MULTIPLE, "statistics_images": 0}
         before |= {"layout_size": data["input_size"]} if "input_size" in data else {}
         data = before | dict(data)
         check_complete("proxy", data, [field.name for field in fields(cls)])

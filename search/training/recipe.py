@@ -14,6 +14,8 @@ class Recipe:
         max_gradient_norm: Gradients of a larger norm are scaled down to it; None for no limit.
         ema_decay: Of an exponential moving average of the weights after every step, which then is what
             is scored; 0 for none.
+        statistics_images: Training images that batch norm's statistics are taken from anew before every
+            scoring; 0 for the moving averages of training.
         padding: Pixels of zero padding for the random crop; 0 for none.
         flip: Mirror left to right with probability one half.
         rotation: Largest rotation in degrees, 0 for none.
@@ -31,6 +33,7 @@ class Recipe:
     class_weights: tuple[float, ...] | None = None
     max_gradient_norm: float | None = None
     ema_decay: float = 0.0
+    statistics_images: int = 0
     padding: int = 4
     flip: bool = True
     rotation: float = 0.0

@@ -80,4 +80,4 @@ class ProxyTrainer:
         if stopped:
             yield Stopped(job.index, tuple(curve), losses, seconds, speed)
         else:
-            yield Trained(job.index, curve[-1], tuple(curve), losses, seconds, speed)
+            yield Trained(job.index, curve[-1], tuple(curve), losses, seconds, speed, epochs[-1].val.right)

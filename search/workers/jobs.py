@@ -45,6 +45,7 @@ class Trained:
         curve: Validation accuracy in percent after each epoch.
         losses: Mean training loss of each epoch.
         images_per_second: Training and validation images seen per second.
+        right: Whether each validation image was predicted right, eight to a byte in the order of the split.
     """
 
     index: int
@@ -53,6 +54,7 @@ class Trained:
     losses: tuple[float, ...] = ()
     seconds: float = 0.0
     images_per_second: float = 0.0
+    right: bytes = b""
 
 
 @dataclass(frozen=True)
