@@ -1,7 +1,7 @@
 """What a run writes down of each trial."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -38,6 +38,8 @@ class TrialRecord:
         predicted: Accuracy in percent the sampler expected; None where it has no model, or did not ask it.
         deviation: Standard deviation of that prediction in points.
         gain: Hypervolume the sampler expected it to add, in points times the share of the range of cost.
+        right: Which validation images it predicted right, eight to a byte in their order; empty where that is
+            not known. It stands in a file of its own, not in trials.csv.
     """
 
     number: int
@@ -51,6 +53,7 @@ class TrialRecord:
     predicted: float | None = None
     deviation: float | None = None
     gain: float | None = None
+    right: bytes = field(default=b"", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_name("state", self.state, STATES)
@@ -120,7 +123,9 @@ class TrialRecord:
             ),
             accuracy=optional("accuracy"),
             seconds=optional("seconds"),
-            **{name: optional(name) for name in _WHY},
+            predicted=optional("predicted"),
+            deviation=optional("deviation"),
+            gain=optional("gain"),
             reason=str(row.get("reason") or ""),
         )
         if row["hash"] not in accepted_hashes(record.architecture):

@@ -14,15 +14,20 @@ from .files import write_text
 from .records import TrialRecord
 from .run_record import RunRecord
 from .saved_run import RECORD_FILE, TRIALS_FILE, read_record
+from .validation_file import VALIDATION_FILE
 
 
 class RunFolder:
-    """A folder with run.yaml, trials.csv, study.db, report.html, best.yaml, and errors/N.txt for failures."""
+    """A folder with run.yaml, trials.csv, validation.npz, study.db, report.html and best.yaml.
+
+    Trials that failed have their traceback in errors/N.txt.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.record_path = path / RECORD_FILE
         self.trials_path = path / TRIALS_FILE
+        self.validation_path = path / VALIDATION_FILE
         self.study_path = path / "study.db"
         self.report_path = path / "report.html"
         self.best_path = path / "best.yaml"

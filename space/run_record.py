@@ -24,6 +24,7 @@ class RunRecord:
         study: Name of the study in the storage.
         skipped: Paths within the data set of the images that were left out, since they cannot be read.
         classes: Their names by label, None in runs of before they were kept.
+        pilot: What was measured to choose the proxy, None where it was not chosen so.
     """
 
     version: str
@@ -37,6 +38,7 @@ class RunRecord:
     skipped: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     classes: tuple[str, ...] | None = None
+    pilot: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -49,6 +51,8 @@ class RunRecord:
             raise UserError(f"skipped: must be paths, got {self.skipped!r}")
         if not isinstance(self.versions, Mapping):
             raise UserError(f"versions: must be a mapping, got {self.versions!r}")
+        if self.pilot is not None and not isinstance(self.pilot, Mapping):
+            raise UserError(f"pilot: must be a mapping, got {self.pilot!r}")
         if self.classes is not None:
             object.__setattr__(self, "classes", check_classes(self.classes, self.num_classes))
         for name in _DECIDED:
@@ -107,5 +111,6 @@ def _before_it_was_there() -> dict[str, Any]:
     """What a setting or fact is in runs that were begun before there was any such."""
     limits = {f"max_{name}": None for name in COSTS if name not in in_every_file()}
     none: dict[str, Any] = {"reference_accuracy": None, "classes": None, "skip_corrupt": False, "skipped": []}
+    none |= {"hours": None, "pilot": None}
     plain = {"metric": "accuracy", "class_weights": "none"}
     return {"repeats": 0, "confirm": 0, "stopping": False, **plain, **none, **limits}

@@ -13,6 +13,7 @@ from .errors import UserError
 from .records import TrialRecord
 from .run_record import RunRecord
 from .search_space import SearchSpace
+from .validation_file import VALIDATION_FILE, Validation, read_validation
 
 RECORD_FILE, TRIALS_FILE = "run.yaml", "trials.csv"
 
@@ -24,12 +25,14 @@ class SavedRun:
     Attributes:
         path: The folder.
         record: What is in run.yaml.
-        trials: The rows of trials.csv, in the order of the file.
+        trials: The rows of trials.csv, in the order of the file, with what validation.npz knows of them.
+        validation: Of which images; None in runs of before that was kept.
     """
 
     path: Path
     record: RunRecord
     trials: tuple[TrialRecord, ...]
+    validation: Validation | None = None
 
     @property
     def space(self) -> SearchSpace:
@@ -41,7 +44,7 @@ def load_run(path: Path) -> SavedRun:
     """Read a run folder.
 
     Raises:
-        UserError: If the folder, run.yaml or trials.csv is missing or damaged.
+        UserError: If the folder, run.yaml or trials.csv is missing or damaged, or validation.npz damaged.
     """
     path = Path(path)
     if not path.is_dir():
@@ -50,7 +53,10 @@ def load_run(path: Path) -> SavedRun:
             "give the folder named by --out in `cheapsearch run`"
         )
     record = read_record(path / RECORD_FILE)
-    return SavedRun(path, record, tuple(_read_trials(path / TRIALS_FILE, record)))
+    trials = list(_read_trials(path / TRIALS_FILE, record))
+    validation = read_validation(path / VALIDATION_FILE)
+    known = trials if validation is None else validation.on(trials)
+    return SavedRun(path, record, tuple(known), validation)
 
 
 def _read_text(path: Path) -> str:

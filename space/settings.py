@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from math import inf
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,12 @@ class RunSettings:
     """
 
     budget: int = setting(100, "trainings (default 100)", kind="whole", metavar="N")
+    hours: float | None = setting(
+        None,
+        "time the search may take; without --budget it trains what fits (default: no limit)",
+        kind="number",
+        metavar="H",
+    )
     repeats: int | None = setting(
         None, "of these, with another seed (default a tenth, 5 at most)", kind="whole", metavar="N"
     )
@@ -162,6 +169,8 @@ class RunSettings:
             raise UserError(
                 f"--reference-accuracy: must be from 0 to below 100 percent, got {self.reference_accuracy:g}"
             )
+        if self.hours is not None and not 0 < self.hours < inf:
+            raise UserError(f"--hours: must be above 0, got {self.hours:g}")
         if self.repeats is None:
             object.__setattr__(self, "repeats", min(_MOST_REPEATS, self.budget // 10))
         elif not 0 <= self.repeats < self.budget:

@@ -10,7 +10,7 @@ import numpy as np
 from ...space import UserError, check_name
 from ..samplers.registry import SAMPLERS
 from ..samplers.surrogate import Floats
-from ..study.driver import Plan
+from ..study.plan import Plan
 from .replay import replay
 from .result_table import ResultTable
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from optuna.storages import InMemoryStorage
 
-from ..study.driver import Plan, Search, run_search
+from ..study.driver import Search, run_search
+from ..study.plan import Plan
 from ..study.trial_store import TrialStore
 from .result_table import ResultTable
 from .table_domain import TableDomain, TableExecutor

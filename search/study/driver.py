@@ -4,23 +4,25 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from typing import Generic
 
 import numpy as np
 from optuna.samplers import BaseSampler
 
-from ...space import RunSettings, averaged, most_unsettled, seed_noise
+from ...space import averaged, seed_noise
 from ..samplers.registry import SAMPLERS, SamplerFactory, fixed_sampler, make_sampler
 from ..workers.executor import Executor
 from ..workers.jobs import Failed, Job, Measured, Outcome, Progress, Stopped, Trained
 from .domain import RecordT, SubjectT
+from .pace import Pace
+from .plan import Plan
+from .repeats import REPEAT, early_repeat, late_repeat, number_of, repeats_left
 from .seeds import proposal_seed, training_seed
 from .stopping import floors, forecasts, threshold
 from .trial_store import Proposal, Result, TrialStore
 
 MAX_BARREN = 8  # proposals in a row that train nothing, before an untried subject is drawn
-REPEAT = "repeat"  # origin of a further training of a known subject
 ENQUEUED = "enqueued"  # origin of what was put into the study by its user
 MAX_FAILURES = 8  # failed trainings in a row, before the search gives up
 
@@ -29,38 +31,10 @@ class SearchFailedError(RuntimeError):
     """Training after training failed."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a search does.
-
-    Attributes:
-        budget: Trainings to the end of the proxy, nearly all of distinct subjects.
-        in_flight: Proposals made before their results are known. With the seed it fixes the trials,
-            whatever the number of workers.
-        repeats: How many of the budget's trainings repeat a subject with another seed.
-        confirm: Further such trainings, beyond the budget.
-        stopping: Whether to stop trainings that cannot reach the front.
-        reference_accuracy: In percent; a subject below it is worth nothing. None for no such accuracy.
-    """
-
-    sampler: str
-    seed: int
-    budget: int
-    in_flight: int
-    repeats: int = 0
-    confirm: int = 0
-    stopping: bool = False
-    reference_accuracy: float | None = None
-
-    @classmethod
-    def of(cls, settings: RunSettings) -> "Plan":
-        """What of a run's settings the search reads."""
-        return cls(**{f.name: getattr(settings, f.name) for f in fields(cls)})
-
-
 class Search(Generic[SubjectT, RecordT]):
     """What a search knows, and what it does next.
 
+    The first two subjects that are trained are repeated at once, so that the noise between seeds is known.
     The last trainings of the budget, and those beyond it, repeat subjects of which it is least sure whether
     they are on the front.
 
@@ -72,6 +46,7 @@ class Search(Generic[SubjectT, RecordT]):
     Args:
         store: What has been proposed and told so far; the search goes on from there.
         samplers: By name; the plan's is one of them.
+        pace: Says how many trainings there is time for; None where time is no matter.
 
     Attributes:
         told: Every trial told of, in the order of the proposals.
@@ -84,9 +59,10 @@ class Search(Generic[SubjectT, RecordT]):
         store: TrialStore[SubjectT, RecordT],
         *,
         samplers: Mapping[str, SamplerFactory] = SAMPLERS,
+        pace: Pace | None = None,
     ) -> None:
         self.plan, self.store, self.domain = plan, store, store.domain
-        self._samplers = samplers
+        self._samplers, self._pace = samplers, pace
         self.told: list[RecordT] = store.records()
         self.proposing, self.choices = 0.0, 0
         self._first = self.domain.first()
@@ -99,7 +75,7 @@ class Search(Generic[SubjectT, RecordT]):
             self._barren = self._barren + 1 if record.state in ("duplicate", "refused") else 0
         self._interrupted = deque(store.running())
         self._index = store.proposed  # of the next proposal
-        self._enqueued = store.count(ENQUEUED)  # of the proposals before it
+        self._aside = store.count(ENQUEUED) + store.count(REPEAT)  # of the proposals before it
         self._exhausted = False  # whether nothing untried is left
         self._failures = 0  # in a row
         self._pending: deque[Proposal[SubjectT]] = deque()
@@ -146,6 +122,8 @@ class Search(Generic[SubjectT, RecordT]):
         record = self.store.tell(proposal, result)
         self.told.append(record)
         if record.state not in ("duplicate", "refused"):
+            if self._pace is not None and result.seconds:
+                self._pace.told(result.seconds)
             self._failures = self._failures + 1 if record.state == "failed" else 0
             self._known.setdefault(proposal.key, record)
         return record
@@ -164,27 +142,37 @@ class Search(Generic[SubjectT, RecordT]):
 
     def _propose(self) -> Proposal[SubjectT] | None:
         """What to do next, None where nothing is; one more call may find a repeat."""
+        room = None if self._pace is None else self._pace.room(len(self._training))
+        if room == 0:
+            return None
         if self._interrupted:
             return self._interrupted.popleft()
         if self.store.waiting:
             # First of all: Optuna gives them to whoever asks. What they leave open is drawn.
             enqueued = self._ask(ENQUEUED, fixed_sampler({}, seed=proposal_seed(self.plan.seed, self._index)))
-            self._index, self._enqueued = self._index + 1, self._enqueued + 1
+            self._index, self._aside = self._index + 1, self._aside + 1
             return enqueued
         new = sum(record.state in ("complete", "pruned") for record in self._known.values())
         new += sum(not repeat for _, repeat in self._training)
-        if new < self.plan.budget - self.plan.repeats and not self._exhausted:
+        repeating = self._repeating
+        # Whether the time that is left is for repeats alone.
+        last = room is not None and room <= repeats_left(self.plan, self.told, repeating)
+        proposal = self._again(early_repeat(self.plan, self.told, repeating))
+        if proposal is None and new < self.plan.budget - self.plan.repeats and not (self._exhausted or last):
             proposal = self._new_subject()
             self._exhausted = proposal is None
-        else:
-            proposal = self._repeat()
-        self._index += proposal is not None
+        elif proposal is None:
+            objectives = self.domain.objectives
+            proposal = self._again(late_repeat(self.plan, self.told, repeating, objectives))
+        if proposal is not None:
+            self._index += 1
+            self._aside += bool(proposal.repeat)
         return proposal
 
     def _new_subject(self) -> Proposal[SubjectT] | None:
         """A proposal of what has perhaps not been tried, None where everything has been."""
         seed = proposal_seed(self.plan.seed, self._index)
-        own = self._index - self._enqueued
+        own = self._index - self._aside
         if own < len(self._first):
             origin, choices = self._first[own]
             return self._ask(origin, fixed_sampler(choices, seed=seed))
@@ -198,18 +186,18 @@ class Search(Generic[SubjectT, RecordT]):
             return None
         return self._ask("random untried", fixed_sampler(left, seed=seed))
 
-    def _repeat(self) -> Proposal[SubjectT] | None:
-        """A further training where it settles most, None where enough are done or none can be."""
-        done = Counter(record.hash for record in self.told if record.origin == REPEAT)
-        under_way = Counter(key for key, repeat in self._training if repeat)
-        if done.total() + under_way.total() >= self.plan.repeats + self.plan.confirm:
-            return None
-        record = most_unsettled(self.told, self.domain.objectives, under_way)
+    def _again(self, record: RecordT | None) -> Proposal[SubjectT] | None:
+        """A further training of a known subject, None for none."""
         if record is None:
             return None
-        number = done[record.hash] + under_way[record.hash] + 1
         seed = proposal_seed(self.plan.seed, self._index)
+        number = number_of(record, self.told, self._repeating)
         return self._ask(REPEAT, fixed_sampler(self.domain.choices(record), seed=seed), repeat=number)
+
+    @property
+    def _repeating(self) -> Counter[str]:
+        """Repeats under way, by hash."""
+        return Counter(key for key, repeat in self._training if repeat)
 
     def _ask(self, origin: str, sampler: BaseSampler, *, repeat: int = 0) -> Proposal[SubjectT]:
         start = time.perf_counter()
@@ -256,7 +244,7 @@ class Search(Generic[SubjectT, RecordT]):
         if isinstance(outcome, Trained):
             if outcome.curve:
                 self._curves.append(outcome.curve)
-            return replace(result, accuracy=outcome.accuracy)
+            return replace(result, accuracy=outcome.accuracy, right=outcome.right)
         assert isinstance(outcome, Stopped)
         reached = outcome.curve[-1]
         forecast = forecasts(self._curves)[len(outcome.curve) - 1]

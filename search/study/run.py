@@ -1,6 +1,7 @@
 """One run: settings and a folder in, a search that can go on where it stopped."""
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -22,17 +23,22 @@ from ...space import (
 from ...space.narrowing import narrow_size
 from ...space.provenance import now, versions
 from ...space.run_folder import RunFolder
+from ...space.validation_file import write_validation
 from ..data import DataSummary, ImageData, dataset_name
 from ..samplers.limits import LISTABLE, Limits
 from ..training.images import DataSource, searched_images
-from ..training.proxy import Proxy, default_proxy, fitted
+from ..training.proxy import Proxy, default_proxy
 from ..training.short import ProxyTrainer
 from ..workers.devices import resolve_device, worker_devices
 from ..workers.executor import ExecutorFactory
 from ..workers.local import executor_for
 from .domain import ArchitectureDomain
-from .driver import Plan, Search, run_search
+from .driver import Search, run_search
 from .export import export_trial
+from .fit import fit_proxy
+from .pace import pace_of
+from .pilot import Known, KnownFirst, Pilot
+from .plan import Plan
 from .settings import settle, without_password
 from .storage import check_storage, sqlite_url, storage_errors
 from .trial_store import TrialStore
@@ -48,6 +54,8 @@ class Run:
         space: What will be searched.
         trials: Every trial told of so far.
         devices: The device of each worker.
+        known: What a pilot trained already.
+        began: When this process took it up, by `time.monotonic`.
     """
 
     def __init__(
@@ -68,6 +76,8 @@ class Run:
         self._store = store
         self._data = data
         self._make_executor = make_executor
+        self.known: Sequence[Known] = ()
+        self.began = time.monotonic()
 
     @property
     def summary(self) -> DataSummary | None:
@@ -116,14 +126,20 @@ class Run:
         proxy = Proxy.from_dict(settings.proxy)
         scored = {"weights": settings.class_weights, "metric": settings.metric}
         make_trainer = partial(ProxyTrainer, self._data, proxy, **scored)
-        search = Search(self.plan, self._store)
+        pace = pace_of(self.record, self.trials, workers=len(self.devices), began=self.began)
+        search = Search(self.plan, self._store, pace=pace)
         with closing(self._make_executor(make_trainer, self.devices)) as executor:
-            for trial in run_search(search, executor):
+            for trial in run_search(search, KnownFirst(executor, self.known)):
                 self.trials.append(trial)
-                self.folder.write_trials(self.trials)
+                self.write_trials()
                 if trial.state == "failed":
                     self.folder.write_errors(self._store.traces())
                 yield trial
+
+    def write_trials(self) -> None:
+        """Write trials.csv and validation.npz anew."""
+        write_validation(self.folder.validation_path, self._data.val_labels, self.trials)
+        self.folder.write_trials(self.trials)
 
     def write_best(self) -> ArchitectureConfig:
         """Export the default pick as best.yaml.
@@ -157,6 +173,7 @@ def open_run(
         UserError: If a setting is invalid, contradicts the run folder, or cannot be met. A new folder
             is made only after every check.
     """
+    began_at = time.monotonic()
     folder = RunFolder(out)
     existing = folder.read_record()
     settings = settle(given, existing, where=out)
@@ -168,18 +185,27 @@ def open_run(
             "its accuracies would not compare; choose another --out"
         )
     if existing is None:
-        proxy = replace(default_proxy(settings.dataset, device), **settings.proxy)
+        limit = replace(default_proxy(settings.dataset, device), **settings.proxy).images
     else:
-        proxy = Proxy.from_dict(existing.settings.proxy)
+        limit = Proxy.from_dict(existing.settings.proxy).images
     devices = worker_devices(device, workers, settings.in_flight)
+    make_executor = make_executor or executor_for(workers)
     source = DataSource(
         settings.dataset, settings.data_dir, settings.input_size, settings.seed, settings.skip_corrupt
     )
     began = existing.fingerprint if existing else None
-    opened = searched_images(source, began, limit=proxy.images, say=say)
-    space = settings.space
+    opened = searched_images(source, began, limit=limit, say=say)
+    space, pilot = settings.space, None
     if existing is None:
-        proxy = fitted(proxy, settings.proxy, space, opened.input_size)
+        if storage:
+            check_storage(storage)
+        settings, pilot = fit_proxy(
+            settings, given, opened, devices=devices, make_executor=make_executor, say=say
+        )
+    elif existing.settings.hours and "hours" in given and "budget" not in given:
+        budget = round(existing.settings.budget * (settings.hours or 0.0) / existing.settings.hours)
+        settings = replace(settings, budget=max(1, budget), repeats=None)
+    proxy = Proxy.from_dict(settings.proxy)
     data = opened.load(proxy.input_size, name=settings.dataset, progress=say)
     table = cost_table(
         space.backbone, width=space.width, num_classes=data.num_classes, input_size=data.input_size
@@ -199,7 +225,7 @@ def open_run(
     record = (
         replace(existing, settings=settings, classes=data.classes)
         if existing
-        else _new_record(settings, data)
+        else _new_record(settings, data, pilot)
     )
     if record.versions != versions():
         say(f"other versions than this run began with: {_changes(record.versions, versions())}")
@@ -223,8 +249,9 @@ def open_run(
                 f"--out: the study of the run in {out} must hold the {listed} trials of trials.csv, "
                 f"it has {told}; put it back or choose another --out"
             )
-        run = Run(folder, record, Plan.of(settings), store, data, make_executor or executor_for(workers))
-        folder.write_trials(run.trials)
+        run = Run(folder, record, Plan.of(settings), store, data, make_executor)
+        run.known, run.began = (() if pilot is None else pilot.outcomes), began_at
+        run.write_trials()
         folder.write_errors(store.traces())
         yield run
 
@@ -235,7 +262,7 @@ def default_folder(given: Mapping[str, Any]) -> Path:
     return Path("runs") / f"{backbone}-{dataset_name(given.get('dataset', RunSettings.dataset))}"
 
 
-def _new_record(settings: RunSettings, data: ImageData) -> RunRecord:
+def _new_record(settings: RunSettings, data: ImageData, pilot: Pilot | None) -> RunRecord:
     return RunRecord(
         version=__version__,
         created=now(),
@@ -248,6 +275,7 @@ def _new_record(settings: RunSettings, data: ImageData) -> RunRecord:
         study=f"cheapsearch-{uuid4().hex[:12]}" if settings.storage else "cheapsearch",
         versions=versions(),
         classes=data.classes,
+        pilot=None if pilot is None else pilot.to_dict(),
     )
 
 

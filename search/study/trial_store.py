@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -55,6 +56,7 @@ class Result:
         accuracy: In percent, None where it has none.
         forecast: Of a pruned trial the accuracy it would have come to and its deviation, in percent.
         trace: The whole traceback of a failure.
+        right: Which validation images it predicted right, eight to a byte.
     """
 
     state: str
@@ -66,14 +68,16 @@ class Result:
     losses: tuple[float, ...] = ()
     forecast: tuple[float, float] | None = None
     trace: str = ""
+    right: bytes = b""
 
     def to_dict(self) -> dict[str, Any]:
-        """What is kept: all but the accuracy, which is the trial's value, and what is empty."""
-        return {
+        """What is kept: all but the accuracy, the trial's value, and what is empty; bytes in base64."""
+        kept = {
             name: value
             for name, value in asdict(self).items()
-            if name != "accuracy" and value not in (None, "", ())
+            if name != "accuracy" and value not in (None, "", (), b"")
         }
+        return kept | ({"right": b64encode(self.right).decode("ascii")} if self.right else {})
 
 
 class TrialStore(Generic[SubjectT, RecordT]):
@@ -225,6 +229,7 @@ class TrialStore(Generic[SubjectT, RecordT]):
             predicted=why.get("accuracy"),
             deviation=why.get("deviation"),
             gain=why.get("gain"),
+            right=b64decode(result.get("right", "")),
         )
 
     def _proposal(self, trial: FrozenTrial) -> Mapping[str, Any] | None:

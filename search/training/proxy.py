@@ -126,6 +126,9 @@ GPU = Proxy(
     epochs=10, width=0.5, input_size=32, images=50_000, batch_size=128, learning_rate=0.1, layout_size=32
 )
 
+# Side in pixels up to which these were shown to rank: of CIFAR-10's images.
+FIXED_SIZE = 32
+
 
 def default_proxy(dataset: str, device: str) -> Proxy:
     """The proxy for a data set on a device, such as `cpu` or `cuda:0`, and for networks of small images."""

@@ -18,7 +18,7 @@ from cheapsearch.search.data import ImageData
 from cheapsearch.search.samplers.candidates import Candidates, make_candidates
 from cheapsearch.search.samplers.limits import Limits
 from cheapsearch.search.study.domain import ArchitectureDomain
-from cheapsearch.search.study.driver import Plan
+from cheapsearch.search.study.plan import Plan
 from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.search.training.proxy import Proxy
 from cheapsearch.search.workers.jobs import Failed, Job, Message, Stopped, Trained, is_stopped

@@ -9,7 +9,7 @@ from cheapsearch.search.rehearsal.replay import Replay, replay
 from cheapsearch.search.rehearsal.result_table import load_table
 from cheapsearch.search.study import driver
 from cheapsearch.search.study import run as run_module
-from cheapsearch.search.study.driver import Plan
+from cheapsearch.search.study.plan import Plan
 
 PLAN = Plan("random", seed=3, budget=12, in_flight=2)
 

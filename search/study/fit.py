@@ -1,0 +1,74 @@
+"""The proxy of a new run: a fixed one where it is known to fit, else what a pilot finds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ...space import RunSettings
+from ..data import OpenImages
+from ..training.proxy import FIXED_SIZE, Proxy, default_proxy, fitted
+from ..workers.executor import ExecutorFactory
+from .pilot import Pilot, explain, run_pilot
+from .proxy_ladder import Wish
+
+_FEWEST_STEPS = 400  # of the fixed proxy, below which it says little of what it trains
+
+
+def fit_proxy(
+    settings: RunSettings,
+    given: Mapping[str, Any],
+    images: OpenImages,
+    *,
+    devices: Sequence[str],
+    make_executor: ExecutorFactory,
+    say: Callable[[str], None],
+) -> tuple[RunSettings, Pilot | None]:
+    """Settings with the whole proxy and, where only the time is given, the trainings that fit into it.
+
+    Args:
+        settings: Of a new run.
+        given: Those of them that were given.
+        devices: Of each worker.
+        say: Called with lines of text about the pilot.
+
+    Raises:
+        UserError: If a setting of the proxy does not fit, or the time is not enough.
+    """
+    base = replace(default_proxy(settings.dataset, devices[0]), **settings.proxy)
+    if settings.hours is None and _fits(base, settings, images):
+        proxy = fitted(base, settings.proxy, settings.space, images.input_size)
+        return replace(settings, proxy=proxy.to_dict()), None
+    wish = Wish(
+        given=settings.proxy,
+        hours=settings.hours,
+        trainings=settings.budget if "budget" in given or settings.hours is None else None,
+        workers=len(devices),
+        seed=settings.seed,
+    )
+    pilot = run_pilot(
+        wish,
+        base,
+        settings.space,
+        images,
+        devices=devices,
+        make_executor=make_executor,
+        scored={"weights": settings.class_weights, "metric": settings.metric},
+        say=say,
+    )
+    count = len(images.train.labels)
+    for line in explain(pilot, images=count, validation=len(images.val.labels), workers=len(devices)):
+        say(line)
+    settings = replace(settings, proxy=pilot.proxy.to_dict())
+    if settings.hours is not None:
+        repeats = settings.repeats if "repeats" in given else None
+        settings = replace(settings, budget=pilot.trainings, repeats=repeats)
+    return settings, pilot
+
+
+def _fits(proxy: Proxy, settings: RunSettings, images: OpenImages) -> bool:
+    """Whether a run takes the fixed proxy: nothing is left to choose, or it is long enough for the images."""
+    if {"epochs", "input_size"} <= settings.proxy.keys():
+        return True
+    steps = proxy.epochs * (min(proxy.images, len(images.train.labels)) // proxy.batch_size)
+    known = settings.dataset in ("digits", "cifar10", "cifar100")
+    return known or (images.input_size <= FIXED_SIZE and steps >= _FEWEST_STEPS)

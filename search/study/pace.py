@@ -1,0 +1,62 @@
+"""How many more trainings fit into the time that a run may take."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from ...space import RunRecord, TrialRecord
+
+
+class Pace:
+    """Time left, and how long a training takes.
+
+    Args:
+        seconds: Left from now on.
+        workers: Trainings at a time.
+        expected: Seconds of a training, until one has ended.
+        clock: Seconds of a clock that only goes forward.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        *,
+        workers: int,
+        expected: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock, self._workers = clock, max(1, workers)
+        self._end = clock() + seconds
+        self._expected, self._sum, self._count = expected, 0.0, 0
+
+    @property
+    def each(self) -> float:
+        """Seconds a training takes in the mean, those that were stopped among them."""
+        return self._sum / self._count if self._count else self._expected
+
+    def told(self, seconds: float) -> None:
+        """Take in how long a training took."""
+        self._sum += seconds
+        self._count += 1
+
+    def room(self, under_way: int) -> int:
+        """How many more trainings would end in time, beside those that are under way."""
+        left = max(0.0, self._end - self._clock())
+        return max(0, int(left * self._workers / max(self.each, 1e-3)) - under_way)
+
+
+def pace_of(record: RunRecord, trials: Sequence[TrialRecord], *, workers: int, began: float) -> Pace | None:
+    """The pace of a run, None where its time is no matter.
+
+    Args:
+        trials: So far, whose time is spent.
+        began: When this process took the run up, by `time.monotonic`.
+    """
+    if record.settings.hours is None:
+        return None
+    taken = [trial.seconds for trial in trials if trial.seconds]
+    passed = sum(taken) / workers + time.monotonic() - began
+    expected = float((record.pilot or {}).get("seconds", 0.0))
+    pace = Pace(3600 * record.settings.hours - passed, workers=workers, expected=expected)
+    for seconds in taken:
+        pace.told(seconds)
+    return pace
