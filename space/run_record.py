@@ -24,6 +24,7 @@ class RunRecord:
         study: Name of the study in the storage.
         skipped: Paths within the data set of the images that were left out, since they cannot be read.
         classes: Their names by label, None in runs of before they were kept.
+        published: Costs of published networks of the backbone that the space leaves out, by name.
         pilot: What was measured to choose the proxy, None where it was not chosen so.
     """
 
@@ -39,6 +40,7 @@ class RunRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     classes: tuple[str, ...] | None = None
     pilot: Mapping[str, Any] | None = None
+    published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -51,6 +53,10 @@ class RunRecord:
             raise UserError(f"skipped: must be paths, got {self.skipped!r}")
         if not isinstance(self.versions, Mapping):
             raise UserError(f"versions: must be a mapping, got {self.versions!r}")
+        if not isinstance(self.published, Mapping) or not all(
+            isinstance(costs, Mapping) for costs in self.published.values()
+        ):
+            raise UserError(f"published: must be costs by name, got {self.published!r}")
         if self.pilot is not None and not isinstance(self.pilot, Mapping):
             raise UserError(f"pilot: must be a mapping, got {self.pilot!r}")
         if self.classes is not None:
@@ -77,7 +83,8 @@ class RunRecord:
             data |= self._settings_to_dict() if f.name == "settings" else {f.name: value}
         classes = None if self.classes is None else list(self.classes)
         lists = {"skipped": list(self.skipped), "classes": classes}
-        return data | lists | {"versions": dict(self.versions)}
+        published = {name: dict(costs) for name, costs in self.published.items()}
+        return data | lists | {"versions": dict(self.versions), "published": published}
 
     def _settings_to_dict(self) -> dict[str, Any]:
         found = self.settings.to_dict()
@@ -111,6 +118,6 @@ def _before_it_was_there() -> dict[str, Any]:
     """What a setting or fact is in runs that were begun before there was any such."""
     limits = {f"max_{name}": None for name in COSTS if name not in in_every_file()}
     none: dict[str, Any] = {"reference_accuracy": None, "classes": None, "skip_corrupt": False, "skipped": []}
-    none |= {"hours": None, "pilot": None}
+    none |= {"hours": None, "pilot": None, "published": {}}
     plain = {"metric": "accuracy", "class_weights": "none"}
     return {"repeats": 0, "confirm": 0, "stopping": False, **plain, **none, **limits}

@@ -23,6 +23,7 @@ FEWEST_TRAININGS = 8  # that a search needs at least
 _ERRORS = 5.0  # standard errors above the largest class that an accuracy which was learnt is
 _LOSS = 0.87  # of the entropy of the classes, that the training loss falls below where something is learnt
 _DOUBLINGS = 2
+_OVER = 1.5  # times the seconds of a training that networks which learn slowly may take
 _SURE = 1.645  # standard errors of 95 percent, one-sided
 _APART = 2.0  # points
 
@@ -105,7 +106,8 @@ def run_pilot(
         learnt = len(outcomes) == len(first) and all(
             has_learnt(outcome, images.val.labels, images.train.labels) for _, _, outcome in outcomes
         )
-        last = doubling == _DOUBLINGS or "epochs" in wish.given or 2 * seconds > 1.5 * wish.seconds_each
+        too_long = wish.hours is not None and 2 * seconds > _OVER * wish.seconds_each
+        last = doubling == _DOUBLINGS or "epochs" in wish.given or too_long
         if learnt or last:
             break
         proxy, seconds = replace(proxy, epochs=2 * proxy.epochs), 2 * seconds

@@ -74,7 +74,7 @@ def ladder(base: Proxy, given: Mapping[str, Any], space: SearchSpace, images: Op
     count, full = min(base.images, len(images.train.labels)), images.input_size
     batch = int(min(max(2 ** round(log2(max(1, count / _IMAGES_TO_A_BATCH))), _BATCHES[0]), _BATCHES[1]))
     chosen: dict[str, Any] = {"batch_size": batch, "learning_rate": _RATE * sqrt(batch / _BATCHES[1])}
-    start = fitted(replace(base, **chosen, **given), given, space, full)
+    start = fitted(replace(base, **(chosen | dict(given))), given, space, full)
     stride = start.layout(space.unmodified).total_stride
     sides = [side for side in _SIDES if max(_SIDES[0], _LEAST_SIDE * stride) <= side <= full] or [full]
     sides = [given["input_size"]] if "input_size" in given else sides

@@ -7,9 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from ... import __version__
 from ...models import cost_table
 from ...space import (
     Architecture,
@@ -21,9 +19,9 @@ from ...space import (
     write_text,
 )
 from ...space.narrowing import narrow_size
-from ...space.provenance import now, versions
+from ...space.provenance import versions
 from ...space.run_folder import RunFolder
-from ...space.validation_file import write_validation
+from ...space.validation_file import Validation, write_validation
 from ..data import DataSummary, ImageData, dataset_name
 from ..samplers.limits import LISTABLE, Limits
 from ..training.images import DataSource, searched_images
@@ -36,8 +34,9 @@ from .domain import ArchitectureDomain
 from .driver import Search, run_search
 from .export import export_trial
 from .fit import fit_proxy
+from .new_record import new_record
 from .pace import pace_of
-from .pilot import Known, KnownFirst, Pilot
+from .pilot import Known, KnownFirst
 from .plan import Plan
 from .settings import settle, without_password
 from .storage import check_storage, sqlite_url, storage_errors
@@ -225,7 +224,7 @@ def open_run(
     record = (
         replace(existing, settings=settings, classes=data.classes)
         if existing
-        else _new_record(settings, data, pilot)
+        else new_record(settings, data, pilot, table)
     )
     if record.versions != versions():
         say(f"other versions than this run began with: {_changes(record.versions, versions())}")
@@ -249,34 +248,25 @@ def open_run(
                 f"--out: the study of the run in {out} must hold the {listed} trials of trials.csv, "
                 f"it has {told}; put it back or choose another --out"
             )
-        run = Run(folder, record, Plan.of(settings), store, data, make_executor)
+        run = Run(folder, record, _plan(settings, data), store, data, make_executor)
         run.known, run.began = (() if pilot is None else pilot.outcomes), began_at
         run.write_trials()
         folder.write_errors(store.traces())
         yield run
 
 
+def _plan(settings: RunSettings, data: ImageData) -> Plan:
+    """The plan; unless the user says otherwise, what answers always the largest class is worth nothing."""
+    plan = Plan.of(settings)
+    if plan.reference_accuracy is not None:
+        return plan
+    return replace(plan, reference_accuracy=Validation(data.val_labels, {}).largest_class(settings.metric))
+
+
 def default_folder(given: Mapping[str, Any]) -> Path:
     """runs/BACKBONE-DATASET, by what was given."""
     backbone = given.get("backbone", RunSettings.backbone)
     return Path("runs") / f"{backbone}-{dataset_name(given.get('dataset', RunSettings.dataset))}"
-
-
-def _new_record(settings: RunSettings, data: ImageData, pilot: Pilot | None) -> RunRecord:
-    return RunRecord(
-        version=__version__,
-        created=now(),
-        settings=settings,
-        fingerprint=data.fingerprint,
-        num_classes=data.num_classes,
-        train_images=len(data.train_labels),
-        val_images=len(data.val_labels),
-        skipped=() if data.summary is None else tuple(file.name for file in data.summary.skipped),
-        study=f"cheapsearch-{uuid4().hex[:12]}" if settings.storage else "cheapsearch",
-        versions=versions(),
-        classes=data.classes,
-        pilot=None if pilot is None else pilot.to_dict(),
-    )
 
 
 def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:

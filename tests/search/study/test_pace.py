@@ -1,0 +1,34 @@
+"""How many trainings fit into the time that is left."""
+
+from cheapsearch.search.study.pace import Pace
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_pace_leaves_room_for_what_ends_in_time() -> None:
+    clock = Clock()
+    pace = Pace(60.0, workers=2, expected=10.0, clock=clock)
+    assert pace.room(0) == 12
+    assert pace.room(4) == 8
+    clock.now += 45
+    assert pace.room(0) == 3
+    assert pace.room(2) == 1
+    clock.now += 20
+    assert pace.room(0) == 0
+
+
+def test_pace_goes_by_what_trainings_took() -> None:
+    pace = Pace(60.0, workers=1, expected=1.0, clock=Clock())
+    pace.told(20.0)
+    assert (pace.each, pace.room(0)) == (20.0, 3)
+    pace.told(10.0)
+    assert (pace.each, pace.room(1)) == (15.0, 3)
+
+
+def test_pace_of_no_time_has_no_room() -> None:
+    assert Pace(-5.0, workers=2, expected=0.0, clock=Clock()).room(0) == 0
