@@ -3,8 +3,8 @@
     python docs/proxy_evidence.py IMAGES NAME [--workers N] [--hours H]
 
 IMAGES is any data set that `--dataset` takes. Every architecture is trained under each proxy with two seeds,
-and under the reference. The trainings go to docs/proxy_NAME.csv as they come, an architecture after the other;
-started again, it goes on where it was, so a table can grow over days. Without hours left it prints the tables.
+and under the reference. The trainings go to docs/proxy_NAME.csv as they come, an architecture after the
+other; started again, it goes on where it was, so a table can grow over days.
 """
 
 import argparse
@@ -39,7 +39,7 @@ COLUMNS = (
     *("seconds", "curve", "moving_average_curve", "losses", "right"),
 )
 REFERENCE = "reference"
-# Seeds of each training, in the order in which they are done: a dictionary for all architectures, then the next.
+# Seeds of each training in the order in which they are done: one part for all architectures, then the next.
 SEEDS: tuple[dict[str, tuple[int, ...]], ...] = (
     {REFERENCE: (0,), "new": (0, 1), "old": (0, 1)},
     {"larger images": (0, 1), "smaller images": (0, 1)},

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..space import COSTS, seed_noise, write_text
+from ..space import COSTS, write_text
 from ..space.saved_run import SavedRun, load_run
 from . import run_tables, sections
 from .figures import accuracy_against_cost, progress
@@ -43,6 +43,7 @@ def render(run: SavedRun) -> str:
     trainings = load_trainings(run.path)
     parts = [
         sections.header(run, frame),
+        sections.said_first(run),
         sections.highlights(run, frame),
         sections.caution(run) if any_complete else _nothing_yet(run),
         sections.facts(run, frame),
@@ -77,13 +78,15 @@ def _results(run: SavedRun, frame: pd.DataFrame, trainings: list[Training]) -> l
     return [
         "<h2>Accuracy against cost</h2>",
         '<div class="pair">',
-        *(_cost_figure(frame, cost, cost in objectives, seed_noise(run.trials).gap) for cost in COSTS),
+        *(_cost_figure(frame, cost, cost in objectives, run.claims.gap) for cost in COSTS),
         "</div>",
         "<h2>The front</h2>",
         f"<p>What no trial beats in all of {', '.join(objectives)}. Differences are to the unmodified "
-        "network, which stands below the others where it is no member. The probability that a member really "
-        "is on the front follows from the deviation between seeds; ~ N marks one that chance may have put "
-        "above trial N, which is cheaper.</p>",
+        "network, which stands below the others where it is no member. Expected is the accuracy on new "
+        "images in the mean over seeds, with 95 % either way; observed is what was measured. Sure is the "
+        "probability that a member really is on the front, by the noise of seeds and of the validation "
+        "images, on which networks are compared one by one; ~ N marks one that is not surely better than "
+        "trial N, which is cheaper. Nothing rivals the cheapest.</p>",
         run_tables.front_table(run, frame),
         "<p>To train the front in full, to export one of its members, and to search on:</p>",
         sections.next_steps(run),

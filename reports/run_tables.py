@@ -5,6 +5,7 @@ from math import isnan
 import pandas as pd
 
 from ..space import COSTS, SITE_NAMES, text
+from ..space.claims import SURE
 from ..space.saved_run import SavedRun
 from .html_table import Column, sortable_table
 from .table import front_of
@@ -14,7 +15,14 @@ def front_table(run: SavedRun, frame: pd.DataFrame) -> str:
     """The front, and below it the unmodified network if it is not a member."""
     frame = frame.assign(
         name=[name_of(*marks) for marks in zip(frame["preset"], frame["unmodified"], strict=True)],
-        accuracy_note=[text.difference(value) for value in frame["accuracy_difference"]],
+        accuracy_note=[
+            f"± {either_way:.1f}" + (f", {text.difference(value)}" if not isnan(value) and value else "")
+            for either_way, value in zip(frame["either_way"], frame["accuracy_difference"], strict=True)
+        ],
+        sure=[
+            "cheapest" if cheapest and probability >= SURE else f"{100 * probability:.0f}"
+            for cheapest, probability in zip(frame["cheapest"], frame["probability"], strict=True)
+        ],
         tie_note=["" if tie < 0 else f"~ {tie}" for tie in frame["tie"]],
         **{
             f"{cost}_note": [text.difference(value, " %") for value in frame[f"{cost}_difference"]]
@@ -25,8 +33,9 @@ def front_table(run: SavedRun, frame: pd.DataFrame) -> str:
     columns = [
         Column("number", "trial", numeric=True),
         Column("name", "known as"),
-        Column("accuracy", "accuracy %, ±", text.percent, numeric=True, note="accuracy_note"),
-        Column("probability", "sure %, tie", lambda p: f"{100 * p:.0f}", numeric=True, note="tie_note"),
+        Column("expected", "expected %, ±", text.percent, numeric=True, note="accuracy_note"),
+        Column("accuracy", "observed %", text.percent, numeric=True),
+        Column("sure", "sure %, tie", note="tie_note"),
         *([Column("seeds", "seeds", numeric=True)] if frame["seeds"].max() > 1 else []),
         *_cost_columns("{}, ± %", noted=True),
         *_site_columns(run),

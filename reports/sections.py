@@ -7,7 +7,8 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
-from ..space import ASSUMED_DEVIATION, COSTS, METRIC_TITLES, pick, seed_noise, text
+from ..space import COSTS, METRIC_TITLES, pick, text, verdict
+from ..space.claims import SURE
 from ..space.saved_run import SavedRun
 from .retraining import rank_agreement
 from .run_tables import name_of, searched_sites
@@ -41,33 +42,39 @@ def highlights(run: SavedRun, frame: pd.DataFrame) -> str:
     titles = {best: ["Most accurate"]}
     titles.setdefault(knee, []).append("Compromise (knee of the front)")
     cost = next(name for name in objectives if name != "accuracy")
-    gap = seed_noise(run.trials).gap
-    as_good = front[front["accuracy_difference"] >= -gap]
+    unmodified = frame[frame["unmodified"] & (frame["state"] == "complete")]["number"]
+    better = run.claims.better
+    not_worse = [len(unmodified) > 0 and better(unmodified.iloc[0], n) < SURE for n in front["number"]]
+    as_good = front[not_worse]
     if not as_good.empty:
-        title = f"Lowest in {COSTS[cost].title} within {gap:.1f} points of unmodified"
+        title = f"Lowest in {COSTS[cost].title} of those not surely worse than unmodified"
         titles.setdefault(int(as_good["number"].iloc[0]), []).append(title)
     rows = {row["number"]: row for _, row in front.iterrows()}
     cards = "".join(_card("; ".join(found), rows[number]) for number, found in titles.items())
     return f'<div class="cards">{cards}</div>'
 
 
+def said_first(run: SavedRun) -> str:
+    """What the run comes to, and how far that can be trusted."""
+    lines = "".join(f"<p>{escape(line[:1].upper() + line[1:])}.</p>" for line in verdict.verdict(run))
+    return f'<section class="verdict" aria-label="What was found">{lines}</section>' if lines else ""
+
+
 def caution(run: SavedRun) -> str:
     """How much of a gap between two accuracies is chance."""
-    images = run.record.val_images
+    images, claims = run.record.val_images, run.claims
     coarse = 0 < images <= _FEW_IMAGES
     step = f" One of the {images:,} validation images alone is {100 / images:.2g} points." if coarse else ""
-    noise = seed_noise(run.trials)
     source = (
-        f"measured on {_many(noise.repeats, 'further training')} with another seed and, as good as two more, "
-        f"the {ASSUMED_DEVIATION} points of CIFAR-10 proxies"
-        if noise.repeats
-        else "assumed, as proxies of CIFAR-10 of width 0.5, 16 px and 3 epochs had it: nothing was repeated"
+        f"measured on {_many(claims.repeats, 'further training')} with another seed, and a weak assumption"
+        if claims.repeats
+        else "assumed by the accuracy's own sampling error: nothing was repeated"
     )
     return (
         '<aside class="caution" aria-label="Caution">'
-        f"<p><strong>A gap under about {noise.gap:.1f} points between two trainings says nothing.</strong> "
-        f"The accuracy of one and the same network has a standard deviation of {noise.deviation:.2f} points "
-        f"over seeds ({source}).{step} The best of many trials also owes something to luck. "
+        f"<p><strong>A gap under about {claims.gap:.1f} points between two trainings says nothing.</strong> "
+        f"The accuracy of one and the same network has a standard deviation of {claims.deviation:.2f} points "
+        f"over seeds ({source}).{step} "
         f"<code>cheapsearch run --out {escape(shlex.quote(str(run.path)))} --confirm 10</code> trains again "
         "where it settles most; retrain the front before trusting the order of neighbours.</p></aside>"
     )
@@ -97,6 +104,7 @@ def facts(run: SavedRun, frame: pd.DataFrame) -> str:
         f"sites: {', '.join(searched_sites(run))}{staged}",
         "Objectives": f"high accuracy, low in {' and '.join(costs)}"
         + "".join(f"; {limit}" for limit in limits),
+        **_against(run),
         "Data": f"{settings.dataset}, {record.num_classes} classes, {record.train_images:,} training and "
         f"{record.val_images:,} validation images",
         "Accuracy": f"validation {METRIC_TITLES[settings.metric]}, in percent, after one short proxy "
@@ -109,6 +117,12 @@ def facts(run: SavedRun, frame: pd.DataFrame) -> str:
         counted = f": {kind.convention}" if kind.convention else ""
         items[kind.title[:1].upper() + kind.title[1:]] = f"{full}{counted}."
     return _definitions(items)
+
+
+def _against(run: SavedRun) -> dict[str, str]:
+    """Which network savings are counted against."""
+    lines = ["the unmodified network of the space", *verdict.against(run.record)]
+    return {"Savings": "counted against " + "; ".join(lines)}
 
 
 def figure(drawing: go.Figure, *, ident: str, label: str, caption: str) -> str:
@@ -158,6 +172,7 @@ def repeat(run: SavedRun) -> str:
     items = {
         "Seed": f"{settings.seed}, sampler {settings.sampler}, {settings.in_flight} proposals in flight",
         "Device": f"{settings.device}, {_many(record.workers, 'worker')}",
+        **_against(run),
         "Data": f"{settings.dataset}{f' in {settings.data_dir}' if settings.data_dir else ''}, "
         f"fingerprint {record.fingerprint}",
         **({"Storage": settings.storage} if settings.storage else {}),
@@ -179,7 +194,7 @@ def _card(title: str, row: pd.Series) -> str:
     known = name_of(row["preset"], row["unmodified"])
     return (
         f'<div class="card"><h3>{escape(title)}</h3>'
-        f'<div class="value">{text.percent(row["accuracy"])} <small>% '
+        f'<div class="value">{text.percent(row["expected"])} <small>% '
         f"{text.difference(row['accuracy_difference'], ' points')}</small></div><p>{costs}</p>"
         f'<p class="muted">trial {row["number"]}{f", {escape(known)}" if known else ""}</p></div>'
     )

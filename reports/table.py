@@ -13,9 +13,7 @@ from ..space import (
     accuracies,
     architecture_hash,
     averaged,
-    front_probabilities,
     pareto_front,
-    ties,
 )
 from ..space.saved_run import SavedRun
 
@@ -31,6 +29,10 @@ _TYPES = {
     "seeds": "int64",
     "probability": "float64",
     "tie": "int64",
+    "cheapest": "bool",
+    "equal": "bool",
+    "expected": "float64",
+    "either_way": "float64",
     "accuracy_difference": "float64",
 }
 
@@ -41,17 +43,19 @@ def trials_frame(run: SavedRun) -> pd.DataFrame:
     Returns:
         The columns of trials.csv, the accuracy of a complete trial being the mean over the trainings of
         its architecture, and `seeds`, how many those are; `front`, whether it is on the front of the run's
-        objectives; `probability`, of really being there; `tie`, the cheaper member it does not surely
-        beat, -1 for none; `preset` (names of the published networks a trial is, at the run's width; empty
-        if none); `unmodified`; `accuracy_difference` (points) and of each cost its `_difference`
-        (percent) to the unmodified network, not a number where the run does not know that network.
+        objectives; `probability`, of really being there; `cheapest`, whether no network rivals it; `tie`, the
+        cheaper member it does not surely beat, -1 for none; `equal`, whether it is not surely worse than the
+        most accurate; `expected`, the accuracy to expect on new images, and `either_way`, half its 95 %
+        interval; `preset` (names of the published networks a trial is, at the run's width; empty
+        if none); `unmodified`; `accuracy_difference` (points of what is expected) and of each cost its
+        `_difference` (percent) to the unmodified network, not a number where the run does not know it.
     """
     presets = _preset_names(run)
     unmodified = architecture_hash(run.space.unmodified)
     objectives = run.record.settings.objectives
     front = pareto_front(run.trials, objectives)
-    members, tied = {trial.number for trial in front}, ties(front, run.trials, objectives)
-    probabilities = front_probabilities(run.trials, objectives)
+    claims = run.claims
+    members, tied = {trial.number for trial in front}, claims.ties(front)
     runs = accuracies(run.trials)
     means = {trial.number: trial.accuracy for trial in averaged(run.trials)}
     rows = []
@@ -62,8 +66,13 @@ def trials_frame(run: SavedRun) -> pd.DataFrame:
         row["front"] = trial.number in members
         row["accuracy"] = means.get(trial.number, trial.accuracy)
         row["seeds"] = len(runs.get(trial.number, ()))
-        row["probability"] = probabilities.get(trial.number)
+        row["probability"] = claims.front.get(trial.number)
         row["tie"] = tied.get(trial.number, -1)
+        row["cheapest"] = trial.number in claims.cheapest
+        row["equal"] = trial.number in claims.equals
+        expected = claims.expected.get(trial.number)
+        row["expected"] = None if expected is None else expected.mean
+        row["either_way"] = None if expected is None else (expected.high - expected.low) / 2
         rows.append(row)
     frame = _frame(rows)
 
@@ -71,7 +80,7 @@ def trials_frame(run: SavedRun) -> pd.DataFrame:
     known = frame[frame["unmodified"] & (frame[next(iter(COSTS))] > 0)]
     trained = known[known["state"] == "complete"]
     if not trained.empty:
-        frame["accuracy_difference"] = frame["accuracy"] - trained["accuracy"].iloc[0]
+        frame["accuracy_difference"] = frame["expected"] - trained["expected"].iloc[0]
     if not known.empty:
         for cost in COSTS:
             whole = known[cost].iloc[0]
@@ -93,6 +102,10 @@ def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             "seeds",
             "probability",
             "tie",
+            "cheapest",
+            "equal",
+            "expected",
+            "either_way",
         ),
         *("accuracy", *COSTS),
         *(f"{name}_difference" for name in ("accuracy", *COSTS)),

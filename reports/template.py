@@ -59,6 +59,7 @@ pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px
 .caution { background: var(--caution); border-left: 4px solid var(--caution-line); border-radius: 6px;
   padding: .7rem 1.1rem; margin: 1.4rem 0; }
 .caution p { margin: .2rem 0; max-width: none; }
+.verdict p { margin: .2rem 0; max-width: none; font-size: 1.05rem; font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.4rem; margin: .8rem 0; }
 dt { color: var(--muted); }
 dd { margin: 0; overflow-wrap: anywhere; }

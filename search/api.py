@@ -99,7 +99,8 @@ def run(
             raise SearchFailedError(
                 f"no architecture could be trained; the reasons are in {folder}/trials.csv"
             )
-        result = RunResult(folder, opened.record, tuple(opened.trials), opened.write_best(), report)
+        best, saved = opened.write_best(), opened.saved
+        result = RunResult(folder, saved.record, saved.trials, best, report, saved.validation)
     if not retrain:
         return result
     also = {name: settings[name] for name in ("workers", "device") if name in settings}

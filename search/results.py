@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from ..space import (
     RunRecord,
     TrainingResult,
     TrialRecord,
-    front_probabilities,
     pareto_front,
-    seed_noise,
-    ties,
 )
+from ..space.saved_run import SavedRun
+from ..space.validation_file import Validation
+from ..space.verdict import verdict
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class RunResult:
         folder: Of the run.
         best: The exported architecture, as in best.yaml.
         report: The page of the run.
+        validation: The images that accuracies are of.
         retrained: What its front came to in full training, None where that was not asked for.
     """
 
@@ -79,7 +81,13 @@ class RunResult:
     trials: tuple[TrialRecord, ...]
     best: ArchitectureConfig
     report: Path
+    validation: Validation | None = None
     retrained: RetrainResult | None = None
+
+    @cached_property
+    def saved(self) -> SavedRun:
+        """The same as its folder has it, with what may be claimed of its networks."""
+        return SavedRun(self.folder, self.record, self.trials, self.validation)
 
     @property
     def front(self) -> tuple[TrialRecord, ...]:
@@ -94,20 +102,28 @@ class RunResult:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as `--json` prints it."""
         settings, states, front = self.record.settings, self.states, self.front
-        probabilities = front_probabilities(self.trials, settings.objectives)
-        tied = ties(front, self.trials, settings.objectives)
+        claims = self.saved.claims
+        tied = claims.ties(front)
         found = {
             "out": str(self.folder),
             "trained": states["complete"],
             "repeated": states["repeat"],
             "stopped": states["pruned"],
-            "seed_deviation": seed_noise(self.trials).deviation,
+            "verdict": verdict(self.saved),
+            "equals": list(claims.equals),
+            "signal": claims.signal,
+            "luck": claims.luck,
+            "seed_deviation": claims.deviation,
             "budget": settings.budget,
             "flops_convention": FLOPS_CONVENTION,
             "best": self.best.hash,
             "front": [
                 trial.to_row()
-                | {"front_probability": probabilities[trial.number], "tie": tied.get(trial.number)}
+                | {"front_probability": claims.front[trial.number], "tie": tied.get(trial.number)}
+                | {
+                    "cheapest": trial.number in claims.cheapest,
+                    "expected": asdict(claims.expected[trial.number]),
+                }
                 for trial in front
             ],
         }

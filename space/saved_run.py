@@ -4,10 +4,12 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from .architecture import parse_yaml
+from .claims import Claims
 from .costs import COSTS, in_every_file
 from .errors import UserError
 from .records import TrialRecord
@@ -38,6 +40,18 @@ class SavedRun:
     def space(self) -> SearchSpace:
         """The space that was searched."""
         return self.record.settings.space
+
+    @cached_property
+    def claims(self) -> Claims:
+        """What may be claimed of its networks."""
+        settings, validation = self.record.settings, self.validation
+        return Claims.of(
+            self.trials,
+            settings.objectives,
+            images=self.record.val_images,
+            weights=None if validation is None else validation.weights(settings.metric),
+            largest_class=None if validation is None else validation.largest_class(settings.metric),
+        )
 
 
 def load_run(path: Path) -> SavedRun:

@@ -31,4 +31,9 @@ class Trial(Protocol):
     def accuracy(self) -> float | None: ...
 
     @property
+    def right(self) -> bytes:
+        """Which validation images it predicted right, eight to a byte; empty where that is not known."""
+        ...
+
+    @property
     def costs(self) -> Mapping[str, float]: ...

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...space import ASSUMED_DEVIATION, FLOPS_CONVENTION, METRIC_TITLES, RunSettings, seed_noise
+from ...space import FLOPS_CONVENTION, METRIC_TITLES, RunSettings
 from ...space.run_folder import RunFolder
+from ...space.verdict import against, verdict
 from . import retrain
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
 from .parser import add_setting
@@ -131,27 +132,28 @@ def print_result(console: "Console", result: "RunResult") -> None:
     from .console import print_line, print_table
     from .search_display import front_table
 
-    settings, states, trials, front = result.record.settings, result.states, result.trials, result.front
+    settings, states, front = result.record.settings, result.states, result.front
     repeats = f", {_many(states['repeat'], 'repeat')}" if states["repeat"] else ""
     repeats += f", {states['pruned']} stopped early" if states["pruned"] else ""
     objectives = ", ".join(settings.objectives)
     done = states["complete"] + states["repeat"] + states["pruned"]
     wanted = settings.budget + settings.confirm
     console.print()
+    for line in verdict(result.saved):
+        console.print(line, style="bold")
     console.print(
         f"{states['complete']} architectures trained{repeats}, {len(front)} on the front of {objectives}; "
         "differences are to the unmodified network"
     )
-    print_table(console, front_table(front, trials, settings.space.unmodified, settings.objectives))
-    noise = seed_noise(trials)
-    source = (
-        f"measured on {_many(noise.repeats, 'repeat')} and an assumed {ASSUMED_DEVIATION}"
-        if noise.repeats
-        else "assumed, nothing was repeated"
-    )
+    for line in against(result.record):
+        console.print(line, style="dim")
+    print_table(console, front_table(result.saved))
+    claims = result.saved.claims
+    source = f"by {_many(claims.repeats, 'repeat')}" if claims.repeats else "assumed, nothing was repeated"
     console.print(
-        f"sure: the probability of being on the front, with {noise.deviation:.2f} points of deviation "
-        f"between seeds ({source}); ~ N: not surely better than trial N, which is cheaper",
+        "expected: accuracy on new images in the mean over seeds, with 95 % either way; sure: the "
+        "probability of being on the front; ~ N: not surely better than trial N, which is cheaper; "
+        f"{claims.deviation:.2f} points of deviation between seeds ({source})",
         style="dim",
     )
     metric = "" if settings.metric == "accuracy" else f"{METRIC_TITLES[settings.metric]} in "

@@ -1,7 +1,8 @@
 """What a person sees of a search: a live display on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 
 from rich.console import Console, Group
 from rich.progress_bar import ProgressBar
@@ -15,13 +16,13 @@ from ...space import (
     TrialRecord,
     architecture_hash,
     averaged,
-    front_probabilities,
     get_backbone,
     join_choice,
     pareto_front,
     text,
-    ties,
 )
+from ...space.claims import SURE, Claims
+from ...space.saved_run import SavedRun
 from ..study.run import Run
 from .console import LiveDisplay, fits, print_line
 
@@ -33,10 +34,10 @@ class SearchDisplay(LiveDisplay):
 
     def __init__(self, console: Console, run: Run) -> None:
         super().__init__(console)
+        self._run = run
         self._trials = list(run.trials)
         self._wanted = run.wanted
         self._workers = len(run.devices)
-        self._objectives = run.record.settings.objectives
         self._unmodified = run.space.unmodified
         self._start = time.monotonic()
         self._at_start = self._trained
@@ -76,44 +77,61 @@ class SearchDisplay(LiveDisplay):
         return Group(counts, bar, self._shown[1])
 
     def _front(self) -> Group:
-        front = pareto_front(self._trials, self._objectives)
-        if not front:
+        run = replace(self._run.saved, trials=tuple(self._trials))
+        if not run.claims.expected:
             return Group(Text("the first trainings are under way", style="dim"))
-        best = max(front, key=lambda trial: trial.accuracy or 0.0)
-        newest = front if len(front) <= _FRONT_ROWS else front[:: -(-len(front) // _FRONT_ROWS)]
-        more = f", {len(newest)} of {len(front)} shown" if len(newest) < len(front) else ""
-        title = Text(f"best {text.percent(best.accuracy or 0.0)} %   front so far{more}", style="dim")
-        table = front_table(newest, self._trials, self._unmodified, self._objectives)
+        best = max(found.mean for found in run.claims.expected.values())
+        table = front_table(run, rows=_FRONT_ROWS)
+        front = len(pareto_front(run.trials, run.record.settings.objectives))
+        more = f", {table.row_count} of {front} shown" if table.row_count < front else ""
+        title = Text(f"best {text.percent(best)} % expected   front so far{more}", style="dim")
         return Group(title, table) if fits(self._console, table) else Group(title)
 
     def _count(self, state: str) -> int:
         return sum(trial.state == state for trial in self._trials)
 
 
-def front_table(
-    front: Sequence[TrialRecord],
-    trials: Sequence[TrialRecord],
-    unmodified: Architecture,
-    objectives: Sequence[str],
-) -> Table:
-    """The front against the unmodified network: accuracy in points, costs in percent."""
-    base = next((t for t in averaged(trials) if t.hash == architecture_hash(unmodified)), None)
+def front_table(run: SavedRun, *, rows: int | None = None) -> Table:
+    """The front against the unmodified network: expected accuracy in points, costs in percent.
+
+    Args:
+        rows: Members to show at most, spread over the front; None for all.
+    """
+    claims, unmodified = run.claims, run.space.unmodified
+    front = pareto_front(run.trials, run.record.settings.objectives)
+    base = next((t for t in averaged(run.trials) if t.hash == architecture_hash(unmodified)), None)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("trial", "accuracy", "sure", *COSTS):
+    for column in ("trial", "expected", "sure", *COSTS):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("operations other than the unmodified network's")
-    probabilities = front_probabilities(trials, objectives)
-    tied = ties(front, trials, objectives)
-    for trial in front:
-        tie = f" ~ {tied[trial.number]}" if trial.number in tied else ""
+    tied = claims.ties(front)
+    shown = front if rows is None or len(front) <= rows else front[:: -(-len(front) // rows)]
+    for trial in shown:
         table.add_row(
             str(trial.number),
-            f"{text.percent(trial.accuracy or 0.0)} %" + points(trial, base),
-            f"{100 * probabilities[trial.number]:.0f} %{tie}",
+            expected(trial, base, claims),
+            sure(trial.number, claims, tied),
             *(amount(name, trial, base) for name in COSTS),
             operations(trial.architecture, unmodified),
         )
     return table
+
+
+def expected(trial: TrialRecord, base: TrialRecord | None, claims: Claims) -> str:
+    """The accuracy to expect, half its interval, and its difference to the unmodified network's in points."""
+    own = claims.expected[trial.number]
+    found = f"{text.percent(own.mean)} ± {(own.high - own.low) / 2:.1f} %"
+    if base is None or trial.hash == base.hash:
+        return found
+    return f"{found} ({text.signed(own.mean - claims.expected[base.number].mean)})"
+
+
+def sure(number: int, claims: Claims, tied: Mapping[int, int]) -> str:
+    """How sure a network's place on the front is, where another one could take it."""
+    tie = f" ~ {tied[number]}" if number in tied else ""
+    if number in claims.cheapest and claims.front[number] >= SURE:
+        return f"cheapest{tie}"
+    return f"{100 * claims.front[number]:.0f} %{tie}"
 
 
 def trial_line(trial: TrialRecord, unmodified: Architecture) -> str:
@@ -135,13 +153,6 @@ def operations(architecture: Architecture, unmodified: Architecture) -> str:
         and getattr(architecture, site) != getattr(unmodified, site)
     ]
     return ", ".join(changed) or "unmodified"
-
-
-def points(trial: TrialRecord, base: TrialRecord | None) -> str:
-    """An accuracy's difference to the unmodified network's, in points."""
-    if base is None or base.accuracy is None or trial.accuracy is None or trial.hash == base.hash:
-        return ""
-    return f" ({text.signed(trial.accuracy - base.accuracy)})"
 
 
 def amount(name: str, trial: TrialRecord, base: TrialRecord | None) -> str:

@@ -10,7 +10,8 @@ from typing import Generic
 import numpy as np
 from optuna.samplers import BaseSampler
 
-from ...space import averaged, seed_noise
+from ...space import averaged
+from ...space.claims import Claims
 from ..samplers.registry import SAMPLERS, SamplerFactory, fixed_sampler, make_sampler
 from ..workers.executor import Executor
 from ..workers.jobs import Failed, Job, Measured, Outcome, Progress, Stopped, Trained
@@ -19,7 +20,7 @@ from .pace import Pace
 from .plan import Plan
 from .repeats import REPEAT, early_repeat, late_repeat, number_of, repeats_left
 from .seeds import proposal_seed, training_seed
-from .stopping import floors, forecasts, threshold
+from .stopping import FEWEST_CURVES, floors, forecasts, threshold
 from .trial_store import Proposal, Result, TrialStore
 
 MAX_BARREN = 8  # proposals in a row that train nothing, before an untried subject is drawn
@@ -162,8 +163,8 @@ class Search(Generic[SubjectT, RecordT]):
             proposal = self._new_subject()
             self._exhausted = proposal is None
         elif proposal is None:
-            objectives = self.domain.objectives
-            proposal = self._again(late_repeat(self.plan, self.told, repeating, objectives))
+            again = late_repeat(self.plan, self.told, repeating, self.domain.objectives)
+            proposal = self._again(again)
         if proposal is not None:
             self._index += 1
             self._aside += bool(proposal.repeat)
@@ -225,7 +226,10 @@ class Search(Generic[SubjectT, RecordT]):
             [own[name] for name in costs],
             reference=self.plan.reference_accuracy,
         )
-        return () if wanted is None else floors(wanted, self._curves, noise=seed_noise(self.told).deviation)
+        if wanted is None or len(self._curves) < FEWEST_CURVES:
+            return ()
+        noise = Claims.of(self.told, self.domain.objectives, images=self.plan.images).deviation
+        return floors(wanted, self._curves, noise=noise)
 
     # --- what became of it --------------------------------------------------------------------------
 

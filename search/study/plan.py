@@ -17,6 +17,7 @@ class Plan:
         confirm: Further such trainings, beyond the budget.
         stopping: Whether to stop trainings that cannot reach the front.
         reference_accuracy: In percent; a subject below it is worth nothing. None for no such accuracy.
+        images: Validation images, 0 where that is not known.
     """
 
     sampler: str
@@ -27,8 +28,10 @@ class Plan:
     confirm: int = 0
     stopping: bool = False
     reference_accuracy: float | None = None
+    images: int = 0
 
     @classmethod
-    def of(cls, settings: RunSettings) -> "Plan":
+    def of(cls, settings: RunSettings, *, images: int = 0) -> "Plan":
         """What of a run's settings the search reads."""
-        return cls(**{f.name: getattr(settings, f.name) for f in fields(cls)})
+        read = [f.name for f in fields(cls) if f.name != "images"]
+        return cls(**{name: getattr(settings, name) for name in read}, images=images)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from ...space import most_unsettled
+from ...space.claims import Claims
 from .domain import RecordT
 from .plan import Plan
 
@@ -36,7 +36,7 @@ def late_repeat(
     """The subject of which a training settles most, None where enough are done or none can be."""
     if repeats_left(plan, told, under_way) <= 0:
         return None
-    return most_unsettled(told, objectives, under_way)
+    return Claims.of(told, objectives, images=plan.images).most_unsettled(told, under_way)
 
 
 def number_of(record: RecordT, told: Sequence[RecordT], under_way: Mapping[str, int]) -> int:

@@ -21,6 +21,7 @@ from ...space import (
 from ...space.narrowing import narrow_size
 from ...space.provenance import versions
 from ...space.run_folder import RunFolder
+from ...space.saved_run import SavedRun
 from ...space.validation_file import Validation, write_validation
 from ..data import DataSummary, ImageData, dataset_name
 from ..samplers.limits import LISTABLE, Limits
@@ -82,6 +83,13 @@ class Run:
     def summary(self) -> DataSummary | None:
         """What its data set was understood to be."""
         return self._data.summary
+
+    @property
+    def saved(self) -> SavedRun:
+        """The run so far, as its folder has it."""
+        known = {trial.number: trial.right for trial in self.trials if trial.right}
+        validation = Validation(self._data.val_labels, known)
+        return SavedRun(self.folder.path, self.record, tuple(self.trials), validation)
 
     @property
     def proxy_networks(self) -> int | None:
@@ -257,7 +265,7 @@ def open_run(
 
 def _plan(settings: RunSettings, data: ImageData) -> Plan:
     """The plan; unless the user says otherwise, what answers always the largest class is worth nothing."""
-    plan = Plan.of(settings)
+    plan = Plan.of(settings, images=len(data.val_labels))
     if plan.reference_accuracy is not None:
         return plan
     return replace(plan, reference_accuracy=Validation(data.val_labels, {}).largest_class(settings.metric))

@@ -1,0 +1,73 @@
+"""What a run comes to in sentences, the most important first."""
+
+from .claims import Claims
+from .costs import COSTS
+from .noise import averaged
+from .run_record import RunRecord
+from .saved_run import SavedRun
+from .text import percent
+
+_FEW_NETWORKS = 8  # below which it is too early to say that a proxy tells nothing
+_SIGNAL = 0.5
+_AS_PUBLISHED = "_paper"
+
+
+def verdict(run: SavedRun) -> list[str]:
+    """Sentences about what the run found, and how far that can be trusted; none where nothing is complete."""
+    claims, validation = run.claims, run.validation
+    if not claims.expected:
+        return []
+    observed = {trial.number: trial.accuracy or 0.0 for trial in averaged(run.trials)}
+    best = max(claims.expected, key=lambda number: claims.expected[number].mean)
+    lines = [_equals(claims, run.record.val_images, best)]
+    if len(claims.expected) >= _FEW_NETWORKS and claims.signal < _SIGNAL:
+        lines.insert(
+            0,
+            f"this proxy does not tell these networks apart: {100 * claims.signal:.0f} % of the variance of "
+            "an accuracy is the networks', the rest is chance; longer trainings (--hours) or more validation "
+            "images would tell more",
+        )
+    if (run.record.pilot or {}).get("learnt") is False:
+        lines.insert(0, "the proxy teaches networks hardly more than how common the classes are")
+    if validation is not None:
+        largest = validation.largest_class(run.record.settings.metric)
+        if claims.expected[best].low <= largest:
+            lines.insert(
+                0,
+                f"no network is surely better than answering always the largest class ({percent(largest)} %)",
+            )
+    luckiest = max(observed, key=lambda number: observed[number])
+    if claims.luck >= 0.05:
+        lines.append(
+            f"the best accuracy observed, {percent(observed[luckiest])} % of trial {luckiest}, owes about "
+            f"{claims.luck:.1f} points to luck"
+        )
+    return lines
+
+
+def _equals(claims: Claims, images: int, best: int) -> str:
+    equals, networks = claims.equals, len(claims.expected)
+    cheapest = equals[0]
+    found = claims.expected[cheapest]
+    expected = f"{percent(found.mean)} % expected ({percent(found.low)} to {percent(found.high)})"
+    images_said = f"with {images:,} validation images " if images else ""
+    if len(equals) == 1:
+        return f"trial {best} is surely the most accurate: {expected}"
+    if len(equals) == networks:
+        return (
+            f"{images_said}these {networks} networks are equal; the cheapest is trial {cheapest}: {expected}"
+        )
+    return (
+        f"{images_said}{len(equals)} of {networks} networks are not surely worse than the most accurate; "
+        f"the cheapest of them is trial {cheapest}: {expected}"
+    )
+
+
+def against(record: RunRecord) -> list[str]:
+    """What published networks that the space leaves out cost, for differences are to the unmodified one."""
+    return [
+        f"for comparison, not trained here: {name} costs "
+        + ", ".join(f"{kind.format(costs[cost])} {cost}" for cost, kind in COSTS.items() if cost in costs)
+        for name, costs in record.published.items()
+        if name.endswith(_AS_PUBLISHED)
+    ]
