@@ -14,38 +14,49 @@ from .template import page
 from .theme import BLUE, GREY, ORANGE, SKY, TEMPLATE, VERMILLION
 
 _COLOURS = (BLUE, VERMILLION, ORANGE, SKY, GREY)
+_SCORED = {"share": "front reported", "share_tried": "all tried"}
 
 
 def rehearsal_frame(results: Mapping[str, Any]) -> pd.DataFrame:
-    """The shares of a rehearsal, one row for each sampler and number of evaluations.
+    """The shares of a rehearsal, one row for each sampler, what is scored, and number of evaluations.
 
     Args:
-        results: By sampler, `share` by number of evaluations with mean, min and std.
+        results: By sampler, `share` of the front reported and `share_tried` by number of evaluations, with
+            mean, min and std.
     """
     return pd.DataFrame(
         [
-            {"sampler": name, "evaluations": int(count), **share}
+            {"sampler": name, "scored": scored, "evaluations": int(count), **share}
             for name, result in results.items()
-            for count, share in result["share"].items()
+            for key, scored in _SCORED.items()
+            for count, share in result[key].items()
         ],
-        columns=["sampler", "evaluations", "mean", "min", "std"],
+        columns=["sampler", "scored", "evaluations", "mean", "min", "std"],
     )
 
 
 def share_of_hypervolume(frame: pd.DataFrame) -> go.Figure:
-    """Mean share of the best possible hypervolume over evaluations, a line for each sampler."""
+    """Mean share of the best possible hypervolume over evaluations, two lines for each sampler.
+
+    The solid one is of the front reported, the dotted one of all that was tried.
+    """
     figure = go.Figure()
-    for number, (name, rows) in enumerate(frame.groupby("sampler", sort=False)):
-        figure.add_scatter(
-            x=rows["evaluations"],
-            y=rows["mean"],
-            error_y={"array": rows["std"], "thickness": 1, "width": 3},
-            mode="lines+markers",
-            name=str(name),
-            line={"color": _COLOURS[number % len(_COLOURS)]},
-            customdata=rows["min"],
-            hovertemplate="%{x} evaluations: %{y:.3f}, at least %{customdata:.3f}",
-        )
+    for number, (name, of_sampler) in enumerate(frame.groupby("sampler", sort=False)):
+        for scored, rows in of_sampler.groupby("scored", sort=False):
+            reported = scored == _SCORED["share"]
+            figure.add_scatter(
+                x=rows["evaluations"],
+                y=rows["mean"],
+                error_y={"array": rows["std"], "thickness": 1, "width": 3, "visible": reported},
+                mode="lines+markers" if reported else "lines",
+                name=str(name) if reported else f"{name}, {scored}",
+                line={
+                    "color": _COLOURS[number % len(_COLOURS)],
+                    "dash": "solid" if reported else "dot",
+                },
+                customdata=rows["min"],
+                hovertemplate="%{x} evaluations: %{y:.3f}, at least %{customdata:.3f}",
+            )
     figure.update_layout(
         template=TEMPLATE,
         height=460,
@@ -67,7 +78,9 @@ def write_rehearsal(results: Mapping[str, Any], path: Path, *, title: str) -> Pa
         share_of_hypervolume(frame),
         ident="shares",
         label="Share of the best possible hypervolume over evaluations",
-        caption="Mean over seeds; the bars are one standard deviation.",
+        caption="Solid: what the front reported is worth by its true accuracies, the mean of all runs in the "
+        "table. Dotted: the same of all that was tried, as if a search knew which of it is best. Means over "
+        "seeds; the bars are one standard deviation.",
     )
     write_text(path, page(f"{title}: samplers rehearsed", body))
     return path

@@ -157,7 +157,10 @@ class RehearsalResult:
         ends = (
             f"{name} {list(found['share'].values())[-1]['mean']:.3f}" for name, found in self.samplers.items()
         )
-        return f"RehearsalResult(share of the best hypervolume on {self.table.name}: {', '.join(ends)})"
+        return (
+            f"RehearsalResult(share of the best hypervolume on {self.table.name}, of the fronts reported: "
+            f"{', '.join(ends)})"
+        )
 
 
 def _scores(results: tuple[TrainingResult, ...]) -> str:

@@ -32,9 +32,9 @@ def rehearse(
 ) -> dict[str, Any]:
     """Replay samplers on a table.
 
-    An evaluation draws one of the runs of a point; the score is the hypervolume of the runs' mean over
-    all points evaluated, as a share of the whole table's. The reference point is the largest costs and
-    `reference_accuracy`.
+    An evaluation draws one of the runs of a point. The score is the hypervolume, by the mean of all runs, of
+    the front that the search reports: the points that no other one beats by the runs it drew. It is a share
+    of the whole table's. The reference point is the largest costs and `reference_accuracy`.
 
     Args:
         samplers: Names of samplers, one at least; a name that comes twice is replayed once.
@@ -48,9 +48,10 @@ def rehearse(
             their curve cannot reach the front; they count, and add nothing. For tables with curves.
 
     Returns:
-        By sampler: `share` by number of evaluations, each with mean, min and std over the seeds,
-        `evaluations_to` 95 and 99 percent (the mean, None where a search does not get there),
-        `seconds_per_proposal`, and `epochs`, the share of all epochs that was trained.
+        By sampler: `share` of the front reported by number of evaluations, each with mean, min and std over
+        the seeds; `share_tried`, the same of all points evaluated, as if their means were known;
+        `evaluations_to` 95 and 99 percent, from which on the front reported stays there (the mean, None where
+        a search ends below); `seconds_per_proposal`, and `epochs`, the share of all epochs that was trained.
 
     Raises:
         UserError: If a name is unknown or a number is out of range.
@@ -106,16 +107,13 @@ def rehearse(
             )
             for seed in range(seeds)
         ]
-        shares = np.array([[volume(run.finished(n + 1)) / best for n in range(budget)] for run in runs])
+        counts = range(1, budget + 1)
+        shares = np.array([[volume(run.reported(n, scaled)) / best for n in counts] for run in runs])
+        shown = _checkpoints(budget)
+        tried = np.array([[volume(run.finished(n)) / best for n in shown] for run in runs])
         results[f"{name}, stopping" if stops else name] = {
-            "share": {
-                str(n): {
-                    "mean": float(shares[:, n - 1].mean()),
-                    "min": float(shares[:, n - 1].min()),
-                    "std": float(shares[:, n - 1].std()),
-                }
-                for n in _checkpoints(budget)
-            },
+            "share": _summary(shown, shares[:, np.array(shown) - 1]),
+            "share_tried": _summary(shown, tried),
             "evaluations_to": {str(target): _evaluations_to(shares, target / 100) for target in TARGETS},
             "seconds_per_proposal": float(np.mean([run.seconds for run in runs])),
             "epochs": float(np.mean([run.epochs for run in runs])),
@@ -128,8 +126,22 @@ def _checkpoints(budget: int) -> list[int]:
     return points if budget in points else [*points, budget]
 
 
+def _summary(counts: Sequence[int], shares: Floats) -> dict[str, dict[str, float]]:
+    """By number of evaluations, over the searches (S, len(counts))."""
+    return {
+        str(count): {"mean": float(column.mean()), "min": float(column.min()), "std": float(column.std())}
+        for count, column in zip(counts, shares.T, strict=True)
+    }
+
+
 def _evaluations_to(shares: Floats, target: float) -> float | None:
-    reached = shares >= target
-    if not reached[:, -1].all():
+    """From which evaluation on a search stays at the target, in the mean; a new run may lead it astray.
+
+    Args:
+        shares: Of each search after each evaluation (S, N).
+    """
+    below = shares < target
+    if below[:, -1].any():
         return None
-    return float((reached.argmax(axis=1) + 1).mean())
+    last = shares.shape[1] - below[:, ::-1].argmax(axis=1)
+    return float(np.where(below.any(axis=1), last + 1, 1).mean())

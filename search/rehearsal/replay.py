@@ -1,10 +1,13 @@
-"""One search of a table: what it trains, in which order."""
+"""One search of a table: what it trains, in which order, and which front it would report."""
 
 from contextlib import closing
 from dataclasses import dataclass
 
+import moocore
+import numpy as np
 from optuna.storages import InMemoryStorage
 
+from ..samplers.surrogate import Floats
 from ..study.driver import Search, run_search
 from ..study.plan import Plan
 from ..study.trial_store import TrialStore
@@ -18,19 +21,39 @@ class Replay:
 
     Attributes:
         order: The points, in order; a repeat has its own again.
-        stopped: Those that were stopped.
+        observed: The accuracy in percent of each training, None of one that was stopped.
         seconds: A proposal took, in the mean.
         epochs: Share of the epochs trained.
     """
 
     order: list[int]
-    stopped: set[int]
+    observed: list[float | None]
     seconds: float
     epochs: float
 
+    def runs(self, count: int) -> dict[int, list[float]]:
+        """The accuracies of every point among the first trainings, without those that were stopped."""
+        found: dict[int, list[float]] = {}
+        for point, accuracy in zip(self.order[:count], self.observed[:count], strict=True):
+            if accuracy is not None:
+                found.setdefault(point, []).append(accuracy)
+        return found
+
     def finished(self, count: int) -> list[int]:
         """The distinct points among the first trainings that were not stopped."""
-        return list(dict.fromkeys(point for point in self.order[:count] if point not in self.stopped))
+        return list(self.runs(count))
+
+    def reported(self, count: int, costs: Floats) -> list[int]:
+        """Those of them that a user is shown: no other one has a better mean accuracy for costs as low.
+
+        Args:
+            costs: Of every point of the table (N, K).
+        """
+        runs = self.runs(count)
+        points = np.array(list(runs), dtype=np.int64)
+        accuracies = np.array([np.mean(of_point) for of_point in runs.values()])
+        on_front = moocore.is_nondominated(np.column_stack([-accuracies, costs[points]]))
+        return [int(point) for point in points[on_front]]
 
 
 def replay(table: ResultTable, plan: Plan) -> Replay:
@@ -46,7 +69,7 @@ def replay(table: ResultTable, plan: Plan) -> Replay:
     whole = 0 if table.curves is None else table.curves.shape[1] * len(order)
     return Replay(
         order=order,
-        stopped={number for number, trial in zip(order, trained, strict=True) if trial.state == "pruned"},
+        observed=[trial.accuracy for trial in trained],
         seconds=search.proposing / max(1, search.choices),
         epochs=executor.epochs / whole if whole else 1.0,
     )

@@ -8,8 +8,9 @@ import moocore
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from .improvement import LEAST_ERROR, Front, expected_error, largest_improvement
-from .surrogate import Features, Floats, Integers, Kernel, Posterior, fit_kernel
+from .improvement import Front, expected_improvement, largest_improvement
+from .surrogate import Features, Floats, Integers, Kernel, Posterior, fit_kernel, standardised
+from .warp import LEAST_ERROR, Warp
 
 START = 5  # points spread over the range of cost before the model is asked
 _REFIT = 1.1  # the kernel is fitted anew when the observations have grown by a tenth, and by two at least
@@ -21,7 +22,7 @@ _WORTHLESS = 0.005  # share of the candidates below whose predicted accuracies n
 _BLAS = ThreadpoolController().select(user_api="blas")
 
 # By a digest of the observations they were fitted to and of the noise that was known.
-Kernels = dict[bytes, Kernel]
+Kernels = dict[bytes, tuple[Kernel, Warp]]
 
 
 @dataclass(frozen=True)
@@ -145,28 +146,26 @@ class CostAware:
     ) -> Suggestion:
         """The candidate with the largest expected gain, pending ones counted as what they promise."""
         errors = 100.0 - accuracies + LEAST_ERROR
-        values = np.log(errors)
-        centre, scale = values.mean(), values.std() or 1.0
-        standard = (values - centre) / scale
-        # The same noise in percent is larger where the error is smaller. Its scale is that of the kernel, not
-        # of all values, so that what an observation once counted for stays as it was.
-        fitted = _fitted(len(values))
-        steepness = 1.0 / errors / (values[:fitted].std() or 1.0)
-        known_noise = None if noise is None else (noise * steepness) ** 2
-        kernel = self._kernel(
+        logarithms, fitted = np.log(errors), _fitted(len(errors))
+        kernel, warp = self._kernel(
             observed[:fitted],
-            values[:fitted],
-            None if known_noise is None else float(known_noise[:fitted].mean()),
+            logarithms[:fitted],
+            None if noise is None else (noise / errors[:fitted]) ** 2,
             doubts[:fitted] == 0,
         )
-        variance = np.full(len(values), kernel.noise) if known_noise is None else known_noise
+        values = warp(logarithms)
+        standard, scale = standardised(values)
+        # The same noise in percent is larger where the error is smaller. Its scale is that of the kernel, not
+        # of all values, so that what an observation once counted for stays as it was.
+        steepness = warp.steepness(logarithms) / errors / standardised(values[:fitted])[1]
+        variance = np.full(len(values), kernel.noise) if noise is None else (noise * steepness) ** 2
         variance = variance + (doubts * steepness) ** 2
         posterior = self._posterior(kernel, fitted, observed, variance)
         predicted = posterior.mean(standard)
         # A pending candidate is taken to come out as predicted: it leaves less to learn near it.
         posterior = posterior.extended(pending, np.full(len(pending), kernel.noise))
-        mean, deviation = centre + scale * predicted, scale * np.sqrt(posterior.variance)
-        accuracy = np.maximum(100.0 + LEAST_ERROR - expected_error(mean, deviation), 0.0)
+        mean, deviation = values.mean() + scale * predicted, scale * np.sqrt(posterior.variance)
+        accuracy = expected_improvement(mean, deviation, np.zeros(1), warp)[:, 0]  # upon none at all
         tried = np.unique(np.concatenate([observed, pending]))
         expected = accuracy[tried]
         worst = self._reference
@@ -174,13 +173,11 @@ class CostAware:
             worst = max(float(expected.min()), float(np.quantile(accuracy, _WORTHLESS)))
         on_front = moocore.is_nondominated(np.column_stack([-expected, self.costs[tried]]))
         tried, expected = tried[on_front], expected[on_front]
-        front = Front(expected, self._box[tried], worst)
+        front = Front(expected, self._box[tried], worst, warp)
         exploring = _EXPLORING * deviation[free]
         best, gain = largest_improvement(mean[free], exploring, self._box[free], front)
         index = int(np.flatnonzero(free)[best])
-        relative = np.sqrt(np.expm1(min(deviation[index] ** 2, 50.0)))
-        # Accuracies from 0 to 100 deviate from their mean by 50 points at most.
-        spread = min(float(relative * (100.0 + LEAST_ERROR - accuracy[index])), 50.0)
+        spread = warp.spread(float(mean[index]), float(deviation[index]))
         return Suggestion(index, accuracy=float(accuracy[index]), deviation=spread, gain=gain)
 
     def _posterior(self, kernel: Kernel, fitted: int, observed: Integers, variance: Floats) -> Posterior:
@@ -196,19 +193,20 @@ class CostAware:
     def _kernel(
         self,
         observed: Integers,
-        values: Floats,
-        noise: float | None,
+        logarithms: Floats,
+        noise: Floats | None,
         measured: np.ndarray,
-    ) -> Kernel:
-        """The kernel fitted to the observations that are no forecasts: their doubt would pass for noise."""
+    ) -> tuple[Kernel, Warp]:
+        """Both fitted to the observations that are no forecasts: their doubt would pass for noise."""
         sure = np.flatnonzero(measured)
-        sure = sure if len(sure) > 1 else np.arange(len(values))
-        points, chosen = self.features[observed[sure]], values[sure]
+        sure = sure if len(sure) > 1 else np.arange(len(logarithms))
+        points, chosen = self.features[observed[sure]], logarithms[sure]
+        noise = None if noise is None else noise[sure]
         # In a study of several processes a late result changes which observations are the first.
-        key = sha256(points.columns.tobytes() + chosen.tobytes() + repr(noise).encode()).digest()
+        known = b"" if noise is None else noise.tobytes()
+        key = sha256(points.columns.tobytes() + chosen.tobytes() + known).digest()
         if key not in self._kernels:
-            standard = (chosen - chosen.mean()) / (chosen.std() or 1.0)
-            self._kernels[key] = fit_kernel(points, standard, noise=noise)
+            self._kernels[key] = fit_kernel(points, chosen, noise=noise)
         return self._kernels[key]
 
 

@@ -1,44 +1,50 @@
 """Expected hypervolume improvement where only accuracy is uncertain and every cost is known.
 
-The logarithm of the error is what is taken to be normal, so no accuracy is above 100 percent.
+The logarithm of the error, or its warp, is what is taken to be normal, so no accuracy is above 100 percent.
 """
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import log_ndtr, ndtr
 
 from .surrogate import Floats, Integers
+from .warp import MOST_ERROR, Warp
 
-LEAST_ERROR = 0.25  # percent, added to every error: near perfection accuracies are hardly told apart
 _MOST_STEPS = 30_000  # of a front that are listed: as many as 100 networks have at four costs
 _SAMPLES = 512  # points above each candidate's cost, where the front has more steps
 _AT_ONCE = 4_000_000  # numbers that are worked out together
 _LARGEST = 300.0  # exponent: what is larger is of no account, and its exponential no number
 _CHUNK = 256  # candidates that are worked out at a time
+_PLAIN = Warp()
 
 
-def expected_error(mean: Floats, deviation: Floats) -> Floats:
-    """The mean of an error whose logarithm is normal with this mean and deviation (N,)."""
-    return np.asarray(np.exp(np.minimum(mean + 0.5 * deviation**2, _LARGEST)))
-
-
-def expected_improvement(mean: Floats, deviation: Floats, levels: Floats) -> Floats:
-    """E[max(0, A - t)] for accuracies A of a normal log(100 - A + LEAST_ERROR).
+def expected_improvement(mean: Floats, deviation: Floats, levels: Floats, warp: Warp = _PLAIN) -> Floats:
+    """E[max(0, A - t)] for accuracies A of a normal warp(log(100 - A + LEAST_ERROR)).
 
     An improvement is the amount by which the error falls short of a level's, as the worth of a put option
-    (Black and Scholes, 1973) is that by which a price does.
+    (Black and Scholes, 1973) is that by which a price does. The error is lognormal on either side of a knot.
 
     Args:
-        mean: Mean of the logarithm of each candidate's error in percent (N,).
+        mean: Mean of the scale's value of each candidate's error (N,).
         deviation: Its standard deviation (N,).
         levels: Accuracies t in percent, the same of all candidates (L,) or each candidate's own (N, L).
+        warp: The scale.
 
     Returns:
         Points of accuracy (N, L).
     """
-    error = 100.0 + LEAST_ERROR - levels
-    below = (np.log(error) - mean[:, None]) / deviation[:, None]
-    expected = expected_error(mean, deviation)
-    short = error * ndtr(below) - expected[:, None] * ndtr(below - deviation[:, None])
+    error = MOST_ERROR - levels
+    centre, spread = mean[:, None], deviation[:, None]
+    below = (warp(np.log(error)) - centre) / spread
+    to_knot = (warp.knot - centre) / spread if warp.slope < 1.0 else np.inf
+    expected = np.exp(np.minimum(centre + 0.5 * spread**2, _LARGEST))
+    short = error * ndtr(below) - expected * ndtr(np.minimum(below, to_knot) - spread)
+    if warp.slope < 1.0:
+        steep = spread / warp.slope
+        # The logarithm of the mean error that the line above the knot would have, without the one below it.
+        # Its exponential may be past all bounds, but not that part of it which lies within the level.
+        mean_above = warp.knot + (centre - warp.knot) / warp.slope + 0.5 * steep**2
+        within = [np.exp(mean_above + log_ndtr(end - steep)) for end in (np.maximum(below, to_knot), to_knot)]
+        short -= within[0] - within[1]
     return np.asarray(np.maximum(short, 0.0))
 
 
@@ -49,13 +55,15 @@ class Front:
         accuracy: Accuracies of the front in percent (F,).
         costs: Their costs, scaled so that the box is 0..1 in each (F, K).
         worthless: The accuracy that counts as none, in percent.
+        warp: The scale on which candidates are predicted.
 
     Attributes:
         levels: The accuracies that occur, in percent (L,).
         steps: Where which of them is the best, None where the steps are too many to be listed.
     """
 
-    def __init__(self, accuracy: Floats, costs: Floats, worthless: float) -> None:
+    def __init__(self, accuracy: Floats, costs: Floats, worthless: float, warp: Warp = _PLAIN) -> None:
+        self.warp = warp
         # The most accurate first, so that the first within given costs is the best there; the last always is.
         order = np.argsort(-accuracy, kind="stable")
         order = order[accuracy[order] > worthless]
@@ -78,15 +86,15 @@ def largest_improvement(mean: Floats, deviation: Floats, costs: Floats, front: F
     Going through the candidates by this bound, most are never worked out.
 
     Args:
-        mean: Mean of the logarithm of each candidate's error in percent (N,).
+        mean: Mean of each candidate's error on the front's scale (N,).
         deviation: Its standard deviation (N,).
         costs: Scaled as the front's (N, K).
     """
     own = front.at(costs)
-    at_own_cost = expected_improvement(mean, deviation, own[:, None])[:, 0]
+    at_own_cost = expected_improvement(mean, deviation, own[:, None], front.warp)[:, 0]
     bound = at_own_cost * np.prod(np.clip(1.0 - costs, 0.0, None), axis=1)
     # Where nothing is expected to gain, the one that falls least short goes first.
-    short = (mean - np.log(100.0 + LEAST_ERROR - own)) / deviation
+    short = (mean - front.warp(np.log(MOST_ERROR - own))) / deviation
     order = np.lexsort((short, -bound))
     best, gain = int(order[0]), -1.0
     for start in range(0, len(order), _CHUNK):
@@ -107,7 +115,7 @@ def expected_hypervolume_improvement(mean: Floats, deviation: Floats, costs: Flo
     or where there are too many over quasi-random costs above the candidate's own.
 
     Args:
-        mean: Mean of the logarithm of each candidate's error in percent (N,).
+        mean: Mean of each candidate's error on the front's scale (N,).
         deviation: Its standard deviation (N,).
         costs: Scaled as the front's (N, K).
 
@@ -117,7 +125,7 @@ def expected_hypervolume_improvement(mean: Floats, deviation: Floats, costs: Flo
     if front.steps is None:
         return _sampled_improvement(mean, deviation, costs, front)
     low, high, level = front.steps
-    gain = expected_improvement(mean, deviation, front.levels)
+    gain = expected_improvement(mean, deviation, front.levels, front.warp)
     found = np.empty(len(mean))
     some = max(1, _AT_ONCE // len(level))
     for start in range(0, len(mean), some):
@@ -179,5 +187,6 @@ def _sampled_improvement(mean: Floats, deviation: Floats, costs: Floats, front: 
     for start in range(0, len(mean), some):
         part = slice(start, start + some)
         above = np.maximum(costs[part], 0.0)[:, None, :] + room[part, None, :] * points
-        found[part] = expected_improvement(mean[part], deviation[part], front.at(above)).mean(axis=1)
+        gain = expected_improvement(mean[part], deviation[part], front.at(above), front.warp)
+        found[part] = gain.mean(axis=1)
     return np.asarray(found * room.prod(axis=1))

@@ -9,6 +9,8 @@ from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.linalg.blas import dtrsm
 from scipy.optimize import minimize
 
+from .warp import Warp
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -17,6 +19,7 @@ _JITTER = 1e-8
 _OPTION_SPREAD = 2.0  # of the logarithm of an option's weight
 _ALIKE = 0.8  # correlation of the logarithms of an option's weights at choices of the same options
 _ROUGHNESS = 9.0  # squared ratio of the smooth to the rough length scale
+_FLATTEST = 0.1  # slope of the warp
 _CHUNK = 128  # candidates a posterior is worked out for at a time, so that their part stays in the cache
 
 
@@ -113,30 +116,44 @@ def _slopes(distance: Floats, smooth: Floats, rough: Floats) -> tuple[Floats, Fl
     return -0.5 * smooth, -0.5 * _ROUGHNESS * rough / np.maximum(np.sqrt(_ROUGHNESS * distance), 1e-6)
 
 
-def fit_kernel(features: Features, values: Floats, *, noise: float | None = None) -> Kernel:
-    """Choose the kernel's parameters by their posterior: marginal likelihood and a mild prior.
+def fit_kernel(features: Features, logarithms: Floats, *, noise: Floats | None = None) -> tuple[Kernel, Warp]:
+    """Choose the kernel's parameters and the warp by their posterior: marginal likelihood and a mild prior.
+
+    The kernel is that of the logarithms warped and then standardised. The likelihood is of the logarithms
+    themselves, with the derivative of both steps, so that scales of different warps can be compared (Snelson,
+    Rasmussen and Ghahramani, Warped Gaussian processes, 2003). The knot is the median.
 
     Args:
         features: Observed points.
-        values: What was observed, standardised (N,).
-        noise: Variance of an observation where it is known.
+        logarithms: Of the errors observed (N,).
+        noise: Variance of each logarithm where it is known (N,).
     """
-    chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), _FIT_POINTS)).astype(np.int64))
-    features, values = features[chosen], values[chosen]
-    columns = features.columns
+    count = len(logarithms)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, _FIT_POINTS)).astype(np.int64))
+    features, logarithms = features[chosen], logarithms[chosen]
+    noise = None if noise is None else noise[chosen]
+    columns, count, knot = features.columns, len(chosen), float(np.median(logarithms))
+    above = logarithms > knot
     number = columns.shape[1]
     # Priors on the logarithms. The choices share a fifth of the variance, a choice's distance being the sum
     # of two weights, and every cost counts as four choices. Most of an observation is smooth.
     share = 0.2 / (features.choices + features.costs)
-    centre = np.log([share / 2] * features.taken + [4 * share] * features.costs + [2.0, 0.02, 0.01])
+    centre = np.log([share / 2] * features.taken + [4 * share] * features.costs + [2.0, 0.02, 0.01, 1.0])
     precision = _precision(features)
-    noisy = np.eye(len(values))
+    noisy = np.eye(count)
 
     def objective(theta: Floats) -> tuple[float, Floats]:
         weights = np.exp(theta[:number])
-        smooth, rough, variance = np.exp(theta[number:])
+        smooth, rough, variance, flat = np.exp(theta[number:])
+        warp = Warp(knot, float(flat))
+        values, scale = standardised(warp(logarithms))
+        # By the logarithm of the slope: derivatives of the warped logarithms and of the one of their scale.
+        shift = flat * np.where(above, logarithms - knot, 0.0)
+        shift = (shift - shift.mean()) / scale
+        widening = float((values * shift).mean())
         if noise is not None:
-            variance = noise
+            each = noise * warp.steepness(logarithms) ** 2 / scale**2
+            variance = each.mean()
         distance = _squared_distance(columns, columns, weights)
         of_smooth, of_rough = _correlations(distance)
         by_smooth, by_rough = _slopes(distance, of_smooth, of_rough)
@@ -145,6 +162,7 @@ def fit_kernel(features: Features, values: Floats, *, noise: float | None = None
         alpha = cho_solve((factor, True), values)
         inverse = cho_solve((factor, True), noisy)
         loss = 0.5 * values @ alpha + np.log(np.diag(factor)).sum()
+        loss += count * np.log(scale) - above.sum() * theta[-1]
         slope = 0.5 * (inverse - np.outer(alpha, alpha))
         change = slope * (smooth * by_smooth + rough * by_rough)
         # The sum over pairs of change times (x - y) squared, without a matrix for every column.
@@ -154,23 +172,32 @@ def fit_kernel(features: Features, values: Floats, *, noise: float | None = None
         gradient[number] = smooth * (slope * of_smooth).sum()
         gradient[number + 1] = rough * (slope * of_rough).sum()
         gradient[number + 2] = 0.0 if noise is not None else variance * np.trace(slope)
+        gradient[-1] = alpha @ (shift - widening * values) + count * widening - above.sum()
+        if noise is not None:
+            gradient[-1] += 2.0 * (each[above].sum() / count - widening * variance) * np.trace(slope)
         away = theta - centre
         pull = precision @ away
         return loss + 0.5 * away @ pull, gradient + pull
 
-    bounds = [(-9.0, 5.0)] * len(centre)
+    bounds = [(-9.0, 5.0)] * (len(centre) - 1) + [(np.log(_FLATTEST), 0.0)]
     found = minimize(objective, centre, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60})
-    smooth, rough, variance = np.exp(found.x[number:])
-    return Kernel(
-        weights=np.exp(found.x[:number]),
-        smooth=float(smooth),
-        rough=float(rough),
-        noise=float(variance) if noise is None else noise,
-    )
+    smooth, rough, variance, flat = np.exp(found.x[number:])
+    warp = Warp(knot, float(flat))
+    if noise is not None:
+        _, scale = standardised(warp(logarithms))
+        variance = (noise * warp.steepness(logarithms) ** 2).mean() / scale**2
+    kernel = Kernel(np.exp(found.x[:number]), smooth=float(smooth), rough=float(rough), noise=float(variance))
+    return kernel, warp
+
+
+def standardised(values: Floats) -> tuple[Floats, float]:
+    """Values of mean 0 and deviation 1, and the deviation they had; equal ones are left as far apart."""
+    scale = float(values.std()) or 1.0
+    return (values - values.mean()) / scale, scale
 
 
 def _precision(features: Features) -> Floats:
-    """Of the prior on the logarithms of the kernel's parameters (P + 3, P + 3).
+    """Of the prior on the logarithms of the kernel's parameters and of the warp's slope (P + 4, P + 4).
 
     Choices of the same options are one choice made in several places, such as stage by stage: what an
     option counts for at one of them it is expected to count for at the others.
@@ -178,7 +205,7 @@ def _precision(features: Features) -> Floats:
     taken = features.taken
     names = [(options, name) for options in features.options for name in options]
     alike = np.array([[a == b for b in names] for a in names]).reshape(taken, taken)
-    covariance = np.diag([_OPTION_SPREAD**2] * taken + [1.5**2] * features.costs + [1.0, 1.0, 2.0**2])
+    covariance = np.diag([_OPTION_SPREAD**2] * taken + [1.5**2] * features.costs + [1.0, 1.0, 2.0**2, 1.0])
     covariance[:taken, :taken] += _ALIKE * _OPTION_SPREAD**2 * (alike & ~np.eye(taken, dtype=bool))
     return np.asarray(np.linalg.inv(covariance))
 

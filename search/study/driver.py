@@ -252,7 +252,7 @@ class Search(Generic[SubjectT, RecordT]):
         assert isinstance(outcome, Stopped)
         reached = outcome.curve[-1]
         forecast = forecasts(self._curves)[len(outcome.curve) - 1]
-        final, deviation = forecast.final(reached), forecast.deviation(reached)
+        final, deviation = forecast.at(reached), forecast.deviation(reached)
         return replace(
             result,
             state="pruned",

@@ -1,13 +1,14 @@
 """When a training is stopped: its learning curve says that it cannot reach the front.
 
 The costs are known, so a candidate matters only if its accuracy beats that of every finished one that costs
-no more in any cost. The best of these is one number, and the finished learning curves say which accuracy
-after an epoch still lets a training get there.
+no more in any cost. The best of these is one number, its threshold, and the finished learning curves say what
+a training that ends there has reached after an epoch. One that would beat its threshold is stopped with a
+probability of 6 percent at most, over all looks at it together.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot, sqrt
 
 import numpy as np
 from scipy.special import stdtrit
@@ -15,17 +16,18 @@ from scipy.special import stdtrit
 from ..samplers.surrogate import Floats
 
 FEWEST_CURVES = 8  # finished ones, before any training is stopped
-_SURE = 0.94  # probability of falling short of the threshold that is beyond doubt
+MISJUDGED = 0.06  # probability of being stopped, over a whole training, of what would beat its threshold
+_LOOKS = (0.25, 0.5, 0.75)  # shares of a training after which it is looked at: every look costs certainty
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """The final accuracy as a straight line of the accuracy after an epoch, by least squares.
+class Line:
+    """One accuracy of a training as a straight line of another, by least squares over the finished ones.
 
     Attributes:
-        slope: Points of final accuracy for one point after the epoch, never negative.
-        centre: Mean accuracy after the epoch of the finished trainings, and `final_centre` at their end.
-        final_centre: Where the line is at the centre.
+        slope: Points for one point of the other, never negative.
+        centre: Mean of the other, and `height` of the one.
+        height: Where the line is at the centre.
         residual: Standard deviation of the finished trainings about the line, in points.
         count: How many there are.
         squares: Sum of their squared distances from the centre.
@@ -33,41 +35,44 @@ class Forecast:
 
     slope: float
     centre: float
-    final_centre: float
+    height: float
     residual: float
     count: int
     squares: float
 
-    def final(self, accuracy: float) -> float:
-        """The final accuracy to expect, from 0 to 100 percent."""
-        return float(np.clip(self.final_centre + self.slope * (accuracy - self.centre), 0.0, 100.0))
+    @classmethod
+    def through(cls, x: Floats, y: Floats) -> "Line":
+        """Of y (N,) by x (N,)."""
+        about = x - x.mean()
+        squares = float(about @ about)
+        slope = max(0.0, float(about @ y) / squares) if squares else 0.0
+        left = y - y.mean() - slope * about
+        residual = sqrt(float(left @ left) / (len(x) - 2))
+        return cls(slope, float(x.mean()), float(y.mean()), residual, len(x), squares)
+
+    def at(self, accuracy: float) -> float:
+        """The accuracy to expect, from 0 to 100 percent."""
+        return float(np.clip(self.height + self.slope * (accuracy - self.centre), 0.0, 100.0))
 
     def deviation(self, accuracy: float) -> float:
-        """Standard deviation of a new training's end, in points: about the line, and of the line itself."""
+        """Standard deviation of a new training from it, in points: about the line, and of the line itself."""
         from_centre = (accuracy - self.centre) ** 2 / self.squares if self.squares else 0.0
         return self.residual * sqrt(1 + 1 / self.count + from_centre)
 
-    def floor(self, wanted: float, noise: float) -> float:
-        """The accuracy after the epoch below which a training surely ends below `wanted`; 0 for none.
-
-        Where `deviation` times Student's t is what the line lacks; Fieller's way to invert a line.
+    def least(self, accuracy: float, *, noise: float, missed: float) -> float:
+        """What a new training reaches but for the probability `missed`; 0 where the line may be level.
 
         Args:
-            noise: Standard deviation of `wanted` in points.
+            noise: Standard deviation of the accuracy given, in points.
         """
-        t = float(stdtrit(self.count - 2, _SURE))
-        constant = self.residual**2 * (1 + 1 / self.count) + noise**2
-        curvature = self.residual**2 / self.squares if self.squares else 0.0
-        steepness = self.slope**2 - t**2 * curvature
-        if steepness <= 0:  # the epoch may say nothing
+        t = float(stdtrit(self.count - 2, 1.0 - missed))
+        if self.slope * sqrt(self.squares) <= t * self.residual:
             return 0.0
-        lacking = wanted - self.final_centre
-        root = t * sqrt(curvature * lacking**2 + constant * steepness)
-        return max(0.0, self.centre + (self.slope * lacking - root) / steepness)
+        return max(0.0, self.at(accuracy) - t * hypot(self.deviation(accuracy), self.slope * noise))
 
 
-def forecasts(curves: Sequence[Sequence[float]]) -> list[Forecast]:
-    """A forecast for each epoch but the last; none where too few curves are finished.
+def forecasts(curves: Sequence[Sequence[float]]) -> list[Line]:
+    """The final accuracy by that after each epoch but the last; none where too few curves are finished.
 
     Args:
         curves: Accuracy after every epoch of finished trainings.
@@ -75,18 +80,7 @@ def forecasts(curves: Sequence[Sequence[float]]) -> list[Forecast]:
     if len(curves) < FEWEST_CURVES:
         return []
     values = np.array(curves, dtype=np.float64)
-    final = values[:, -1]
-    found = []
-    for after in values[:, :-1].T:
-        about = after - after.mean()
-        squares = float(about @ about)
-        slope = max(0.0, float(about @ final) / squares) if squares else 0.0
-        left = final - final.mean() - slope * about
-        residual = sqrt(float(left @ left) / (len(values) - 2))
-        found.append(
-            Forecast(slope, float(after.mean()), float(final.mean()), residual, len(values), squares)
-        )
-    return found
+    return [Line.through(after, values[:, -1]) for after in values[:, :-1].T]
 
 
 def threshold(
@@ -105,15 +99,35 @@ def threshold(
     return max([*np.asarray(accuracies)[within].tolist(), *least], default=None)
 
 
+def looks(epochs: int) -> dict[int, float]:
+    """After which epochs a training is looked at, never the last, and how probably each look may misjudge it.
+
+    However the looks hang together, none of them misjudges a training but with the sum of the probabilities
+    (Bonferroni). The sum is divided as the epochs are that a look may save.
+    """
+    at = sorted({max(1, round(share * epochs)) for share in _LOOKS} & set(range(1, epochs)))
+    left = sum(epochs - epoch for epoch in at)
+    return {epoch: MISJUDGED * (epochs - epoch) / left for epoch in at}
+
+
 def floors(wanted: float, curves: Sequence[Sequence[float]], *, noise: float) -> tuple[float, ...]:
     """The accuracy after each epoch but the last below which a training is stopped; empty for none.
 
-    A training is stopped where its forecast falls short of the threshold with a probability of 94 percent;
-    in doubt are the forecast and, since the threshold is a training too, its seed.
+    It is 0 where nobody looks. Else it is what a training that ends at the threshold reaches by then, but for
+    the probability of the look; in doubt are its curve and, since the threshold is a training too, its seed.
 
     Args:
         wanted: The threshold.
         curves: Of the finished trainings.
         noise: Standard deviation between seeds in points.
     """
-    return tuple(forecast.floor(wanted, noise) for forecast in forecasts(curves))
+    if len(curves) < FEWEST_CURVES:
+        return ()
+    values = np.array(curves, dtype=np.float64)
+    missed = looks(values.shape[1])
+    return tuple(
+        Line.through(values[:, -1], after).least(wanted, noise=noise, missed=missed[epoch])
+        if epoch in missed
+        else 0.0
+        for epoch, after in enumerate(values[:, :-1].T, 1)
+    )

@@ -69,5 +69,7 @@ def test_results_without_a_training_say_so() -> None:
 def test_rehearsal_result_says_how_far_each_sampler_came() -> None:
     shares = {"5": {"mean": 0.5}, "10": {"mean": 0.75}}
     result = RehearsalResult(Path("here/a.csv"), {"random": {"share": shares}})
-    assert repr(result) == "RehearsalResult(share of the best hypervolume on a.csv: random 0.750)"
+    assert repr(result) == (
+        "RehearsalResult(share of the best hypervolume on a.csv, of the fronts reported: random 0.750)"
+    )
     assert result.to_dict() == {"random": {"share": shares}}

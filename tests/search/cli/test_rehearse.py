@@ -33,6 +33,9 @@ def test_rehearse_command_prints_json_and_writes_a_report(path, tmp_path, capsys
     last = result["random"]["share"]["12"]
     printed = [f"{last['mean']:.3f}", f"±{last['std']:.3f}", f"≥{last['min']:.3f}"]
     assert next(row for row in rows if row[0] == "12")[4:] == printed
+    tried = result["random"]["share_tried"]["12"]
+    printed = [f"{tried['mean']:.3f}", f"±{tried['std']:.3f}", f"≥{tried['min']:.3f}"]
+    assert next(row for row in rows if row[:3] == ["12,", "all", "tried"])[6:] == printed
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from cheapsearch.search.rehearsal import replay
+from cheapsearch.search.rehearsal import compare, replay
 from cheapsearch.search.rehearsal.compare import rehearse
-from cheapsearch.search.rehearsal.result_table import load_table
+from cheapsearch.search.rehearsal.replay import Replay
+from cheapsearch.search.rehearsal.result_table import ResultTable, load_table
 from cheapsearch.space import UserError
 
 
@@ -13,9 +14,12 @@ from cheapsearch.space import UserError
 def test_rehearse_reaches_everything_with_the_whole_table(path, sampler):
     table = load_table(path)
     result = rehearse(table, samplers=[sampler], budget=1000, seeds=1)[sampler]
-    last = result["share"][str(len(table.points))]
-    assert last == {"mean": pytest.approx(1.0), "min": pytest.approx(1.0), "std": pytest.approx(0.0)}
-    assert 1 <= result["evaluations_to"]["95"] <= result["evaluations_to"]["99"] <= len(table.points)
+    last = str(len(table.points))
+    assert result["share_tried"][last] == {
+        name: pytest.approx(value) for name, value in (("mean", 1.0), ("min", 1.0), ("std", 0.0))
+    }
+    # The runs that were drawn may put another front in the place of the true one.
+    assert 0.9 < result["share"][last]["mean"] <= result["share_tried"][last]["mean"]
     assert result["seconds_per_proposal"] > 0
 
 
@@ -60,6 +64,34 @@ def test_rehearse_scores_against_the_reference(path):
     assert min(abs(share - result["share"]["1"]["mean"]) for share in shares) < 1e-9
 
 
+def test_rehearse_scores_the_front_that_is_reported_and_what_was_tried(monkeypatch):
+    """Two points of equal costs, and one that is worth nothing; the second is better, but drew a bad run."""
+    table = ResultTable(
+        parameters={"a": ("u", "v", "w")},
+        points=[{"a": name} for name in "uvw"],
+        accuracies=np.array([[60.0, 60.0], [50.0, 90.0], [40.0, 40.0]]),
+        costs=np.array([[1.0], [1.0], [2.0]]),
+        cost_names=("x",),
+    )
+    drawn = Replay([0, 1, 1, 2], [60.0, 50.0, 90.0, 40.0], seconds=0.1, epochs=1.0)
+    monkeypatch.setattr("cheapsearch.search.rehearsal.compare.replay", lambda table, plan: drawn)
+    monkeypatch.setattr("cheapsearch.search.rehearsal.compare.CHECKPOINTS", (1, 2, 3))
+    found = rehearse(table, samplers=["random"], budget=3, seeds=1, reference_accuracy=40.0)["random"]
+    # The true accuracies are 60 and 70, 20 and 30 above the reference.
+    of_first = pytest.approx(20 / 30)
+    reported, tried = ([found[key][str(n)]["mean"] for n in (1, 2, 3)] for key in ("share", "share_tried"))
+    assert reported == [of_first, of_first, 1.0]
+    assert tried == [of_first, 1.0, 1.0]
+    assert found["evaluations_to"] == {"95": 3.0, "99": 3.0}
+
+
+def test_rehearse_counts_the_evaluations_from_which_a_search_stays_at_the_target():
+    shares = np.array([[0.1, 0.96, 0.9, 0.97, 0.99], [0.95, 0.95, 0.96, 0.96, 0.96]])
+    assert compare._evaluations_to(shares, 0.95) == (4 + 1) / 2
+    assert compare._evaluations_to(shares, 0.05) == 1.0
+    assert compare._evaluations_to(shares, 0.99) is None
+
+
 @pytest.mark.parametrize("given", [None, 66.0])
 def test_rehearse_tells_the_search_the_reference_that_was_given(path, monkeypatch, given):
     plans = []
@@ -86,8 +118,8 @@ def test_rehearse_with_repeats_evaluates_fewer_points_and_refuses_too_many(path,
     assert [len(run.order) for run in runs] == [12, 12]
     assert [len(set(run.order)) for run in runs] == [8, 8]
     assert list(result["share"]) == ["10", "12"]
-    # Repeats add no point, so that nothing is gained by the last four.
-    assert result["share"]["10"] == result["share"]["12"]
+    # Repeats add no point, but may change which are reported.
+    assert result["share_tried"]["10"] == result["share_tried"]["12"]
     for repeats in (-1, 12):
         with pytest.raises(UserError, match=r"^repeats: must be from 0 to below the 12 evaluations, got"):
             rehearse(table, samplers=["random"], budget=12, seeds=1, repeats=repeats)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from cheapsearch.search.rehearsal import replay as replay_module
@@ -31,13 +32,23 @@ def test_replay_repeats_known_points_at_the_end(path, sampler):
 
 
 def test_replay_counts_stopped_trainings_and_their_epochs(curved):
-    found = replay(load_table(curved), replace(PLAN, budget=30, stopping=True))
-    assert found.stopped
+    table = load_table(curved)
+    found = replay(table, replace(PLAN, budget=30, stopping=True))
+    stopped = {point for point, seen in zip(found.order, found.observed, strict=True) if seen is None}
+    assert stopped
     assert len(found.order) == len(set(found.order)) == 30
     # A stopped one trains one or two of three epochs.
-    least, most = 30 * 3 - 2 * len(found.stopped), 30 * 3 - len(found.stopped)
+    least, most = 30 * 3 - 2 * len(stopped), 30 * 3 - len(stopped)
     assert least <= round(found.epochs * 90, 6) <= most
-    assert set(found.finished(30)) == set(found.order) - found.stopped
+    assert set(found.finished(30)) == set(found.order) - stopped
+    assert set(found.reported(30, table.costs)) <= set(found.finished(30))
+
+
+def test_replay_keeps_the_run_that_each_training_drew(path):
+    table = load_table(path)
+    found = replay(table, replace(PLAN, repeats=4))
+    for point, seen in zip(found.order, found.observed, strict=True):
+        assert seen in table.accuracies[point]
 
 
 def test_replay_is_the_same_again_and_another_with_another_seed(path):
@@ -64,7 +75,17 @@ def test_replay_goes_through_the_search_that_runs_networks(path, monkeypatch):
 
 
 def test_finished_are_the_distinct_points_that_were_not_stopped():
-    found = Replay(order=[4, 2, 4, 7, 2, 1], stopped={7}, seconds=0.1, epochs=1.0)
+    found = Replay([4, 2, 4, 7, 2, 1], [50.0, 60.0, 70.0, None, 50.0, 40.0], seconds=0.1, epochs=1.0)
     assert found.finished(1) == [4]
     assert found.finished(5) == [4, 2]
     assert found.finished(6) == [4, 2, 1]
+
+
+def test_reported_is_the_front_by_the_mean_of_what_was_drawn():
+    # 2 costs most, then 4; 1 is the cheapest, 7 would beat all but was stopped.
+    costs = np.array([[0.0], [1.0], [9.0], [0.0], [5.0], [0.0], [0.0], [1.0]])
+    found = Replay([4, 2, 4, 7, 2, 1], [50.0, 60.0, 70.0, None, 50.0, 40.0], seconds=0.1, epochs=1.0)
+    assert found.reported(1, costs) == [4]
+    assert found.reported(2, costs) == [4, 2]
+    assert found.reported(3, costs) == [4]  # both at 60 now, and 4 is the cheaper one
+    assert found.reported(6, costs) == [4, 1]

@@ -94,9 +94,9 @@ def test_candidates_know_an_architecture_under_any_of_its_names(table, per_stage
 def test_candidates_below_the_reference_are_worth_nothing(table, monkeypatch, per_stage, kind, reference):
     worthless = []
 
-    def recording(accuracy, costs, worst):
+    def recording(accuracy, costs, worst, warp):
         worthless.append(worst)
-        return front(accuracy, costs, worst)
+        return front(accuracy, costs, worst, warp)
 
     front = cost_aware.Front
     monkeypatch.setattr(cost_aware, "Front", recording)

@@ -2,16 +2,16 @@ import moocore
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.stats import lognorm
+from scipy.stats import lognorm, norm
 
 from cheapsearch.search.samplers import improvement
 from cheapsearch.search.samplers.improvement import (
-    LEAST_ERROR,
     Front,
     expected_hypervolume_improvement,
     expected_improvement,
     largest_improvement,
 )
+from cheapsearch.search.samplers.warp import LEAST_ERROR, Warp
 
 
 @pytest.mark.parametrize("level", [20.0, 90.0, 93.0, 99.9])
@@ -22,6 +22,25 @@ def test_expected_improvement_is_the_integral(level, deviation):
     expected, _ = quad(lambda e: (short_of - e) * error.pdf(e), 0.0, short_of, points=[min(8.0, short_of)])
     found = expected_improvement(np.log([8.0]), np.array([deviation]), np.array([level]))
     assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("level", [0.0, 60.0, 85.0, 95.0])
+@pytest.mark.parametrize("deviation", [0.02, 0.3, 2.0])
+@pytest.mark.parametrize("mean", [5.0, 12.0, 20.0])
+def test_expected_improvement_on_a_warped_scale_is_the_integral(level, deviation, mean):
+    warp = Warp(knot=np.log(12.0), slope=0.3)
+    centre, short_of = float(warp(np.log(mean))), 100.0 + LEAST_ERROR - level
+    end = float(warp(np.log(short_of)))
+    least = centre - 9 * deviation
+    corners = [point for point in (warp.knot, centre) if least < point < end]
+    expected, _ = quad(
+        lambda value: (short_of - np.exp(warp.inverse(value))) * norm.pdf(value, centre, deviation),
+        *(min(least, end), end),
+        points=corners or None,
+        limit=200,
+    )
+    found = expected_improvement(np.array([centre]), np.array([deviation]), np.array([level]), warp)
+    assert found == pytest.approx(expected, rel=1e-6, abs=1e-8)
 
 
 def test_expected_improvement_is_never_beyond_perfection():

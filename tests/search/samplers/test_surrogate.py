@@ -1,7 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from cheapsearch.search.samplers import surrogate
 from cheapsearch.search.samplers.surrogate import Features, Kernel, Posterior, fit_kernel
+from cheapsearch.search.samplers.warp import Warp
 
 
 def _features(rng, count, choices=4, options=3, costs=2):
@@ -75,7 +79,7 @@ def test_fit_kernel_finds_the_choice_that_matters():
     effect = np.array([-1.0, 0.0, 1.2])
     values = effect[_option(features, 2)] + 0.1 * rng.normal(size=120)
     values = (values - values.mean()) / values.std()
-    kernel = fit_kernel(features, values)
+    kernel, _ = fit_kernel(features, values)
     by_choice = kernel.weights[:12].reshape(4, 3).sum(axis=1)
     assert by_choice[2] > 5 * np.delete(by_choice, 2).max()
     plain = Kernel(np.full(14, 1 / 12), 1.0, 0.05, 0.05)
@@ -86,7 +90,7 @@ def test_fit_kernel_finds_the_option_that_matters():
     rng = np.random.default_rng(7)
     features = _features(rng, 120)
     values = np.where(_option(features, 1) == 2, -1.0, 1.0) + 0.1 * rng.normal(size=120)
-    kernel = fit_kernel(features, (values - values.mean()) / values.std())
+    kernel, _ = fit_kernel(features, (values - values.mean()) / values.std())
     assert kernel.weights[5] > 3 * kernel.weights[3:5].max()
 
 
@@ -97,7 +101,7 @@ def test_fit_kernel_carries_an_options_weight_to_choices_of_the_same_options():
     values = np.where(drawn[:, :3] == 2, -1.0, 1.0).sum(axis=1) + 0.1 * rng.normal(size=80)
     values = (values - values.mean()) / values.std()
     same, other = (
-        fit_kernel(Features.of(drawn, names, rng.random((80, 1))), values).weights[9:12]
+        fit_kernel(Features.of(drawn, names, rng.random((80, 1))), values)[0].weights[9:12]
         for names in ([["x", "y", "z"]] * 4, [["x", "y", "z"]] * 3 + [["x", "y", "w"]])
     )
     assert same[2] > 2 * same[1]
@@ -107,13 +111,59 @@ def test_fit_kernel_carries_an_options_weight_to_choices_of_the_same_options():
 def test_fit_kernel_keeps_a_known_noise():
     rng = np.random.default_rng(5)
     features = _features(rng, 30)
-    assert fit_kernel(features, rng.normal(size=30), noise=0.3).noise == 0.3
+    values, noise = rng.normal(size=30), rng.uniform(0.1, 0.3, 30)
+    kernel, warp = fit_kernel(features, values, noise=noise)
+    # In units of the warped values, which it is fitted to.
+    expected = (noise * warp.steepness(values) ** 2).mean() / warp(values).var()
+    assert kernel.noise == pytest.approx(expected)
 
 
 def test_fit_kernel_tells_noise_from_signal():
     rng = np.random.default_rng(6)
     features = _features(rng, 150)
     signal = features.columns[:, 12] * 2
-    quiet = fit_kernel(features, (signal - signal.mean()) / signal.std())
-    loud = fit_kernel(features, rng.normal(size=150))
+    quiet, _ = fit_kernel(features, signal)
+    loud, _ = fit_kernel(features, rng.normal(size=150))
     assert loud.noise + loud.rough > 10 * (quiet.noise + quiet.rough)
+
+
+@pytest.mark.parametrize("known", [None, 0.02])
+def test_fit_kernel_learns_how_far_the_upper_half_is_stretched(known):
+    """A smooth function of the features, once as it is and once with its upper half drawn apart."""
+    rng = np.random.default_rng(10)
+    features = _features(rng, 121)
+    plain = features.columns[:, 12] + 0.5 * (_option(features, 0) == 1) + 0.02 * rng.normal(size=121)
+    slopes = {}
+    for stretch in (1.0, 4.0):
+        drawn = Warp(float(np.median(plain)), 1 / stretch)
+        values = drawn.inverse(plain)
+        noise = None if known is None else (known / drawn.steepness(values)) ** 2
+        _, warp = fit_kernel(features, values, noise=noise)
+        assert warp.knot == pytest.approx(np.median(plain))
+        slopes[stretch] = warp.slope
+    assert slopes[1.0] > 0.75
+    assert slopes[4.0] == pytest.approx(0.25, abs=0.08)
+
+
+@pytest.mark.parametrize("noise", [None, 0.05])
+def test_fit_kernel_goes_down_the_slope_of_its_objective(monkeypatch, noise):
+    """By the variances and by the slope of the warp it is that of finite differences."""
+    seen = []
+
+    def recording(objective, start, **settings):
+        seen.append(objective)
+        return SimpleNamespace(x=start)
+
+    monkeypatch.setattr(surrogate, "minimize", recording)
+    rng = np.random.default_rng(11)
+    features, values = _features(rng, 20), rng.normal(size=20)
+    fit_kernel(features, values, noise=None if noise is None else rng.uniform(0.5, 1.5, 20) * noise)
+    (objective,) = seen
+    theta = rng.normal(-1.0, 0.3, 14 + 4)
+    _, gradient = objective(theta)
+    # Those of the weights are left out: differences of the root of a distance rounded about 0 are chance.
+    for index in range(14, 14 + 4):
+        step = np.zeros(len(theta))
+        step[index] = 1e-5
+        found = (objective(theta + step)[0] - objective(theta - step)[0]) / 2e-5
+        assert gradient[index] == pytest.approx(found, rel=1e-4, abs=1e-5)

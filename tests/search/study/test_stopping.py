@@ -6,9 +6,11 @@ from scipy import stats
 
 from cheapsearch.search.study.stopping import (
     FEWEST_CURVES,
-    Forecast,
+    MISJUDGED,
+    Line,
     floors,
     forecasts,
+    looks,
     threshold,
 )
 from cheapsearch.search.workers.jobs import is_stopped
@@ -24,10 +26,10 @@ def curves(count: int, noise: float, seed: int = 0) -> list[list[float]]:
 def test_forecasts_are_the_line_through_the_curves() -> None:
     (forecast,) = forecasts(curves(20, 0.0))
     assert forecast.slope == pytest.approx(2.0)
-    assert forecast.final(5.0) == pytest.approx(0.0)
+    assert forecast.at(5.0) == pytest.approx(0.0)
     assert forecast.deviation(30.0) == pytest.approx(0.0, abs=1e-9)
-    assert forecast.final(30.0) == pytest.approx(50.0)
-    assert forecast.final(90.0) == 100.0
+    assert forecast.at(30.0) == pytest.approx(50.0)
+    assert forecast.at(90.0) == 100.0
     (noisy,) = forecasts(curves(2000, 1.0))
     assert noisy.deviation(30.0) == pytest.approx(2.0, rel=0.1)
 
@@ -62,18 +64,42 @@ def test_forecast_is_as_unsure_as_new_trainings_scatter() -> None:
         noise = np.random.default_rng(seed).normal(size=FEWEST_CURVES + 1)
         ends = np.append(starts, 30.0) + noise
         (forecast,) = forecasts([[start, end] for start, end in zip(starts, ends[:-1], strict=True)])
-        missed.append((ends[-1] - forecast.final(30.0)) / forecast.deviation(30.0))
+        missed.append((ends[-1] - forecast.at(30.0)) / forecast.deviation(30.0))
     assert np.std(missed) == pytest.approx(np.sqrt(6 / 4), rel=0.05)  # of Student's t, 6 degrees of freedom
 
 
+@pytest.mark.parametrize(
+    ("epochs", "at"), [(1, []), (2, [1]), (3, [1, 2]), (4, [1, 2, 3]), (10, [2, 5, 8]), (40, [10, 20, 30])]
+)
+def test_looks_are_at_quarters_and_share_what_may_be_misjudged(epochs: int, at: list[int]) -> None:
+    found = looks(epochs)
+    assert list(found) == at
+    if at:
+        assert sum(found.values()) == pytest.approx(MISJUDGED)
+        saved = np.array([epochs - epoch for epoch in at])
+        np.testing.assert_allclose(list(found.values()), MISJUDGED * saved / saved.sum())
+
+
 @pytest.mark.parametrize("count", [FEWEST_CURVES, 50])
-def test_floors_are_where_the_end_surely_falls_short(count: int) -> None:
-    (floor,) = floors(60.0, curves(count, 0.5), noise=0.7)
-    (forecast,) = forecasts(curves(count, 0.5))
-    student = stats.t.ppf(0.94, count - 2)
-    deviation = np.hypot(forecast.deviation(floor), 0.7)
-    assert 60.0 - forecast.final(floor) == pytest.approx(student * deviation)
+def test_floors_are_what_a_training_reaches_that_ends_at_the_threshold(count: int) -> None:
+    known = curves(count, 0.5)
+    (floor,) = floors(60.0, known, noise=0.7)
+    # The first epoch by the last, worked out by scipy; two epochs have one look.
+    first, last = np.array(known).T
+    line = stats.linregress(last, first)
+    residual = np.sqrt(((first - line.intercept - line.slope * last) ** 2).sum() / (count - 2))
+    about = last - last.mean()
+    spread = residual * np.sqrt(1 + 1 / count + (60.0 - last.mean()) ** 2 / (about @ about))
+    expected = line.intercept + line.slope * 60.0
+    student = stats.t.ppf(1 - MISJUDGED, count - 2)
+    assert floor == pytest.approx(expected - student * np.hypot(spread, line.slope * 0.7))
     assert floors(60.0, curves(3, 0.5), noise=0.7) == ()
+
+
+def test_floors_are_0_where_nobody_looks() -> None:
+    ends = np.linspace(20, 80, 30)
+    known = [[end * epoch / 12 for epoch in range(1, 13)] for end in ends]
+    assert [epoch for epoch, floor in enumerate(floors(60.0, known, noise=0.5), 1) if floor] == [3, 6, 9]
 
 
 def test_floors_stop_nothing_where_an_epoch_says_nothing() -> None:
@@ -84,14 +110,32 @@ def test_floors_stop_nothing_where_an_epoch_says_nothing() -> None:
     assert floors(90.0, unrelated, noise=0.0) == (0.0,)
 
 
-def test_floors_seldom_stop_what_would_have_reached_the_threshold() -> None:
-    at = floors(60.0, curves(30, 1.0), noise=0.0)
-    new = curves(3000, 1.0, seed=1)
-    good = [curve for curve in new if curve[-1] > 60.0]
-    bad = [curve for curve in new if curve[-1] < 45.0]
-    assert np.mean([is_stopped(curve[:1], at) for curve in good]) < 0.005
-    assert np.mean([is_stopped(curve[:1], at) for curve in bad]) > 0.9
+@pytest.mark.parametrize(("epochs", "known"), [(10, FEWEST_CURVES), (10, 60), (3, 20)])
+def test_floors_keep_their_promise_over_a_whole_training(epochs: int, known: int) -> None:
+    """Every epoch comes nearer to the end, with noise of its own and a common lag that all looks see."""
+    rng = np.random.default_rng(epochs + known)
+    share = np.arange(1, epochs + 1) / epochs
+
+    def drawn(count: int) -> np.ndarray:
+        ends = rng.uniform(40, 70, count)
+        lag = rng.normal(0, 4, (count, 1)) + rng.normal(0, 4, (count, epochs))
+        return ends[:, None] * (0.4 + 0.6 * share) + lag * (1 - share)
+
+    # Most of the good ones are hardly better than the threshold.
+    searches, wanted, good, stopped, bad, saved = 400, 68.0, 0, 0, 0, 0
+    for _ in range(searches):
+        at = floors(wanted, drawn(known).tolist(), noise=0.0)
+        for curve in drawn(40):
+            ends_early = any(is_stopped(curve[:epoch], at) for epoch in range(1, epochs))
+            if curve[-1] >= wanted:
+                good, stopped = good + 1, stopped + ends_early
+            else:
+                bad, saved = bad + 1, saved + ends_early
+    # What a search knows is common to its trainings: chance is that of so many searches.
+    margin = 2 * np.sqrt(MISJUDGED * (1 - MISJUDGED) / searches)
+    assert stopped / good <= MISJUDGED + margin
+    assert saved / bad > 0.5
 
 
 def test_forecast_is_within_percent() -> None:
-    assert Forecast(2.0, 50.0, 50.0, 1.0, 8, 10.0).final(10.0) == 0.0
+    assert Line(2.0, 50.0, 50.0, 1.0, 8, 10.0).at(10.0) == 0.0
