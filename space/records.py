@@ -1,7 +1,7 @@
 """What a run writes down of each trial."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -38,6 +38,8 @@ class TrialRecord:
         predicted: Accuracy in percent the sampler expected; None where it has no model, or did not ask it.
         deviation: Standard deviation of that prediction in points.
         gain: Hypervolume the sampler expected it to add, in points times the share of the range of cost.
+        right: Which validation images were right, eight to a byte in the order of the split; empty where that
+            is not known. It is not in trials.csv.
     """
 
     number: int
@@ -51,6 +53,7 @@ class TrialRecord:
     predicted: float | None = None
     deviation: float | None = None
     gain: float | None = None
+    right: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
         check_name("state", self.state, STATES)
@@ -103,7 +106,7 @@ class TrialRecord:
             except (TypeError, ValueError):
                 raise UserError(f"trials.csv: {column} must be a number, got {row[column]!r}") from None
 
-        def optional(column: str) -> float | None:
+        def optional(column: str) -> Any:
             return None if row.get(column) in ("", None) else number(column, float)
 
         record = cls(

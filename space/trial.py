@@ -31,4 +31,9 @@ class Trial(Protocol):
     def accuracy(self) -> float | None: ...
 
     @property
+    def right(self) -> bytes:
+        """Which validation images were right, as `numpy.packbits` makes it; empty where that is not known."""
+        ...
+
+    @property
     def costs(self) -> Mapping[str, float]: ...

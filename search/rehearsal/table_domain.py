@@ -30,6 +30,7 @@ class TableTrial:
     predicted: float | None = None
     deviation: float | None = None
     gain: float | None = None
+    right: bytes = b""
 
     @property
     def hash(self) -> str:
