@@ -166,7 +166,7 @@ def tallies(cell: Cell, searches: int, seed: int = 0) -> dict[tuple[str, str], T
     return found
 
 
-# Deviations between seeds, which a search cannot know, are drawn. Where they are fixed and the repeats are few,
+# Deviations between seeds are drawn, as a search does not know them. Where one is fixed and the repeats few,
 # the prior still counts: claims say too much where seeds are three times as far apart as it has it, or more,
 # and too little where they are as it has it, or less.
 CELLS = {
@@ -200,6 +200,33 @@ def test_claims_are_true_as_often_as_they_say(name: str) -> None:
         least = found.stated - max(allowed + cell.short, 3 * found.error)
         most = 100.0 if band == "95 and more" else found.stated + max(allowed + cell.long, 3 * found.error)
         assert least <= found.true <= most, f"{kind}, {band}: {found}"
+
+
+def test_much_is_claimed_of_networks_that_are_far_apart() -> None:
+    rng = np.random.default_rng(2)
+    searches = [Search(replace(CELLS["wide"], seeds=0.6), rng) for _ in range(SEARCHES)]
+    claimed = [p >= 0.95 for search in searches for kind, p, _ in search.statements() if kind == "pair"]
+    # So often they are 4 points apart, which is about four times what chance does.
+    assert np.mean(claimed) > 2 * ndtr(-4 / (10 * sqrt(2)))
+    assert np.mean([search.claims.signal for search in searches]) > 0.95
+
+
+def test_hopeless_networks_say_nothing_of_how_far_apart_the_others_are() -> None:
+    rng = np.random.default_rng(3)
+    good = [network(i, 60 + rng.standard_normal(), i) for i in range(24)]
+    again = [network(50 + i, good[i].accuracy + 1.4, i, "repeat", i) for i in range(6)]
+    hopeless = [network(30 + i, 10 + 0.1 * i, i) for i in range(6)]
+    alone, beside = (Claims.of([*good, *more, *again], OBJECTIVES) for more in ([], hopeless))
+    best, worst = (one.number for one in (max(good, key=_accuracy), min(good, key=_accuracy)))
+    assert alone.luck > 0.5
+    assert beside.luck == pytest.approx(alone.luck, abs=0.1)
+    assert beside.better(best, worst) == pytest.approx(alone.better(best, worst), abs=0.04)
+    assert beside.signal == pytest.approx(alone.signal, abs=0.04)
+    assert beside.better(worst, 30) > 0.999
+
+
+def _accuracy(of: Network) -> float:
+    return of.accuracy
 
 
 @pytest.mark.parametrize("cell", EQUAL, ids=str)
