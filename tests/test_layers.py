@@ -125,7 +125,7 @@ def test_module_imports_only_what_its_layer_may(module: str) -> None:
         ("search/new.py", "from ..reports import report"),
         ("search/data/new.py", "from ..training import loop"),
         ("search/workers/new.py", "from ..data import load_images"),
-        ("search/samplers/new.py", "from ..study.driver import Plan"),
+        ("search/samplers/new.py", "from ..study.plan import Plan"),
         ("search/training/new.py", "from ..study import stopping"),
         ("search/study/new.py", "from ..rehearsal.replay import replay"),
         ("search/rehearsal/new.py", "from ..training.loop import train"),

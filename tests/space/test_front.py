@@ -104,6 +104,7 @@ class Point:
     state: str = "complete"
     origin: str = "random"
     reason: str = ""
+    right: bytes = b""
 
     @property
     def hash(self) -> str:

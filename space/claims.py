@@ -1,0 +1,222 @@
+"""What a search may claim of its networks, with the probability that it is so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .costs import DEFAULT_OBJECTIVES
+from .noise import TrialT
+from .trial import Trial
+
+if TYPE_CHECKING:
+    from .measured import Floats, Measured, Rows, Shares
+
+SURE = 0.95
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The accuracy in percent that a new training of a network has in expectation on new images.
+
+    Attributes:
+        mean: Of the posterior.
+        low: 2.5 % quantile.
+        high: 97.5 % quantile.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What the trainings of a search say of its networks, by one posterior; accuracies in percent.
+
+    A network's true accuracy is that on new images in the mean over seeds. The costs are exact.
+
+    Attributes:
+        front: By number the probability of really being on the front: more accurate than every network that
+            costs no more in any cost, and than always saying the largest class, where its share is known.
+        cheapest: Numbers of those that no network rivals: their place on the front says nothing of them.
+        expected: By number what a new training has in expectation, with its 95 % interval.
+        luck: Points by which the highest accuracy measured is above what is expected of that network.
+        equals: Numbers of the networks not surely worse than the one of the highest expectation, which is
+            one of them, the cheapest by the first cost first.
+        signal: Share of the variance between single trainings that is the networks', 0 to 1; the rest is that
+            of seeds and of the images. Hopeless networks are left out; 0 where there is one network.
+        deviation: Points between seeds at the mean accuracy, as a standard deviation.
+        repeats: Further trainings that it was measured on; with 0 it is an assumption.
+        gap: Points that single trainings of two equal networks stay within, nineteen times out of twenty.
+    """
+
+    front: dict[int, float]
+    cheapest: frozenset[int]
+    expected: dict[int, Expected]
+    luck: float
+    equals: tuple[int, ...]
+    signal: float
+    deviation: float
+    repeats: int
+    gap: float
+    _objectives: tuple[str, ...] = field(repr=False)
+    _trainings: dict[int, int] = field(repr=False)
+    _draws: dict[int, "Floats"] = field(repr=False, compare=False)  # of the true accuracy, by number
+
+    @classmethod
+    def of(
+        cls,
+        trials: Sequence[Trial],
+        objectives: Sequence[str] = DEFAULT_OBJECTIVES,
+        *,
+        images: int = 0,
+        weights: "Floats | None" = None,
+        largest_class: float | None = None,
+    ) -> "Claims":
+        """Work out what the trials say.
+
+        Args:
+            trials: All trials of the run, repeats too.
+            objectives: What the front is of.
+            images: Validation images, 0 where that is not known.
+            weights: (images,) share of each in the accuracy, 1 in the mean, such as images over classes times
+                images of the class for balanced accuracy; None where it is the same.
+            largest_class: Accuracy in percent of always saying the largest class.
+        """
+        import numpy as np
+
+        from .measured import sampling_error
+        from .posterior import posterior
+
+        runs = _runs(trials)
+        if not runs:
+            return cls({}, frozenset(), {}, 0.0, (), 0.0, 0.0, 0, 0.0, tuple(objectives), {}, {})
+        numbers = [run[0].number for run in runs]
+        names = [name for name in objectives if name != "accuracy"]
+        costs = np.array([[run[0].costs[name] for name in names] for run in runs])
+        of = _measured(runs, images, weights)
+        found = posterior(of)
+        draws, rng = found.accuracies, np.random.default_rng(1)
+
+        untrained: Floats | None = None
+        if largest_class is not None:
+            # Its balanced accuracy is one over the number of classes, whatever the images are.
+            error = sampling_error(largest_class, images) if weights is None else 0.0
+            untrained = np.asarray(rng.normal(largest_class, error, draws.shape[1]))
+        strongest = np.argsort(-found.means)
+        rivals = [_rivals(costs, row, strongest) for row in range(len(runs))]
+        chances = [_above(draws, row, rivals[row], untrained) for row in range(len(runs))]
+
+        best, luckiest = int(np.argmax(found.means)), int(np.argmax(of.accuracy))
+        beaten = (draws[best] > draws).mean(axis=1)
+        equals = [row for row in range(len(runs)) if row == best or beaten[row] < SURE]
+        low, high = np.clip(np.quantile(draws, [0.025, 0.975], axis=1), 0.0, 100.0).tolist()
+        mean = np.clip(found.means, 0.0, 100.0).tolist()
+        differences = np.sqrt(2.0) * found.noise * np.abs(rng.standard_normal(len(found.noise)))
+        return cls(
+            front=dict(zip(numbers, chances, strict=True)),
+            cheapest=frozenset(number for number, row in zip(numbers, rivals, strict=True) if not row.size),
+            expected={number: Expected(*row) for number, *row in zip(numbers, mean, low, high, strict=True)},
+            luck=max(0.0, float(of.accuracy[luckiest] - found.means[luckiest])),
+            equals=tuple(numbers[row] for row in sorted(equals, key=lambda row: costs[row, 0])),
+            signal=float(found.signal.mean()) if len(runs) > 1 else 0.0,
+            deviation=float(np.median(found.deviations)),
+            repeats=sum(len(run) - 1 for run in runs),
+            gap=float(np.quantile(differences, 0.95)),
+            _objectives=tuple(objectives),
+            _trainings={number: len(run) for number, run in zip(numbers, runs, strict=True)},
+            _draws=dict(zip(numbers, draws, strict=True)),
+        )
+
+    def better(self, a: int, b: int) -> float:
+        """The probability that network a's true accuracy is above b's; both by number."""
+        return float((self._draws[a] > self._draws[b]).mean())
+
+    def ties(self, front: Sequence[Trial]) -> dict[int, int]:
+        """Members of the front that chance may have put there, with the cheaper one they do not surely beat.
+
+        Args:
+            front: What `pareto_front` returns.
+
+        Returns:
+            By number, the number of the most accurate member that costs no more in any cost, where it is
+            beaten with a probability below 0.95.
+        """
+        costs = [name for name in self._objectives if name != "accuracy"]
+        found: dict[int, int] = {}
+        for record in front:
+            cheaper = [
+                other
+                for other in front
+                if other is not record and all(other.costs[c] <= record.costs[c] for c in costs)
+            ]
+            best = max(cheaper, key=lambda other: other.accuracy or 0.0, default=None)
+            if best is not None and self.better(record.number, best.number) < SURE:
+                found[record.number] = best.number
+        return found
+
+    def most_unsettled(self, trials: Sequence[TrialT], under_way: Mapping[str, int]) -> TrialT | None:
+        """The complete trial of which one more training settles most whether it is on the front.
+
+        That is one as likely on the front as not, and trained few times. None where no trial is complete.
+
+        Args:
+            trials: Those the claims are of.
+            under_way: Trainings begun and not known yet, by hash.
+        """
+
+        def worth(record: Trial) -> float:
+            chance = self.front[record.number]
+            count = self._trainings[record.number] + under_way.get(record.hash, 0)
+            return chance * (1.0 - chance) * (1.0 / count - 1.0 / (count + 1))
+
+        return max((record for record in trials if record.number in self.front), key=worth, default=None)
+
+
+def _runs(trials: Sequence[Trial]) -> list[list[Trial]]:
+    """The trainings of every complete trial's network, its own first."""
+    repeats: dict[str, list[Trial]] = {}
+    for trial in trials:
+        if trial.state == "repeat" and trial.accuracy is not None:
+            repeats.setdefault(trial.hash, []).append(trial)
+    return [
+        [trial, *repeats.get(trial.hash, ())]
+        for trial in trials
+        if trial.state == "complete" and trial.accuracy is not None
+    ]
+
+
+def _measured(runs: Sequence[Sequence[Trial]], images: int, weights: "Floats | None") -> "Measured":
+    import numpy as np
+
+    from .measured import measured
+
+    def share_right(run: Sequence[Trial]) -> "Shares | None":
+        known = [trial.right for trial in run if images and len(trial.right) == -(-images // 8)]
+        if not known:
+            return None
+        bits = np.frombuffer(b"".join(known), dtype=np.uint8).reshape(len(known), -1)
+        return np.asarray(np.unpackbits(bits, axis=1, count=images).mean(axis=0, dtype=np.float32))
+
+    accuracies = [[trial.accuracy or 0.0 for trial in run] for run in runs]
+    return measured(accuracies, [share_right(run) for run in runs], images=images, weights=weights)
+
+
+def _rivals(costs: "Floats", row: int, order: "Rows") -> "Rows":
+    """The rows, in that order, of the other networks that cost no more in any cost."""
+    rivals: Rows = order[(costs[order] <= costs[row]).all(axis=1) & (order != row)]
+    return rivals
+
+
+def _above(draws: "Floats", row: int, rivals: "Rows", untrained: "Floats | None") -> float:
+    """The share of the draws in which a network is above its rivals, given the strongest first."""
+    import numpy as np
+
+    left = np.arange(draws.shape[1])
+    if untrained is not None:
+        left = left[draws[row] > untrained]
+    # Few draws are left by the strongest rivals, often none, to compare with all the others.
+    for some in (rivals[:1], rivals[1:8], rivals[8:]):
+        if some.size and left.size:
+            left = left[(draws[row, left] > draws[some[:, None], left]).all(axis=0)]
+    return float(left.size / draws.shape[1])
