@@ -99,8 +99,7 @@ def run(
             raise SearchFailedError(
                 f"no architecture could be trained; the reasons are in {folder}/trials.csv"
             )
-        best, saved = opened.write_best(), opened.saved
-        result = RunResult(folder, saved.record, saved.trials, best, report, saved.validation)
+        result = RunResult.of(opened.saved, opened.write_best(), report)
     if not retrain:
         return result
     also = {name: settings[name] for name in ("workers", "device") if name in settings}

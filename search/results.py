@@ -84,6 +84,11 @@ class RunResult:
     validation: Validation | None = None
     retrained: RetrainResult | None = None
 
+    @classmethod
+    def of(cls, saved: SavedRun, best: ArchitectureConfig, report: Path) -> "RunResult":
+        """What the run of a folder came to."""
+        return cls(saved.path, saved.record, saved.trials, best, report, saved.validation)
+
     @cached_property
     def saved(self) -> SavedRun:
         """The same as its folder has it, with what may be claimed of its networks."""
