@@ -19,16 +19,7 @@ from .files import write_bytes, write_text
 from .front import PICKS, check_objectives, pareto_front, pick
 from .layout import Block, Layout
 from .names import shown
-from .noise import (
-    ASSUMED_DEVIATION,
-    SeedNoise,
-    accuracies,
-    averaged,
-    front_probabilities,
-    most_unsettled,
-    seed_noise,
-    ties,
-)
+from .noise import accuracies, averaged
 from .operation import Operation
 from .operations import OPERATIONS, get_operation
 from .preprocessing import Preprocessing
@@ -43,7 +34,6 @@ from .training_records import METRICS, RETRAIN_FOLDER, TrainingRecord, TrainingR
 from .trial import Trial
 
 __all__ = [
-    "ASSUMED_DEVIATION",
     "BACKBONES",
     "CLASS_WEIGHTS",
     "COSTS",
@@ -74,7 +64,6 @@ __all__ = [
     "RunRecord",
     "RunSettings",
     "SearchSpace",
-    "SeedNoise",
     "Site",
     "TrainingRecord",
     "TrainingResult",
@@ -95,21 +84,17 @@ __all__ = [
     "conv_groups",
     "find_architecture",
     "flag",
-    "front_probabilities",
     "get_backbone",
     "get_operation",
     "get_preset",
     "join_choice",
     "largest_divisor",
-    "most_unsettled",
     "pareto_front",
     "parse_yaml",
     "pick",
     "read_config",
     "shown",
     "shuffle_order",
-    "seed_noise",
-    "ties",
     "write_bytes",
     "write_text",
 ]

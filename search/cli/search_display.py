@@ -40,7 +40,7 @@ class SearchDisplay(LiveDisplay):
         self._workers = len(run.devices)
         self._unmodified = run.space.unmodified
         self._start = time.monotonic()
-        self._at_start = self._trained
+        self._at_start = self._trained + len(run.known)  # what a pilot trained is told at once
         self._shown: tuple[int, Group] = (-1, Group())
 
     def update(self, trial: TrialRecord) -> None:
@@ -57,7 +57,7 @@ class SearchDisplay(LiveDisplay):
 
     def _seconds_left(self) -> float | None:
         done = self._trained - self._at_start
-        if done:
+        if done > 0:
             return (time.monotonic() - self._start) / done * (self._wanted - self._trained)
         seconds = [trial.seconds for trial in self._trials if trial.seconds and trial.accuracy]
         if seconds:

@@ -6,6 +6,7 @@ import pytest
 from cheapsearch.reports import load_trainings, page, retraining_frame, run_tables, trials_frame, write_report
 from cheapsearch.space import FLOPS_CONVENTION, UserError
 from cheapsearch.space.saved_run import load_run
+from cheapsearch.space.verdict import verdict
 
 VOID = {"meta", "input", "br"}
 BAD = "</script><script>alert(1)</script>"
@@ -139,12 +140,24 @@ def test_write_report_says_what_is_needed_to_repeat_the_run(make_run):
         assert part in text
 
 
-def test_write_report_says_what_the_numbers_are(report):
+def test_write_report_says_what_the_numbers_are(make_run):
+    folder = make_run()
+    report, claims = read(write_report(folder)), load_run(folder).claims
     assert "short proxy training" in report.text
     assert "Test images are never used" in report.text
-    assert "A gap under about 2.4 points between two trainings says nothing." in report.text
-    assert "0.84 points" in report.text
+    assert f"A gap under about {claims.gap:.1f} points between two trainings says nothing." in report.text
+    assert f"{claims.deviation:.2f} points" in report.text
     assert FLOPS_CONVENTION in report.text
+
+
+def test_write_report_says_the_verdict_first(make_run):
+    folder = make_run()
+    text = read(write_report(folder)).text
+    lines = [line[:1].upper() + line[1:] for line in verdict(load_run(folder))]
+    assert lines
+    places = [text.index(line) for line in lines]
+    assert places == sorted(places)
+    assert places[-1] < text.index("says nothing") < text.index("Accuracy against cost")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import re
 import pytest
 
 from cheapsearch.reports import run_tables, trials_frame
+from cheapsearch.space import text
 from cheapsearch.space.saved_run import load_run
 
 
@@ -23,15 +24,23 @@ def test_front_table_shows_differences_and_the_unmodified_network_below(run):
     html = run_tables.front_table(run, trials_frame(run))
     first, second = rows(html, "tbody")
     minus = "\N{MINUS SIGN}"
-    assert first[:6] == [
+
+    def expected(number):
+        own, base = run.claims.expected[number], run.claims.expected[0]
+        difference = text.difference(own.mean - base.mean)
+        return f"{text.percent(own.mean)} ± {(own.high - own.low) / 2:.1f}, {difference}"
+
+    assert first[:7] == [
         "1",
         "cheap_v2",
-        f"71.00 {minus}1.0",
-        "100",
+        expected(1),
+        "71.00",
+        "cheapest",
         f"1.000 M {minus}50.0 %",
         f"45.00 M {minus}50.0 %",
     ]
-    assert second[:3] == ["3", "", "73.00 +1.0"]
+    assert second[:4] == ["3", "", expected(3), "73.00"]
+    assert second[4].startswith(f"{100 * run.claims.front[3]:.0f}")
     ((number, name, *_),) = rows(html, "tfoot")
     assert (number, name) == ("0", "unmodified")
 

@@ -17,9 +17,13 @@ def test_trials_frame_holds_every_trial_with_the_columns_of_the_file(make_run):
 
 
 def test_trials_frame_gives_differences_to_the_unmodified_network(make_run):
-    frame = trials_frame(load_run(make_run())).set_index("number")
+    run = load_run(make_run())
+    frame = trials_frame(run).set_index("number")
     assert frame["unmodified"].tolist() == [True] + [False] * 6
-    assert frame.loc[1, "accuracy_difference"] == pytest.approx(71.0 - 72.0)
+    expected = run.claims.expected
+    assert frame.loc[1, "expected"] == expected[1].mean
+    assert frame.loc[1, "either_way"] == pytest.approx((expected[1].high - expected[1].low) / 2)
+    assert frame.loc[1, "accuracy_difference"] == pytest.approx(expected[1].mean - expected[0].mean)
     assert frame.loc[1, "params_difference"] == pytest.approx(-50.0)  # 1 M of 2 M
     assert frame.loc[1, "flops_difference"] == pytest.approx(-50.0)  # 45 M of 90 M
     assert frame["accuracy_difference"].isna().tolist() == frame["accuracy"].isna().tolist()

@@ -1,7 +1,7 @@
 """What the front door gives back: short to read, and as plain data."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +11,10 @@ from cheapsearch.search.results import RehearsalResult, RetrainResult, RunResult
 from cheapsearch.space import (
     FLOPS_CONVENTION,
     TrialRecord,
-    front_probabilities,
     pareto_front,
-    seed_noise,
-    ties,
 )
 from cheapsearch.space.saved_run import load_run
+from cheapsearch.space.verdict import verdict
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +41,23 @@ def test_run_result_as_plain_data(result: RunResult) -> None:
     assert json.loads(json.dumps(found)) == found
     assert (found["out"], found["budget"], found["best"]) == (str(result.folder), 4, result.best.hash)
     assert (found["trained"], found["repeated"], found["stopped"]) == (result.states["complete"], 0, 0)
-    assert found["seed_deviation"] == seed_noise(result.trials).deviation
+    claims = result.saved.claims
+    assert found["seed_deviation"] == claims.deviation
+    assert found["verdict"] == verdict(result.saved)
+    assert (tuple(found["equals"]), found["signal"], found["luck"]) == (
+        claims.equals,
+        claims.signal,
+        claims.luck,
+    )
     assert found["flops_convention"] == FLOPS_CONVENTION
-    chances, tied = front_probabilities(result.trials), ties(result.front, result.trials)
+    tied = claims.ties(result.front)
 
     def row(trial: TrialRecord) -> dict[str, object]:
         return trial.to_row() | {
-            "front_probability": chances[trial.number],
+            "front_probability": claims.front[trial.number],
             "tie": tied.get(trial.number),
+            "cheapest": trial.number in claims.cheapest,
+            "expected": asdict(claims.expected[trial.number]),
         }
 
     assert found["front"] == [row(trial) for trial in result.front]

