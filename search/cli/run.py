@@ -123,7 +123,7 @@ def print_start(console: "Console", run: "Run") -> None:
         print_line(
             console,
             f"{run.space.distinct_size:,} architectures are {networks:,} networks at the proxy's width: "
-            "it cannot tell the others apart",
+            "it cannot tell the others apart, so each is trained once for all of them",
         )
 
 

@@ -71,6 +71,9 @@ class TableDomain:
     def key(self, subject: Point) -> str:
         return "/".join(subject)
 
+    def alike(self, subject: Point) -> str:
+        return self.key(subject)
+
     def costs(self, subject: Point) -> Mapping[str, float]:
         number = self.numbers.get(subject)
         costs = np.zeros(len(self.table.cost_names)) if number is None else self.table.costs[number]

@@ -1,7 +1,7 @@
 """What a search goes over: choices to make, what they come to, and what is known before any training."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -60,6 +60,10 @@ class Domain(Protocol[SubjectT, RecordT]):
         """A name, equal for subjects that are the same when trained."""
         ...
 
+    def alike(self, subject: SubjectT) -> str:
+        """A name, equal for subjects that no training can tell apart, though they are not the same."""
+        ...
+
     def costs(self, subject: SubjectT) -> Mapping[str, float]: ...
 
     def refusal(self, subject: SubjectT) -> str:
@@ -81,6 +85,7 @@ class ArchitectureDomain:
     Args:
         seed: Draws the candidates of a space too large to list.
         reference: Accuracy in percent below which an architecture is worth nothing, where it is known.
+        narrow: A name of the network that is trained in its place, None where it is trained itself.
     """
 
     def __init__(
@@ -92,9 +97,10 @@ class ArchitectureDomain:
         *,
         seed: int,
         reference: float | None = None,
+        narrow: Callable[[Architecture], str] | None = None,
     ) -> None:
         self.space, self.table, self.limits, self.objectives = space, table, limits, objectives
-        self._seed, self._reference = seed, reference
+        self._seed, self._reference, self._narrow = seed, reference, narrow
 
     @property
     def parameters(self) -> Mapping[str, tuple[str, ...]]:
@@ -124,6 +130,9 @@ class ArchitectureDomain:
 
     def key(self, subject: Architecture) -> str:
         return architecture_hash(subject)
+
+    def alike(self, subject: Architecture) -> str:
+        return self.key(subject) if self._narrow is None else self._narrow(subject)
 
     def costs(self, subject: Architecture) -> Mapping[str, float]:
         return self.table.cost(subject)

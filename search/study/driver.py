@@ -12,15 +12,17 @@ from optuna.samplers import BaseSampler
 
 from ...space import averaged
 from ...space.claims import Claims
+from ...space.trial import Trial
 from ..samplers.registry import SAMPLERS, SamplerFactory, fixed_sampler, make_sampler
 from ..workers.executor import Executor
-from ..workers.jobs import Failed, Job, Measured, Outcome, Progress, Stopped, Trained
+from ..workers.jobs import Job, Outcome, Progress, Trained
 from .domain import RecordT, SubjectT
+from .outcome import result_of
 from .pace import Pace
 from .plan import Plan
 from .repeats import REPEAT, early_repeat, late_repeat, number_of, repeats_left
 from .seeds import proposal_seed, training_seed
-from .stopping import FEWEST_CURVES, floors, forecasts, threshold
+from .stopping import FEWEST_CURVES, floors, threshold
 from .trial_store import Proposal, Result, TrialStore
 
 MAX_BARREN = 8  # proposals in a row that train nothing, before an untried subject is drawn
@@ -70,9 +72,12 @@ class Search(Generic[SubjectT, RecordT]):
         self._curves = store.curves()
         self._known: dict[str, RecordT] = {}
         self._barren = 0  # proposals in a row that trained nothing
+        self._alike: dict[str, RecordT] = {}  # by what they are to the proxy
         for record in self.told:
             if record.state != "refused":
                 self._known.setdefault(record.hash, record)
+                subject = self.domain.subject(self.domain.choices(record))
+                self._alike.setdefault(self.domain.alike(subject), record)
             self._barren = self._barren + 1 if record.state in ("duplicate", "refused") else 0
         self._interrupted = deque(store.running())
         self._index = store.proposed  # of the next proposal
@@ -81,6 +86,7 @@ class Search(Generic[SubjectT, RecordT]):
         self._failures = 0  # in a row
         self._pending: deque[Proposal[SubjectT]] = deque()
         self._training: set[tuple[str, int]] = set()
+        self._alike_training: dict[tuple[str, int], str] = {}
         self._outcomes: dict[int, Outcome] = {}
 
     @property
@@ -100,6 +106,10 @@ class Search(Generic[SubjectT, RecordT]):
                 self._barren += 1
                 continue
             self._barren = 0
+            alike = self.domain.alike(proposal.subject)
+            if not proposal.repeat and (alike in self._alike or alike in self._alike_training.values()):
+                continue
+            self._alike_training[proposal.training] = alike
             self._training.add(proposal.training)
             seed = training_seed(self.plan.seed, proposal.repeat)
             return Job(proposal.number, proposal.subject, seed, proposal.floors)
@@ -115,8 +125,12 @@ class Search(Generic[SubjectT, RecordT]):
         if proposal.training not in self._training:
             result = self._untrained(proposal)
         elif proposal.number in self._outcomes:
-            result = self._trained(proposal, self._outcomes.pop(proposal.number))
+            outcome = self._outcomes.pop(proposal.number)
+            if isinstance(outcome, Trained) and outcome.curve:
+                self._curves.append(outcome.curve)
+            result = result_of(outcome, self._curves, repeat=bool(proposal.repeat))
             self._training.remove(proposal.training)
+            del self._alike_training[proposal.training]
         else:
             return None
         self._pending.popleft()
@@ -127,6 +141,7 @@ class Search(Generic[SubjectT, RecordT]):
                 self._pace.told(result.seconds)
             self._failures = self._failures + 1 if record.state == "failed" else 0
             self._known.setdefault(proposal.key, record)
+            self._alike.setdefault(self.domain.alike(proposal.subject), record)
         return record
 
     def check_failures(self) -> None:
@@ -154,6 +169,7 @@ class Search(Generic[SubjectT, RecordT]):
             self._index, self._aside = self._index + 1, self._aside + 1
             return enqueued
         new = sum(record.state in ("complete", "pruned") for record in self._known.values())
+        new -= sum(map(is_copy, self._known.values()))
         new += sum(not repeat for _, repeat in self._training)
         repeating = self._repeating
         # Whether the time that is left is for repeats alone.
@@ -233,43 +249,25 @@ class Search(Generic[SubjectT, RecordT]):
 
     # --- what became of it --------------------------------------------------------------------------
 
-    def _trained(self, proposal: Proposal[SubjectT], outcome: Outcome) -> Result:
-        if isinstance(outcome, Failed):
-            seconds = round(outcome.seconds, 2)
-            return Result("failed", reason=outcome.reason, seconds=seconds, trace=outcome.trace)
-        assert not isinstance(outcome, Measured)
-        result = Result(
-            REPEAT if proposal.repeat else "complete",
-            seconds=round(outcome.seconds, 2),
-            images_per_second=round(outcome.images_per_second, 1),
-            curve=outcome.curve,
-            losses=outcome.losses,
-        )
-        if isinstance(outcome, Trained):
-            if outcome.curve:
-                self._curves.append(outcome.curve)
-            return replace(result, accuracy=outcome.accuracy, right=outcome.right)
-        assert isinstance(outcome, Stopped)
-        reached = outcome.curve[-1]
-        forecast = forecasts(self._curves)[len(outcome.curve) - 1]
-        final, deviation = forecast.at(reached), forecast.deviation(reached)
-        return replace(
-            result,
-            state="pruned",
-            reason=f"stopped after epoch {len(outcome.curve)} at {reached:.1f} %: expected to end at "
-            f"{final:.1f} % with a deviation of {deviation:.1f}, too low for its cost",
-            forecast=(final, deviation),
-        )
-
     def _untrained(self, proposal: Proposal[SubjectT]) -> Result:
-        """A proposal that trained nothing: known already, or refused."""
+        """A proposal that trained nothing: known already, refused, or known to the proxy."""
         original = self._known.get(proposal.key)
-        if original is None:
-            return Result("refused", reason=self.domain.refusal(proposal.subject))
-        reason = f"the same network as trial {original.number}"
+        if original is None and (refusal := self.domain.refusal(proposal.subject)):
+            return Result("refused", reason=refusal)
+        copied = original is None
+        original = original or self._alike[self.domain.alike(proposal.subject)]
+        network = "network to the proxy" if copied else "network"
+        reason = f"the same {network} as trial {original.number}"
         if original.accuracy is None:
             reason += ", which was stopped" if original.state == "pruned" else ", which failed"
+        elif copied:
+            return Result("complete", original.accuracy, reason, right=original.right)
         return Result("duplicate", original.accuracy, reason)
+
+
+def is_copy(record: Trial) -> bool:
+    """Whether a trial has its accuracy from another, since the proxy cannot tell the two apart."""
+    return record.state == "complete" and bool(record.reason)
 
 
 def run_search(search: Search[SubjectT, RecordT], executor: Executor[Job[SubjectT]]) -> Iterator[RecordT]:

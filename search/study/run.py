@@ -18,7 +18,7 @@ from ...space import (
     UserError,
     write_text,
 )
-from ...space.narrowing import narrow_size
+from ...space.narrowing import narrow_form, narrow_size
 from ...space.provenance import versions
 from ...space.run_folder import RunFolder
 from ...space.saved_run import SavedRun
@@ -32,7 +32,7 @@ from ..workers.devices import resolve_device, worker_devices
 from ..workers.executor import ExecutorFactory
 from ..workers.local import executor_for
 from .domain import ArchitectureDomain
-from .driver import Search, run_search
+from .driver import Search, is_copy, run_search
 from .export import export_trial
 from .fit import fit_proxy
 from .new_record import new_record
@@ -108,7 +108,8 @@ class Run:
     @property
     def done(self) -> int:
         """Trainings that count to the budget so far: also the repeats and those that were stopped."""
-        return sum(trial.state in ("complete", "repeat", "pruned") for trial in self.trials)
+        trained = sum(trial.state in ("complete", "repeat", "pruned") for trial in self.trials)
+        return trained - sum(map(is_copy, self.trials))
 
     @property
     def repeated(self) -> int:
@@ -248,6 +249,7 @@ def open_run(
             settings.objectives,
             seed=settings.seed,
             reference=settings.reference_accuracy,
+            narrow=partial(_narrow_name, proxy),
         )
         store = TrialStore(storage or sqlite_url(folder.study_path), study_name=record.study, domain=domain)
         told, listed = len(store.records()), folder.count_trials()
@@ -269,6 +271,12 @@ def _plan(settings: RunSettings, data: ImageData) -> Plan:
     if plan.reference_accuracy is not None:
         return plan
     return replace(plan, reference_accuracy=Validation(data.val_labels, {}).largest_class(settings.metric))
+
+
+def _narrow_name(proxy: Proxy, architecture: Architecture) -> str:
+    """Of the network that the proxy trains in an architecture's place."""
+    width = proxy.network_width(architecture.width)
+    return "/".join(narrow_form(architecture, width, proxy.channel_multiple))
 
 
 def default_folder(given: Mapping[str, Any]) -> Path:

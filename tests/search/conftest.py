@@ -218,9 +218,11 @@ def make_store(table: CostTable, networks: list[Architecture], listed: Candidate
         limits: Limits | None = None,
         objectives: tuple[str, ...] = DEFAULT_OBJECTIVES,
         reference: float | None = None,
+        narrow: Callable[[Architecture], str] | None = None,
     ) -> Store:
         where = f"sqlite:///{storage}" if isinstance(storage, Path) else storage
-        domain = Domain(space or whole, table, limits or Limits(), objectives, seed=0, reference=reference)
+        known = {"seed": 0, "reference": reference, "narrow": narrow}
+        domain = Domain(space or whole, table, limits or Limits(), objectives, **known)  # type: ignore[arg-type]
         return TrialStore(where or optuna.storages.InMemoryStorage(), study_name="tests", domain=domain)
 
     return make

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_largest_class_is_what_one_answer_scores() -> None:
 @pytest.mark.parametrize("damage", ["empty", "text", "shape", "kind", "missing"])
 def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "validation.npz"
-    arrays = {"labels": LABELS, "numbers": np.arange(1), "right": np.zeros((1, 2), np.uint8)}
+    arrays: dict[str, Any] = {"labels": LABELS, "numbers": np.arange(1), "right": np.zeros((1, 2), np.uint8)}
     if damage == "shape":
         arrays["right"] = np.zeros((1, 9), np.uint8)
     if damage == "kind":

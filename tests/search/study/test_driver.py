@@ -19,6 +19,7 @@ from cheapsearch.search.study.driver import (
     MAX_FAILURES,
     Search,
     SearchFailedError,
+    is_copy,
     run_search,
 )
 from cheapsearch.search.study.plan import Plan
@@ -497,6 +498,37 @@ def test_search_with_nothing_left_to_do_does_nothing(
     pool = fake_pool()
     assert list(search(make_plan(budget=3), make_store(storage), pool)) == []
     assert pool.jobs == []
+
+
+# --- networks that are one to the proxy -------------------------------------------------------------
+
+
+def by_expand(architecture: Architecture) -> str:
+    return str(architecture.expand)
+
+
+@pytest.mark.parametrize("order", ["first", "last"])
+def test_search_trains_once_what_is_one_network_to_the_proxy(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, order: str
+) -> None:
+    plan, pool = make_plan(budget=5, sampler="random"), fake_pool(order)
+    storage = optuna.storages.InMemoryStorage()
+    records = list(search(plan, make_store(storage, narrow=by_expand), pool))
+    trained = [by_expand(job.subject) for job in pool.jobs]
+    assert len(trained) == len(set(trained)) == 5
+    copies = [record for record in records if is_copy(record)]
+    assert copies
+    by_name = {by_expand(record.architecture): record for record in reversed(records) if not record.reason}
+    for copy in copies:
+        original = by_name[by_expand(copy.architecture)]
+        assert copy.reason == f"the same network to the proxy as trial {original.number}"
+        assert (copy.accuracy, copy.hash == original.hash) == (original.accuracy, False)
+        assert copy.costs == make_store().domain.costs(copy.architecture)
+    assert list(search(plan, make_store(storage, narrow=by_expand), fake_pool())) == []
+    again = make_store(optuna.storages.InMemoryStorage(), narrow=by_expand)
+    interrupted(search(plan, again, fake_pool()), 4)
+    list(search(plan, again, fake_pool()))
+    assert told(again.records()) == told(records)
 
 
 # --- repeats ----------------------------------------------------------------------------------------

@@ -26,7 +26,8 @@ def images() -> OpenImages:
 
 
 def wish(**given: Any) -> Wish:
-    return Wish(**{"given": {}, "hours": 1.0, "trainings": None, "workers": 2, "seed": 0} | given)
+    settings: dict[str, Any] = {"given": {}, "hours": 1.0, "trainings": None, "workers": 2, "seed": 0}
+    return Wish(**settings | given)
 
 
 class Machine:

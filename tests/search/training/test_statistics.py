@@ -18,6 +18,8 @@ def test_statistics_are_those_of_the_images() -> None:
     before = torch.get_rng_state()
     estimate_statistics(network, split)
     assert torch.equal(torch.get_rng_state(), before)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     values = (torch.from_numpy(images).double() / 255 - mean.double()) / std.double()
     torch.testing.assert_close(norm.running_mean.double(), values.mean((0, 1, 2)), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(norm.running_var.double(), values.var((0, 1, 2)), rtol=1e-4, atol=1e-5)
