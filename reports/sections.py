@@ -105,6 +105,7 @@ def facts(run: SavedRun, frame: pd.DataFrame) -> str:
         "Objectives": f"high accuracy, low in {' and '.join(costs)}"
         + "".join(f"; {limit}" for limit in limits),
         **_against(run),
+        **_pilot(run),
         "Data": f"{settings.dataset}, {record.num_classes} classes, {record.train_images:,} training and "
         f"{record.val_images:,} validation images",
         "Accuracy": f"validation {METRIC_TITLES[settings.metric]}, in percent, after one short proxy "
@@ -117,6 +118,21 @@ def facts(run: SavedRun, frame: pd.DataFrame) -> str:
         counted = f": {kind.convention}" if kind.convention else ""
         items[kind.title[:1].upper() + kind.title[1:]] = f"{full}{counted}."
     return _definitions(items)
+
+
+def _pilot(run: SavedRun) -> dict[str, str]:
+    """What was measured to choose the proxy, where it was chosen so."""
+    pilot = run.record.pilot
+    if pilot is None:
+        return {}
+    tried = ", ".join(f"{name} {text.percent(value)} %" for name, value in pilot.accuracies.items())
+    needed = pilot.images_needed
+    few = f"; about {needed:,} validation images would tell networks 2 points apart" if needed else ""
+    learnt = "" if pilot.learnt else "; they have hardly learnt more than how common the classes are"
+    return {
+        "Pilot": f"the proxy is the longest there was time for, {text.duration(pilot.seconds)} a training; "
+        f"under it {tried}, the largest class {text.percent(pilot.largest_class)} %{learnt}{few}"
+    }
 
 
 def _against(run: SavedRun) -> dict[str, str]:

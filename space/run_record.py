@@ -7,6 +7,7 @@ from typing import Any
 from .config import check_classes
 from .costs import COSTS, in_every_file
 from .errors import UserError, check_complete
+from .pilot_record import PilotRecord
 from .settings import RunSettings
 
 _DECIDED = ("input_size", "workers")  # whose default is none
@@ -39,7 +40,7 @@ class RunRecord:
     skipped: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     classes: tuple[str, ...] | None = None
-    pilot: Mapping[str, Any] | None = None
+    pilot: PilotRecord | None = None
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -57,8 +58,6 @@ class RunRecord:
             isinstance(costs, Mapping) for costs in self.published.values()
         ):
             raise UserError(f"published: must be costs by name, got {self.published!r}")
-        if self.pilot is not None and not isinstance(self.pilot, Mapping):
-            raise UserError(f"pilot: must be a mapping, got {self.pilot!r}")
         if self.classes is not None:
             object.__setattr__(self, "classes", check_classes(self.classes, self.num_classes))
         for name in _DECIDED:
@@ -84,7 +83,8 @@ class RunRecord:
         classes = None if self.classes is None else list(self.classes)
         lists = {"skipped": list(self.skipped), "classes": classes}
         published = {name: dict(costs) for name, costs in self.published.items()}
-        return data | lists | {"versions": dict(self.versions), "published": published}
+        pilot = None if self.pilot is None else self.pilot.to_dict()
+        return data | lists | {"versions": dict(self.versions), "published": published, "pilot": pilot}
 
     def _settings_to_dict(self) -> dict[str, Any]:
         found = self.settings.to_dict()
@@ -111,6 +111,7 @@ class RunRecord:
         known = {name: data[name] for name in facts}
         for name in ("skipped", "classes"):
             known[name] = tuple(known[name]) if isinstance(known[name], list) else known[name]
+        known["pilot"] = None if data["pilot"] is None else PilotRecord.from_dict(data["pilot"])
         return cls(settings=RunSettings.from_dict(asked), **known)
 
 

@@ -61,7 +61,7 @@ def fit_proxy(
     settings = replace(settings, proxy=pilot.proxy.to_dict())
     if settings.hours is not None:
         repeats = settings.repeats if "repeats" in given else None
-        settings = replace(settings, budget=pilot.trainings, repeats=repeats)
+        settings = replace(settings, budget=pilot.record.trainings, repeats=repeats)
     return settings, pilot
 
 

@@ -32,7 +32,7 @@ def new_record(settings: RunSettings, data: ImageData, pilot: Pilot | None, tabl
         study=f"cheapsearch-{uuid4().hex[:12]}" if settings.storage else "cheapsearch",
         versions=versions(),
         classes=data.classes,
-        pilot=None if pilot is None else pilot.to_dict(),
+        pilot=None if pilot is None else pilot.record,
         published={
             name: dict(table.cost(preset))
             for name, preset in presets.items()

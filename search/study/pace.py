@@ -55,7 +55,7 @@ def pace_of(record: RunRecord, trials: Sequence[TrialRecord], *, workers: int, b
         return None
     taken = [trial.seconds for trial in trials if trial.seconds]
     passed = sum(taken) / workers + time.monotonic() - began
-    expected = float((record.pilot or {}).get("seconds", 0.0))
+    expected = 0.0 if record.pilot is None else record.pilot.seconds
     pace = Pace(3600 * record.settings.hours - passed, workers=workers, expected=expected)
     for seconds in taken:
         pace.told(seconds)

@@ -5,11 +5,12 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, sqrt
-from typing import Any
 
 import numpy as np
 
 from ...space import Architecture, SearchSpace, UserError, text
+from ...space.pilot_record import PilotRecord
+from ...space.validation_file import Validation
 from ..data import IntArray, OpenImages
 from ..training.proxy import Proxy
 from ..training.short import ProxyTrainer
@@ -36,41 +37,12 @@ class Pilot:
 
     Attributes:
         proxy: For the search.
-        trainings: How many of them fit into the time.
-        hours: That they take, in all.
-        seconds: One takes, in the mean of the networks that were tried.
-        images_per_second: Of one worker while all work, by side of the images in pixels.
-        accuracies: Of the first networks under the proxy in percent, by origin.
-        largest_class: Its share of the validation images in percent.
-        learnt: Whether both networks have learnt more than how common the classes are.
-        images_needed: Validation images that tell two networks apart which are 2 points apart, by those that
-            the two networks tried answer differently; 0 where they could not be tried.
-        outcomes: Of those trainings, to be used again.
+        outcomes: Of the trainings that tried it, to be used again.
     """
 
     proxy: Proxy
-    trainings: int
-    hours: float
-    seconds: float
-    images_per_second: Mapping[int, float]
-    accuracies: Mapping[str, float]
-    largest_class: float
-    learnt: bool
-    images_needed: int
+    record: PilotRecord
     outcomes: tuple[Known, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """What run.yaml keeps: plain data."""
-        return {
-            "trainings": self.trainings,
-            "hours": round(self.hours, 3),
-            "seconds": round(self.seconds, 2),
-            "images_per_second": {side: round(speed, 1) for side, speed in self.images_per_second.items()},
-            "accuracies": dict(self.accuracies),
-            "largest_class": round(self.largest_class, 2),
-            "learnt": self.learnt,
-            "images_needed": self.images_needed,
-        }
 
 
 def run_pilot(
@@ -99,12 +71,13 @@ def run_pilot(
     proxy, seconds, speeds = choose(wish, base, space, images, devices, make_executor)
     _check_time(wish, proxy, seconds)
     first = first_architectures(space)[:2]
-    largest = 100.0 * float(np.bincount(images.val.labels).max() / len(images.val.labels))
+    largest = Validation(images.val.labels, {}).largest_class(scored["metric"])
     for doubling in range(_DOUBLINGS + 1):
         say(f"pilot: trying {_named(proxy)} on {' and '.join(origin for origin, _ in first)}")
         outcomes = _trained(proxy, first, wish, images, devices, make_executor, scored)
         learnt = len(outcomes) == len(first) and all(
-            has_learnt(outcome, images.val.labels, images.train.labels) for _, _, outcome in outcomes
+            has_learnt(outcome, largest, len(images.val.labels), images.train.labels)
+            for _, _, outcome in outcomes
         )
         too_long = wish.hours is not None and 2 * seconds > _OVER * wish.seconds_each
         last = doubling == _DOUBLINGS or "epochs" in wish.given or too_long
@@ -117,34 +90,34 @@ def run_pilot(
     trainings = wish.trainings if fitting is None else min(fitting, wish.trainings or fitting)
     assert trainings is not None, "a wish has trainings or hours"
     names = {architecture: origin for origin, architecture in first}
-    return Pilot(
-        proxy=proxy,
+    record = PilotRecord(
         trainings=max(1, trainings),
-        hours=trainings * seconds / len(devices) / 3600,
-        seconds=seconds,
-        images_per_second=speeds,
+        hours=round(trainings * seconds / len(devices) / 3600, 3),
+        seconds=round(seconds, 2),
+        images_per_second={side: round(speed, 1) for side, speed in speeds.items()},
         accuracies={names[found]: round(outcome.accuracy, 2) for found, _, outcome in outcomes},
-        largest_class=largest,
+        largest_class=round(largest, 2),
         learnt=learnt,
         images_needed=_needed([outcome.right for _, _, outcome in outcomes], len(images.val.labels)),
-        outcomes=tuple(outcomes),
     )
+    return Pilot(proxy, record, tuple(outcomes))
 
 
-def has_learnt(outcome: Trained, validation: IntArray, training: IntArray) -> bool:
+def has_learnt(outcome: Trained, largest: float, images: int, labels: IntArray) -> bool:
     """Whether a network has learnt more than how common the classes are.
 
-    Its accuracy is five standard errors above the share of the largest class, and its last training loss
-    well below the entropy of the classes.
+    Its accuracy is five standard errors above what answering always the largest class scores, and its last
+    training loss well below the entropy of the classes.
 
     Args:
-        validation: Labels of the validation images, `training` those of the training images.
+        largest: That score in percent.
+        images: Validation images.
+        labels: Of the training images.
     """
-    share = float(np.bincount(validation).max() / len(validation))
-    error = 100.0 * sqrt(share * (1.0 - share) / len(validation))
-    shares = np.bincount(training) / len(training)
+    error = sqrt(largest * (100.0 - largest) / images)
+    shares = np.bincount(labels) / len(labels)
     entropy = float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
-    return outcome.accuracy >= 100.0 * share + _ERRORS * error and outcome.losses[-1] < _LOSS * entropy
+    return outcome.accuracy >= largest + _ERRORS * error and outcome.losses[-1] < _LOSS * entropy
 
 
 def _check_time(wish: Wish, proxy: Proxy, seconds: float) -> None:
@@ -163,22 +136,22 @@ def explain(pilot: Pilot, *, images: int, validation: int, workers: int) -> list
     Args:
         images: Training images that are used.
     """
-    proxy, tried = pilot.proxy, pilot.accuracies
+    proxy, record = pilot.proxy, pilot.record
     steps = proxy.epochs * max(1, images // proxy.batch_size)
-    speeds = ", ".join(f"{speed:.0f} at {side} px" for side, speed in pilot.images_per_second.items())
+    speeds = ", ".join(f"{speed:.0f} at {side} px" for side, speed in record.images_per_second.items())
     lines = [
         f"proxy: {_named(proxy)}, batches of {proxy.batch_size}, {steps:,} steps: the longest there is time "
-        f"for, {text.duration(pilot.seconds)} a training (images a second and worker: {speeds})",
-        ", ".join(f"{origin} {text.percent(accuracy)} %" for origin, accuracy in tried.items())
-        + f" after it, the largest class {text.percent(pilot.largest_class)} %; {pilot.trainings} trainings "
-        f"take about {text.duration(3600 * pilot.hours)} on {workers} worker{'' if workers == 1 else 's'}",
+        f"for, {text.duration(record.seconds)} a training (images a second and worker: {speeds})",
+        ", ".join(f"{origin} {text.percent(value)} %" for origin, value in record.accuracies.items())
+        + f" after it, the largest class {text.percent(record.largest_class)} %; {record.trainings} trainings "
+        f"take about {text.duration(3600 * record.hours)} on {workers} worker{'' if workers == 1 else 's'}",
     ]
-    if pilot.images_needed > validation:
+    if record.images_needed > validation:
         lines.append(
             f"{validation:,} validation images are few: to tell networks {_APART:g} points apart takes about "
-            f"{pilot.images_needed:,}"
+            f"{record.images_needed:,}"
         )
-    if not pilot.learnt:
+    if not record.learnt:
         lines.append(
             "warning: this proxy teaches networks hardly more than how common the classes are, so it cannot "
             "rank them; give it more time with --hours, or more images"

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from cheapsearch.reports import sections, trials_frame
+from cheapsearch.space.pilot_record import PilotRecord
 from cheapsearch.space.saved_run import load_run
 from cheapsearch.space.text import percent
 
@@ -77,6 +78,20 @@ def test_facts_counts_what_was_trained_and_what_there_is(run):
     html = sections.facts(run, trials_frame(run))
     assert "5 of a budget of 40 trainings, 50.0 s of training" in html
     assert f"{run.space.size:,} combinations, {run.space.distinct_size:,} of them different networks" in html
+
+
+def test_facts_says_what_the_pilot_measured(run):
+    assert "<dt>Pilot</dt>" not in sections.facts(run, trials_frame(run))
+    pilot = PilotRecord(45, 0.94, 149.2, {48: 438.0}, {"unmodified": 61.29}, 23.75, False, 1429)
+    html = sections.facts(replace(run, record=replace(run.record, pilot=pilot)), trials_frame(run))
+    for said in ("unmodified 61.29 %", "largest class 23.75 %", "1,429 validation images", "hardly learnt"):
+        assert said in html
+
+
+def test_facts_says_against_what_savings_are(run):
+    published = {"mobilenet_v2_paper": {"params": 2_237_000, "flops": 88_000_000}}
+    html = sections.facts(replace(run, record=replace(run.record, published=published)), trials_frame(run))
+    assert "mobilenet_v2_paper costs 2.237 M params, 88.00 M flops" in html
 
 
 def test_facts_names_the_limits(make_run):

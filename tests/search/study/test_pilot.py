@@ -122,14 +122,14 @@ def test_choose_takes_the_longest_that_there_is_time_for(images: OpenImages, hou
 def test_pilot_counts_the_trainings_that_fit(images: OpenImages) -> None:
     machine = Machine()
     found = run(images, machine, wish(hours=1.0))
-    assert found.learnt
-    assert found.trainings == int(0.95 * 3600 * 2 / 7.0)
-    assert found.hours == pytest.approx(found.trainings * 7.0 / 2 / 3600)
-    assert found.accuracies == {"unmodified": 90.0, "preset cheap_v2": 90.0}
+    assert found.record.learnt
+    assert found.record.trainings == int(0.95 * 3600 * 2 / 7.0)
+    assert found.record.hours == pytest.approx(found.record.trainings * 7.0 / 2 / 3600, abs=1e-3)
+    assert found.record.accuracies == {"unmodified": 90.0, "preset cheap_v2": 90.0}
     assert found.outcomes[0][0] == SPACE.unmodified
     assert machine.trained == [found.proxy] * 2
-    assert found.images_needed == 0  # the two networks answer alike
-    assert run(images, Machine(), wish(hours=1.0, trainings=9)).trainings == 9
+    assert found.record.images_needed == 0  # the two networks answer alike
+    assert run(images, Machine(), wish(hours=1.0, trainings=9)).record.trainings == 9
 
 
 def test_pilot_doubles_the_epochs_until_networks_have_learnt(images: OpenImages) -> None:
@@ -139,16 +139,16 @@ def test_pilot_doubles_the_epochs_until_networks_have_learnt(images: OpenImages)
         return Machine(lambda proxy: (90.0, 0.1) if proxy.epochs >= least else (12.0, 2.2))
 
     found = run(images, learns_at(2 * first), wish(hours=None, trainings=10))
-    assert (found.learnt, found.proxy.epochs) == (True, 2 * first)
+    assert (found.record.learnt, found.proxy.epochs) == (True, 2 * first)
     slow = learns_at(10**9)
     never = run(images, slow, wish(hours=None, trainings=1))
-    assert never.learnt is False
+    assert never.record.learnt is False
     assert never.proxy.epochs == 4 * slow.trained[0].epochs
     assert any(
         line.startswith("warning: ") for line in explain(never, images=1000, validation=288, workers=2)
     )
     given = run(images, learns_at(10**9), wish(given={"epochs": 2}))
-    assert (given.learnt, given.proxy.epochs) == (False, 2)
+    assert (given.record.learnt, given.proxy.epochs) == (False, 2)
 
 
 def test_pilot_refuses_a_time_that_is_too_short(images: OpenImages) -> None:
@@ -162,7 +162,7 @@ def test_has_learnt_wants_an_accuracy_and_a_loss() -> None:
     entropy = -(0.7 * np.log(0.7) + 0.3 * np.log(0.3))
 
     def learnt(accuracy: float, loss: float) -> bool:
-        return has_learnt(Trained(0, accuracy, (accuracy,), (loss,)), labels, labels)
+        return has_learnt(Trained(0, accuracy, (accuracy,), (loss,)), 70.0, 100, labels)
 
     assert learnt(70 + 5.1 * error, 0.5 * entropy)
     assert not learnt(70 + 4.9 * error, 0.5 * entropy)

@@ -1,0 +1,95 @@
+"""What a run comes to is said in sentences, the most important first."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cheapsearch.space import Architecture, Cost, RunRecord, RunSettings, TrialRecord
+from cheapsearch.space.pilot_record import PilotRecord
+from cheapsearch.space.saved_run import SavedRun
+from cheapsearch.space.search_space import SearchSpace
+from cheapsearch.space.validation_file import Validation
+from cheapsearch.space.verdict import against, verdict
+
+IMAGES = 400
+LABELS = np.repeat(np.arange(4), (160, 80, 80, 80))
+NETWORKS = list(SearchSpace("mobilenet_v2").distinct())
+RECORD = RunRecord("1", "", RunSettings(input_size=32, workers=1), "", 4, 1000, IMAGES)
+
+
+def run(accuracies: list[float], *, repeats: int = 0, spread: float = 0.0, **changes: object) -> SavedRun:
+    """Networks that are right about images by chance, dearer by number."""
+    rng = np.random.default_rng(0)
+
+    def trial(number: int, which: int, state: str) -> TrialRecord:
+        right = rng.random(IMAGES) < (accuracies[which] + spread * rng.normal()) / 100
+        cost = Cost(params=which + 1, flops=which + 1)
+        accuracy = 100 * float(right.mean())
+        found = TrialRecord(number, NETWORKS[which], state, "random", cost, accuracy)  # type: ignore[arg-type]
+        return replace(found, right=np.packbits(right).tobytes())
+
+    trials = [trial(number, number, "complete") for number in range(len(accuracies))]
+    trials += [trial(len(trials) + n, n % len(accuracies), "repeat") for n in range(repeats)]
+    known = {found.number: found.right for found in trials}
+    record = replace(RECORD, **changes)  # type: ignore[arg-type]
+    return SavedRun(Path("run"), record, tuple(trials), Validation(LABELS, known))
+
+
+def test_equal_networks_are_said_first_with_the_cheapest() -> None:
+    saved = run([70.0] * 10, repeats=5)
+    lines = verdict(saved)
+    assert saved.claims.signal < 0.5
+    assert lines[0].startswith("this proxy does not tell these networks apart: ")
+    assert set(saved.claims.equals) == set(range(10))
+    said = "with 400 validation images these 10 networks are equal; the cheapest is trial 0:"
+    assert lines[1].startswith(said)
+
+
+def test_networks_far_apart_have_one_that_is_surely_the_best() -> None:
+    lines = verdict(run([50.0, 60.0, 90.0]))
+    assert lines[0].startswith("trial 2 is surely the most accurate: ")
+
+
+def test_some_networks_are_not_surely_worse() -> None:
+    saved = run([45.0, 90.0, 90.0, 90.0, 50.0])
+    equals = saved.claims.equals
+    assert 1 < len(equals) < 5
+    assert verdict(saved)[0].startswith(
+        f"with 400 validation images {len(equals)} of 5 networks are not surely worse than the most accurate; "
+        f"the cheapest of them is trial {equals[0]}: "
+    )
+
+
+def test_nothing_better_than_the_largest_class_is_said_first() -> None:
+    assert verdict(run([40.0, 41.0, 39.0]))[0] == (
+        "no network is surely better than answering always the largest class (40.00 %)"
+    )
+
+
+def test_a_proxy_that_teaches_nothing_is_said() -> None:
+    pilot = PilotRecord(9, 1.0, 10.0, {48: 100.0}, {"unmodified": 41.0}, 40.0, False, 0)
+    assert any("hardly more than" in line for line in verdict(run([60.0, 70.0], pilot=pilot)))
+
+
+def test_the_best_observed_is_said_to_owe_something_to_luck() -> None:
+    saved = run([70.0] * 12, repeats=4)
+    (line,) = [line for line in verdict(saved) if "luck" in line]
+    assert f"owes about {saved.claims.luck:.1f} points to luck" in line
+
+
+def test_without_a_complete_trial_nothing_is_said() -> None:
+    assert verdict(replace(run([70.0]), trials=())) == []
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2_paper"])
+def test_against_names_what_the_published_network_costs(name: str) -> None:
+    record = replace(RECORD, published={name: {"params": 2_000_000, "flops": 1}, "cheap_v2": {"params": 1}})
+    (line,) = against(record)
+    assert f"{name} costs 2.000 M params, 1 flops" in line
+
+
+def test_architectures_here_differ() -> None:
+    assert len(set(NETWORKS)) == len(NETWORKS)
+    assert Architecture("mobilenet_v2") in NETWORKS
