@@ -43,7 +43,7 @@ def test_equal_networks_are_said_first_with_the_cheapest() -> None:
     assert saved.claims.signal < 0.5
     assert lines[0].startswith("this proxy does not tell these networks apart: ")
     assert set(saved.claims.equals) == set(range(10))
-    said = "with 400 validation images these 10 networks are equal; the cheapest is trial 0:"
+    said = "with 400 validation images these 10 networks are equal; the cheapest is trial 0"
     assert lines[1].startswith(said)
 
 
