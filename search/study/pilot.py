@@ -11,7 +11,7 @@ import numpy as np
 from ...space import Architecture, SearchSpace, UserError, text
 from ...space.pilot_record import PilotRecord
 from ...space.validation_file import Validation
-from ..data import IntArray, OpenImages
+from ..data import ImageData, IntArray, OpenImages
 from ..training.proxy import Proxy
 from ..training.short import ProxyTrainer
 from ..workers.executor import Executor, ExecutorFactory, perform_all
@@ -37,11 +37,13 @@ class Pilot:
 
     Attributes:
         proxy: For the search.
+        data: The images as it wants them.
         outcomes: Of the trainings that tried it, to be used again.
     """
 
     proxy: Proxy
     record: PilotRecord
+    data: ImageData
     outcomes: tuple[Known, ...] = ()
 
 
@@ -72,9 +74,10 @@ def run_pilot(
     _check_time(wish, proxy, seconds)
     first = first_architectures(space)[:2]
     largest = Validation(images.val.labels, {}).largest_class(scored["metric"])
+    data = images.load(proxy.input_size, name="", progress=say)
     for doubling in range(_DOUBLINGS + 1):
         say(f"pilot: trying {_named(proxy)} on {' and '.join(origin for origin, _ in first)}")
-        outcomes = _trained(proxy, first, wish, images, devices, make_executor, scored)
+        outcomes = _trained(proxy, first, wish, data, devices, make_executor, scored)
         learnt = len(outcomes) == len(first) and all(
             has_learnt(outcome, largest, len(images.val.labels), images.train.labels)
             for _, _, outcome in outcomes
@@ -100,7 +103,7 @@ def run_pilot(
         learnt=learnt,
         images_needed=_needed([outcome.right for _, _, outcome in outcomes], len(images.val.labels)),
     )
-    return Pilot(proxy, record, tuple(outcomes))
+    return Pilot(proxy, record, data, tuple(outcomes))
 
 
 def has_learnt(outcome: Trained, largest: float, images: int, labels: IntArray) -> bool:
@@ -143,8 +146,8 @@ def explain(pilot: Pilot, *, images: int, validation: int, workers: int) -> list
         f"proxy: {_named(proxy)}, batches of {proxy.batch_size}, {steps:,} steps: the longest there is time "
         f"for, {text.duration(record.seconds)} a training (images a second and worker: {speeds})",
         ", ".join(f"{origin} {text.percent(value)} %" for origin, value in record.accuracies.items())
-        + f" after it, the largest class {text.percent(record.largest_class)} %; {record.trainings} trainings "
-        f"take about {text.duration(3600 * record.hours)} on {workers} worker{'' if workers == 1 else 's'}",
+        + f" after it, the largest class {text.percent(record.largest_class)} %; {record.trainings} "
+        f"trainings take about {text.duration(3600 * record.hours)} on {workers} worker{'' if workers == 1 else 's'}",
     ]
     if record.images_needed > validation:
         lines.append(
@@ -167,13 +170,13 @@ def _trained(
     proxy: Proxy,
     first: Sequence[tuple[str, Architecture]],
     wish: Wish,
-    images: OpenImages,
+    data: ImageData,
     devices: Sequence[str],
     make_executor: ExecutorFactory,
     scored: Mapping[str, str],
 ) -> list[Known]:
     """The first networks, trained as the search would train them."""
-    setup = partial(ProxyTrainer, images.load(proxy.input_size, name=""), proxy, **scored)
+    setup = partial(ProxyTrainer, data, proxy, **scored)
     seed = training_seed(wish.seed, 0)
     jobs = [Job(index, architecture, seed) for index, (_, architecture) in enumerate(first)]
     with closing(make_executor(setup, devices[: len(jobs)])) as executor:

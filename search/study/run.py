@@ -214,7 +214,10 @@ def open_run(
         budget = round(existing.settings.budget * (settings.hours or 0.0) / existing.settings.hours)
         settings = replace(settings, budget=max(1, budget), repeats=None)
     proxy = Proxy.from_dict(settings.proxy)
-    data = opened.load(proxy.input_size, name=settings.dataset, progress=say)
+    if pilot is None:
+        data = opened.load(proxy.input_size, name=settings.dataset, progress=say)
+    else:
+        data = replace(pilot.data, name=settings.dataset)
     table = cost_table(
         space.backbone, width=space.width, num_classes=data.num_classes, input_size=data.input_size
     )

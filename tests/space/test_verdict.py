@@ -57,8 +57,8 @@ def test_some_networks_are_not_surely_worse() -> None:
     equals = saved.claims.equals
     assert 1 < len(equals) < 5
     assert verdict(saved)[0].startswith(
-        f"with 400 validation images {len(equals)} of 5 networks are not surely worse than the most accurate; "
-        f"the cheapest of them is trial {equals[0]}: "
+        f"with 400 validation images {len(equals)} of 5 networks are not surely worse than the most "
+        f"accurate; the cheapest of them is trial {equals[0]}: "
     )
 
 
