@@ -12,13 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..reports import write_report
-from ..space import (
-    RETRAIN_FOLDER,
-    Architecture,
-    RunSettings,
-    TrialRecord,
-    UserError,
-)
+from ..space import RETRAIN_FOLDER, Architecture, RunSettings, TrialRecord, UserError
 from ..space.config import named_architecture
 from ..space.errors import check_arguments
 from ..space.run_folder import RunFolder
@@ -29,7 +23,8 @@ from .rehearsal.compare import rehearse as compare_samplers
 from .rehearsal.result_table import DIGITS_TABLE, load_table
 from .results import RehearsalResult, RetrainResult, RunResult, TrainResult
 from .study.driver import SearchFailedError
-from .study.run import Run, default_folder, open_run
+from .study.opening import default_folder, open_run
+from .study.run import Run
 from .training.full import TrainingJob
 from .training.images import DataSource, searched_images
 from .training.loop import Epoch

@@ -148,7 +148,7 @@ def test_rules_refuse_an_import_against_the_layers(module: str, source: str) -> 
             "search/cli/new.py",
             "from ...reports import write\nfrom ...models import build\nfrom ..study.run import Run",
         ),
-        ("search/api.py", "from ..reports import write_report\nfrom .study.run import open_run"),
+        ("search/api.py", "from ..reports import write_report\nfrom .study.opening import open_run"),
         ("search/cli/new.py", "from .. import api"),
         ("reports/new.py", "import pandas\nfrom ..space.front import pareto_front"),
     ],

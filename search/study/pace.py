@@ -13,6 +13,7 @@ class Pace:
         seconds: Left from now on.
         workers: Trainings at a time.
         expected: Seconds of a training, until one has ended.
+        known: First trainings that take no time, since what they come to is known.
         clock: Seconds of a clock that only goes forward.
     """
 
@@ -22,9 +23,10 @@ class Pace:
         *,
         workers: int,
         expected: float,
+        known: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._clock, self._workers = clock, max(1, workers)
+        self._clock, self._workers, self._known = clock, max(1, workers), known
         self._end = clock() + seconds
         self._expected, self._sum, self._count = expected, 0.0, 0
 
@@ -41,22 +43,27 @@ class Pace:
     def room(self, under_way: int) -> int:
         """How many more trainings would end in time, beside those that are under way."""
         left = max(0.0, self._end - self._clock())
-        return max(0, int(left * self._workers / max(self.each, 1e-3)) - under_way)
+        fits = int(left * self._workers / max(self.each, 1e-3)) - under_way
+        return max(0, fits, self._known - self._count - under_way)
 
 
-def pace_of(record: RunRecord, trials: Sequence[TrialRecord], *, workers: int, began: float) -> Pace | None:
+def pace_of(
+    record: RunRecord, trials: Sequence[TrialRecord], *, workers: int, began: float, known: int
+) -> Pace | None:
     """The pace of a run, None where its time is no matter.
 
     Args:
         trials: So far, whose time is spent.
         began: When this process took the run up, by `time.monotonic`.
+        known: What a pilot has trained already.
     """
     if record.settings.hours is None:
         return None
     taken = [trial.seconds for trial in trials if trial.seconds]
     passed = sum(taken) / workers + time.monotonic() - began
     expected = 0.0 if record.pilot is None else record.pilot.seconds
-    pace = Pace(3600 * record.settings.hours - passed, workers=workers, expected=expected)
+    left = 3600 * record.settings.hours - passed
+    pace = Pace(left, workers=workers, expected=expected, known=known)
     for seconds in taken:
         pace.told(seconds)
     return pace

@@ -32,3 +32,10 @@ def test_pace_goes_by_what_trainings_took() -> None:
 
 def test_pace_of_no_time_has_no_room() -> None:
     assert Pace(-5.0, workers=2, expected=0.0, clock=Clock()).room(0) == 0
+
+
+def test_pace_has_room_for_what_is_known() -> None:
+    pace = Pace(-5.0, workers=2, expected=1.0, known=2, clock=Clock())
+    assert [pace.room(under_way) for under_way in (0, 1, 2)] == [2, 1, 0]
+    pace.told(10.0)
+    assert pace.room(0) == 1

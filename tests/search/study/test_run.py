@@ -4,6 +4,7 @@ import csv
 import re
 import shlex
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -23,15 +24,17 @@ import cheapsearch
 from cheapsearch.models import CostTable, build, cost_table, count
 from cheapsearch.search.cli.main import make_parser
 from cheapsearch.search.samplers.limits import Limits
-from cheapsearch.search.study import run as run_module
+from cheapsearch.search.study import opening as opening_module
+from cheapsearch.search.study import pilot as pilot_module
 from cheapsearch.search.study.domain import ArchitectureDomain
 from cheapsearch.search.study.driver import SearchFailedError
 from cheapsearch.search.study.export import export_trial
-from cheapsearch.search.study.run import default_folder, open_run
+from cheapsearch.search.study.opening import default_folder, open_run
 from cheapsearch.search.study.storage import sqlite_url
 from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.search.training.proxy import DIGITS
 from cheapsearch.search.workers.executor import Setup
+from cheapsearch.search.workers.jobs import Job
 from cheapsearch.search.workers.local import LocalExecutor
 from cheapsearch.space import (
     PRESETS,
@@ -198,7 +201,7 @@ def test_run_tells_the_search_its_reference(tmp_path: Path, monkeypatch: pytest.
             told.append(settings["reference"])
             super().__init__(*arguments, **settings)
 
-    monkeypatch.setattr(run_module, "ArchitectureDomain", Recording)
+    monkeypatch.setattr(opening_module, "ArchitectureDomain", Recording)
     with open_run(SETTINGS | {"reference_accuracy": 62.5}, out=tmp_path / "run") as run:
         assert run.record.settings.reference_accuracy == run.plan.reference_accuracy == 62.5
     with open_run({}, out=tmp_path / "run") as run:
@@ -218,7 +221,7 @@ def test_run_trains_by_the_executor_it_is_given_or_by_what_workers_says(
 
         return make
 
-    monkeypatch.setattr(run_module, "executor_for", executor_for)
+    monkeypatch.setattr(opening_module, "executor_for", executor_for)
     once = SETTINGS | {"budget": 1}
     with open_run(once | {"workers": 2}, out=tmp_path / "two") as run:
         assert len(list(run.search())) == 1
@@ -361,7 +364,7 @@ def test_run_refuses_other_images_under_the_same_name(
         tables.append(cost_table(*arguments, **settings))
         return tables[-1]
 
-    monkeypatch.setattr(run_module, "cost_table", recording)
+    monkeypatch.setattr(opening_module, "cost_table", recording)
     archive, out = tmp_path / "images.npz", tmp_path / "run"
 
     def write(seed: int) -> None:
@@ -615,8 +618,8 @@ def test_run_keeps_its_trials_in_the_storage_given(tmp_path: Path) -> None:
 def test_run_record_keeps_no_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_store: Callable[..., Any]
 ) -> None:
-    monkeypatch.setattr(run_module, "check_storage", lambda url: None)
-    monkeypatch.setattr(run_module, "TrialStore", lambda url, **settings: make_store())
+    monkeypatch.setattr(opening_module, "check_storage", lambda url: None)
+    monkeypatch.setattr(opening_module, "TrialStore", lambda url, **settings: make_store())
     with open_run(SETTINGS | {"storage": "postgresql://me:secret@host/db"}, out=tmp_path / "run"):
         pass
     assert read_record(tmp_path / "run").settings.storage == "postgresql://me:***@host/db"
@@ -714,3 +717,51 @@ def test_write_best_gives_a_file_that_builds_the_network(finished: Path) -> None
     network = cheapsearch.load(finished / "best.yaml")
     assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
     assert architecture_hash(network.architecture) == best.hash
+
+
+# --- a time to keep ---------------------------------------------------------------------------------
+
+
+def test_run_of_some_hours_trains_what_fits_and_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pilot_module, "FEWEST_TRAININGS", 1)
+    jobs: list[Any] = []
+
+    class Counting(LocalExecutor):
+        def submit(self, job: Any) -> None:
+            jobs.append(job)
+            super().submit(job)
+
+    given = {name: value for name, value in SETTINGS.items() if name != "budget"} | {"hours": 0.002}
+    out = tmp_path / "run"
+    said: list[str] = []
+    with open_run(given, out=out, make_executor=Counting, say=said.append) as run:
+        start = time.monotonic()
+        trials = list(run.search())
+        assert time.monotonic() - start < 60
+        record = run.record
+    pilot = record.pilot
+    assert pilot is not None
+    assert record.settings.budget == pilot.trainings
+    assert read_record(out).pilot == pilot
+    assert PROXY.items() <= record.settings.proxy.items()
+    assert sum("largest class" in line for line in said) == 1
+    assert [trial.origin for trial in trials[:2]] == ["unmodified", "preset cheap_v2"]
+    assert list(pilot.accuracies.values()) == [round(trial.accuracy or 0.0, 2) for trial in trials[:2]]
+    trained = [(architecture_hash(job.subject), job.seed) for job in jobs if isinstance(job, Job)]
+    assert len(trained) == len(set(trained))
+    # The time is up, so the same command has nothing left to do; more time has.
+    with open_run({"hours": 0.0001}, out=out, make_executor=Counting) as run:
+        assert list(run.search()) == []
+    more = 100 * 0.002
+    with open_run({"hours": more}, out=out, make_executor=Counting) as run:
+        assert run.record.settings.budget > record.settings.budget
+        assert next(run.search()).state in ("complete", "repeat", "duplicate", "pruned")
+
+
+def test_run_of_no_time_is_refused(tmp_path: Path) -> None:
+    assert "hours: must be above 0" in refusal(tmp_path / "run", SETTINGS | {"hours": 0})
+    said = refusal(tmp_path / "run", {"dataset": "digits", "workers": 0, "device": "cpu", "hours": 1e-4})
+    assert "enough for 8 trainings" in said
+    assert not (tmp_path / "run").exists()
