@@ -33,6 +33,7 @@ from cheapsearch.space import (
     read_config,
 )
 from cheapsearch.space.saved_run import load_run
+from cheapsearch.space.verdict import verdict
 
 TINY = ("--proxy", "epochs=1,images=60,input_size=8,width=0.25,batch_size=30", "--device", "cpu")
 
@@ -136,7 +137,9 @@ def test_run_prints_progress_result_and_what_to_do_next(call: Call, tmp_path: Pa
         assert (code, err) == (0, "")
         assert [trial.state for trial in trials_of(folder)] == ["complete"] * 3 + ["repeat"]
         assert "\n3 architectures trained, 1 repeat, " in out
-        assert "measured on 1 repeat and an assumed 0.84)" in out
+        assert "points of deviation between seeds (by 1 repeat)" in " ".join(out.split())
+    for line in verdict(load_run(folder)):
+        assert line in " ".join(out.split())
 
 
 @pytest.mark.parametrize(("multiple", "said"), [(8, True), (4, False)])
