@@ -177,7 +177,7 @@ def next_steps(run: SavedRun) -> str:
     commands = (
         f"cheapsearch retrain {path}\n"
         f"cheapsearch export {path} --pick knee -o best.yaml\n"
-        f"cheapsearch run --out {path} --budget {2 * run.record.settings.budget}"
+        f"cheapsearch run --out {path} {run.record.settings.twice}"
     )
     return f"<pre><code>{escape(commands)}</code></pre>"
 

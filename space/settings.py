@@ -198,6 +198,11 @@ class RunSettings:
         ]
         return shlex.join(["cheapsearch", "run", *words])
 
+    @property
+    def twice(self) -> str:
+        """The flag that goes on with a search as long as it was: twice the time, or twice the budget."""
+        return f"--budget {2 * self.budget}" if self.hours is None else f"--hours {2 * self.hours:g}"
+
     @staticmethod
     def declared() -> dict[str, Setting]:
         """What is declared of each setting, by its name to a user."""

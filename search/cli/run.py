@@ -161,7 +161,8 @@ def print_result(console: "Console", result: "RunResult") -> None:
         f"flops: {FLOPS_CONVENTION}; accuracy: {metric}validation, after a short proxy", style="dim"
     )
     if done < wanted:
-        console.print(f"nothing untried was found within the limits: {done} of {wanted} trained")
+        why = "nothing untried was found within the limits" if settings.hours is None else "the time is up"
+        console.print(f"{why}: {done} of {wanted} trained")
     folder, best = RunFolder(result.folder), result.best
     quoted, best_path = shlex.quote(str(folder.path)), shlex.quote(str(folder.best_path))
     for line in (
@@ -169,7 +170,7 @@ def print_result(console: "Console", result: "RunResult") -> None:
         f"best     {folder.best_path} (trial {best.origin['trial']}, picked by {best.origin['pick']})",
         f"next     cheapsearch retrain {quoted}    to train the front in full",
         f"         cheapsearch show {best_path}",
-        f"         cheapsearch run --out {quoted} --budget {2 * settings.budget}    to search on",
+        f"         cheapsearch run --out {quoted} {settings.twice}    to search on",
     ):
         print_line(console, line)
 

@@ -206,3 +206,8 @@ def test_command_leaves_out_what_was_not_given() -> None:
 @pytest.mark.parametrize("width", [1.0, 0.35, 1 / 3, 0.1 + 0.2, 1.0000000000000002])
 def test_command_gives_the_width_to_the_last_digit(width: float) -> None:
     assert float(options_of(RunSettings(width=width))["width"]) == width
+
+
+def test_twice_is_the_time_where_one_is_given() -> None:
+    assert RunSettings(budget=7).twice == "--budget 14"
+    assert RunSettings(budget=7, hours=0.5).twice == "--hours 1"
