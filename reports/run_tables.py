@@ -10,6 +10,8 @@ from ..space.saved_run import SavedRun
 from .html_table import Column, sortable_table
 from .table import front_of
 
+_UNRIVALLED = 2.0  # in place of a probability, sorts above all of them
+
 
 def front_table(run: SavedRun, frame: pd.DataFrame) -> str:
     """The front, and below it the unmodified network if it is not a member."""
@@ -19,10 +21,7 @@ def front_table(run: SavedRun, frame: pd.DataFrame) -> str:
             f"± {either_way:.1f}" + (f", {text.difference(value)}" if not isnan(value) and value else "")
             for either_way, value in zip(frame["either_way"], frame["accuracy_difference"], strict=True)
         ],
-        sure=[
-            "cheapest" if cheapest and probability >= SURE else f"{100 * probability:.0f}"
-            for cheapest, probability in zip(frame["cheapest"], frame["probability"], strict=True)
-        ],
+        sure=frame["probability"].where(~frame["cheapest"] | (frame["probability"] < SURE), _UNRIVALLED),
         tie_note=["" if tie < 0 else f"~ {tie}" for tie in frame["tie"]],
         **{
             f"{cost}_note": [text.difference(value, " %") for value in frame[f"{cost}_difference"]]
@@ -35,7 +34,7 @@ def front_table(run: SavedRun, frame: pd.DataFrame) -> str:
         Column("name", "known as"),
         Column("expected", "expected %, ±", text.percent, numeric=True, note="accuracy_note"),
         Column("accuracy", "observed %", text.percent, numeric=True),
-        Column("sure", "sure %, tie", note="tie_note"),
+        Column("sure", "sure %, tie", _sure, numeric=True, note="tie_note"),
         *([Column("seeds", "seeds", numeric=True)] if frame["seeds"].max() > 1 else []),
         *_cost_columns("{}, ± %", noted=True),
         *_site_columns(run),
@@ -136,6 +135,10 @@ def trials_table(run: SavedRun, frame: pd.DataFrame) -> str:
         'placeholder="words, such as: complete ghost" autocomplete="off">'
         f'<span id="shown" class="muted" role="status">{len(frame)} of {len(frame)} shown</span></div>{table}'
     )
+
+
+def _sure(probability: float) -> str:
+    return "cheapest" if probability == _UNRIVALLED else f"{100 * probability:.0f}"
 
 
 def searched_sites(run: SavedRun) -> list[str]:
