@@ -38,7 +38,14 @@ ARCHITECTURES = 16
 SEEDS = (0, 1)
 
 _FULL = Proxy(
-    epochs=16, width=0.5, input_size=24, images=2500, batch_size=64, learning_rate=0.05, layout_size=24
+    epochs=16,
+    width=0.5,
+    input_size=24,
+    images=2500,
+    batch_size=64,
+    learning_rate=0.05,
+    layout_size=24,
+    statistics_images=0,
 )
 REFERENCE = "reference"
 # As many epochs as take about an eighth of the reference's time.

@@ -1,10 +1,10 @@
 """What a run's claims are worth against trainings several times as long: part of docs/proxy.md.
 
-    python docs/proxy_reference.py RUN NAME [--factor 4] [--networks 8] [--workers 2] [--hours 0.5]
+    python docs/proxy_reference.py RUN [--dataset IMAGES] [--factor 4] [--networks 8] [--workers 2] [--hours 0.5]
 
 Networks of the run folder RUN, spread over its accuracies, are trained again under its proxy with so many
 times the epochs, and, for comparison, under the fixed proxy of small images with two seeds. The trainings go
-to docs/proxy_NAME.csv as they come; started again, it goes on where it was. At the end it prints what came of
+to RUN/reference.csv as they come; started again, it goes on where it was. At the end it prints what came of
 it: rank correlations, and of pairs of networks that the run is sure of how many hold.
 """
 
@@ -60,7 +60,9 @@ def trainings(
     yield REFERENCE, replace(own, epochs=factor * own.epochs), [(trial, 1000) for trial in chosen]
 
 
-def measure(run: SavedRun, results: Path, *, count: int, factor: int, workers: int, hours: float) -> None:
+def measure(
+    run: SavedRun, results: Path, *, count: int, factor: int, workers: int, hours: float, dataset: str | None
+) -> None:
     """Train what the results do not have yet, until the time is up."""
     until = monotonic() + 3600 * hours
     settings = run.record.settings
@@ -70,7 +72,7 @@ def measure(run: SavedRun, results: Path, *, count: int, factor: int, workers: i
         if not left or monotonic() > until:
             continue
         data = load_images(
-            settings.dataset,
+            dataset or settings.dataset,
             data_dir=settings.data_dir,
             limit=proxy.images,
             seed=settings.seed,
@@ -156,13 +158,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", metavar="RUN", type=Path)
-    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--dataset", metavar="IMAGES", help="where the run's images lie now")
     parser.add_argument("--factor", type=int, default=4)
     parser.add_argument("--networks", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--hours", type=float, default=0.0)
     arguments = parser.parse_args()
-    run, results = load_run(arguments.run), Path(__file__).with_name(f"proxy_{arguments.name}.csv")
+    run, results = load_run(arguments.run), arguments.run / "reference.csv"
     if arguments.hours:
         measure(
             run,
@@ -171,6 +173,7 @@ def main() -> None:
             factor=arguments.factor,
             workers=arguments.workers,
             hours=arguments.hours,
+            dataset=arguments.dataset,
         )
     compare(run, results)
 
