@@ -1,6 +1,6 @@
 """What a run's claims are worth against trainings several times as long: part of docs/proxy.md.
 
-    python docs/proxy_reference.py RUN [--dataset IMAGES] [--factor 4] [--networks 8] [--workers 2] [--hours 0.5]
+    python docs/proxy_reference.py RUN [--dataset IMAGES] [--factor 4] [--networks 8] [--hours 0.5]
 
 Networks of the run folder RUN, spread over its accuracies, are trained again under its proxy with so many
 times the epochs, and, for comparison, under the fixed proxy of small images with two seeds. The trainings go
