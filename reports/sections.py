@@ -76,7 +76,9 @@ def caution(run: SavedRun) -> str:
         f"The accuracy of one and the same network has a standard deviation of {claims.deviation:.2f} points "
         f"over seeds ({source}).{step} "
         f"<code>cheapsearch run --out {escape(shlex.quote(str(run.path)))} --confirm 10</code> trains again "
-        "where it settles most; retrain the front before trusting the order of neighbours.</p></aside>"
+        "where it settles most. All of it is about trainings as short as the proxy: networks that learn "
+        "slowly catch up in longer ones, so retrain the front, and the unmodified network, before counting "
+        "on a lead.</p></aside>"
     )
 
 

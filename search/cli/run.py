@@ -158,7 +158,9 @@ def print_result(console: "Console", result: "RunResult") -> None:
     )
     metric = "" if settings.metric == "accuracy" else f"{METRIC_TITLES[settings.metric]} in "
     console.print(
-        f"flops: {FLOPS_CONVENTION}; accuracy: {metric}validation, after a short proxy", style="dim"
+        f"flops: {FLOPS_CONVENTION}; accuracy: {metric}validation, after a short proxy: networks that learn "
+        "slowly catch up in longer trainings",
+        style="dim",
     )
     if done < wanted:
         why = "nothing untried was found within the limits" if settings.hours is None else "the time is up"
