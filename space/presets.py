@@ -8,12 +8,12 @@ from .errors import check_name
 PRESETS: MappingProxyType[str, Architecture] = MappingProxyType(
     {
         "mobilenet_v2": Architecture("mobilenet_v2"),
+        "cheap_v2": Architecture("mobilenet_v2", expand="reuse", shortcut="reuse", last_stage="reuse"),
         # As published: nothing is expanded in the first stage, and shortcuts copy. The backbone's unmodified
         # network has convolutions there, and 7.6 % more multiply-adds at 224 px.
         "mobilenet_v2_paper": Architecture(
             "mobilenet_v2", expand=("reuse", *["conv"] * 6), shortcut="identity"
         ),
-        "cheap_v2": Architecture("mobilenet_v2", expand="reuse", shortcut="reuse", last_stage="reuse"),
         "mobilenet_v3_large": Architecture("mobilenet_v3_large"),
         "cheap_v3": Architecture("mobilenet_v3_large_e6", expand="reuse", last_stage="reuse", se="reuse_r4"),
         "cheap_v3_shuffle": Architecture(

@@ -7,8 +7,8 @@ from cheapsearch.space import PRESETS, SITE_NAMES, UserError, get_preset, join_c
 # backbone, first_conv, expand, project, shortcut, last_stage, se; design.md, "Presets", word for word
 DESIGN = """
 mobilenet_v2           mobilenet_v2          conv      conv          conv         conv     conv  none
-mobilenet_v2_paper     mobilenet_v2          conv      PAPER         conv         identity conv  none
 cheap_v2               mobilenet_v2          conv      reuse         conv         reuse    reuse none
+mobilenet_v2_paper     mobilenet_v2          conv      PAPER         conv         identity conv  none
 mobilenet_v3_large     mobilenet_v3_large    conv      conv          conv         identity conv  se
 cheap_v3               mobilenet_v3_large_e6 conv      reuse         conv         identity reuse reuse_r4
 cheap_v3_shuffle       mobilenet_v3_large_e6 reuse     reuse         conv         identity reuse reuse_r8

@@ -21,7 +21,7 @@ def test_proxy_round_trips_through_a_dict(proxy: Proxy) -> None:
 def test_from_dict_names_an_unknown_and_a_missing_key() -> None:
     with pytest.raises(UserError, match=r"^proxy: key: must be one of .*'epoch'; did you mean 'epochs'\?"):
         Proxy.from_dict(PROXY.to_dict() | {"epoch": 3})
-    for name in PROXY.to_dict().keys() - {"layout_size", "channel_multiple"}:
+    for name in PROXY.to_dict().keys() - {"layout_size", "channel_multiple", "statistics_images"}:
         without = {key: value for key, value in PROXY.to_dict().items() if key != name}
         with pytest.raises(UserError, match=f"^proxy: the key '{name}' is missing$"):
             Proxy.from_dict(without)
