@@ -66,9 +66,13 @@ def measure(
     """Train what the results do not have yet, until the time is up."""
     until = monotonic() + 3600 * hours
     settings = run.record.settings
-    done = {(row["proxy"], int(row["number"]), int(row["seed"])) for row in read(results)}
+    done = {tuple(row[name] for name in ("proxy", "epochs", "number", "seed")) for row in read(results)}
     for name, proxy, wanted in trainings(run, count, factor):
-        left = [(trial, seed) for trial, seed in wanted if (name, trial.number, seed) not in done]
+        left = [
+            (trial, seed)
+            for trial, seed in wanted
+            if (name, str(proxy.epochs), str(trial.number), str(seed)) not in done
+        ]
         if not left or monotonic() > until:
             continue
         data = load_images(
@@ -120,9 +124,11 @@ def add(results: Path, row: dict[str, object]) -> None:
         writer.writerow(row)
 
 
-def compare(run: SavedRun, results: Path) -> None:
+def compare(run: SavedRun, results: Path, factor: int) -> None:
     """Print how the run's accuracies, and those of the fixed proxy, agree with the reference."""
-    frame = pd.DataFrame(read(results)).astype({"number": int, "accuracy": float})
+    frame = pd.DataFrame(read(results)).astype({"number": int, "epochs": int, "accuracy": float})
+    epochs = factor * Proxy.from_dict(run.record.settings.proxy).epochs
+    frame = frame[(frame["proxy"] != REFERENCE) | (frame["epochs"] == epochs)]
     means = frame.groupby(["proxy", "number"])["accuracy"].mean()
     truth = means[REFERENCE]
     claims = run.claims
@@ -175,7 +181,7 @@ def main() -> None:
             hours=arguments.hours,
             dataset=arguments.dataset,
         )
-    compare(run, results)
+    compare(run, results, arguments.factor)
 
 
 if __name__ == "__main__":
