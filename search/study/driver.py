@@ -108,7 +108,7 @@ class Search(Generic[SubjectT, RecordT]):
             self._barren = 0
             alike = self.domain.alike(proposal.subject)
             if not proposal.repeat and (alike in self._alike or alike in self._alike_training.values()):
-                continue
+                return None  # so that it is told of, and known, before anything else is proposed
             self._alike_training[proposal.training] = alike
             self._training.add(proposal.training)
             seed = training_seed(self.plan.seed, proposal.repeat)
@@ -140,6 +140,7 @@ class Search(Generic[SubjectT, RecordT]):
             if self._pace is not None and result.seconds:
                 self._pace.told(result.seconds)
             self._failures = self._failures + 1 if record.state == "failed" else 0
+        if record.state != "refused":
             self._known.setdefault(proposal.key, record)
             self._alike.setdefault(self.domain.alike(proposal.subject), record)
         return record

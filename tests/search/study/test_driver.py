@@ -531,6 +531,27 @@ def test_search_trains_once_what_is_one_network_to_the_proxy(
     assert told(again.records()) == told(records)
 
 
+def test_search_leaves_alone_what_is_one_network_to_the_proxy_with_a_failure(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool
+) -> None:
+    """A copy of a training without an accuracy is known from then on, and does not come for ever."""
+
+    def all_one(architecture: Architecture) -> str:
+        return "one"
+
+    pool = fake_pool(fails=lambda architecture: True)
+    found = search(make_plan(budget=2, sampler="random"), make_store(narrow=all_one), pool)
+    records = [record for _, record in zip(range(60), found, strict=False)]
+    assert len(pool.jobs) == 1
+    assert [record.state for record in records] == ["failed"] + ["duplicate"] * 59
+    assert records[1].reason == "the same network to the proxy as trial 0, which failed"
+    again = [record for record in records[1:] if record.reason != records[1].reason]
+    assert again  # the sampler came to a known one, and that is a plain duplicate
+    assert {record.reason for record in again} <= {
+        reason for other in records for reason in (f"the same network as trial {other.number}, which failed",)
+    }
+
+
 # --- repeats ----------------------------------------------------------------------------------------
 
 
