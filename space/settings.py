@@ -148,7 +148,7 @@ class RunSettings:
     proxy: Mapping[str, Any] = setting(
         {},
         "change the proxy: epochs, width, input_size, images, batch_size, learning_rate, layout_size, "
-        "channel_multiple",
+        "channel_multiple, statistics_images",
         kind="pairs",
         metavar="K=V,...",
     )
@@ -170,7 +170,7 @@ class RunSettings:
                 f"--reference-accuracy: must be from 0 to below 100 percent, got {self.reference_accuracy:g}"
             )
         if self.hours is not None and not 0 < self.hours < inf:
-            raise UserError(f"--hours: must be above 0, got {self.hours:g}")
+            raise UserError(f"--hours: must be above 0 and finite, got {self.hours:g}")
         if self.repeats is None:
             object.__setattr__(self, "repeats", min(_MOST_REPEATS, self.budget // 10))
         elif not 0 <= self.repeats < self.budget:
