@@ -1,0 +1,202 @@
+"""A table to rehearse rungs on: networks trained for several lengths each, with several seeds.
+
+    python docs/rungs_table.py docs/rungs_cifar10 --dataset cifar10.npz --hours 10
+    cheapsearch rehearse docs/rungs_cifar10.csv.gz --rungs 1,4,16
+
+The networks are the first of a search and others from equal parts of the space by multiply-adds. Every
+length is a training of its own, from fresh weights to the end of its schedule. What is trained is written to
+NAME.results.csv as it comes; started again, it goes on where it was. NAME.csv.gz has the networks of which
+every length is there, with one run of each length for every seed that all of them have.
+"""
+
+import argparse
+import csv
+import random
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from time import monotonic
+
+import pandas as pd
+
+from cheapsearch.models import CostTable, cost_table
+from cheapsearch.search.data import load_images
+from cheapsearch.search.study.domain import first_architectures
+from cheapsearch.search.training.proxy import CPU, Proxy, fitted
+from cheapsearch.search.training.short import ProxyTrainer
+from cheapsearch.search.workers.executor import perform_all
+from cheapsearch.search.workers.jobs import Job, Trained
+from cheapsearch.search.workers.pool import WorkerPool
+from cheapsearch.space import Architecture, SearchSpace, architecture_hash, join_choice
+
+COLUMNS = ("hash", "rung", "seed", "accuracy", "seconds", "curve")
+
+
+def networks(space: SearchSpace, table: CostTable, count: int) -> list[Architecture]:
+    """The first of a search, and one drawn from each of equal parts of the others, in random order."""
+    first = [architecture for _, architecture in first_architectures(space)]
+    others = sorted(
+        (architecture for architecture in space.distinct() if architecture not in first),
+        key=lambda architecture: table.cost(architecture)["flops"],
+    )
+    rng, drawn = random.Random(0), min(count - len(first), len(others))
+    edges = [len(others) * part // drawn for part in range(drawn + 1)]
+    spread = [
+        others[rng.randrange(low, high)] for low, high in zip(edges[:-1], edges[1:], strict=True)
+    ]
+    return [*first, *rng.sample(spread, len(spread))]
+
+
+def train(
+    results: Path,
+    wanted: list[tuple[Architecture, int, int]],
+    *,
+    dataset: str,
+    proxy: Proxy,
+    workers: int,
+    hours: float,
+) -> None:
+    """Do the trainings (network, rung, seed) that are not there yet, in their order, until the time is up."""
+    until, done = monotonic() + 3600 * hours, {row[:3] for row in read(results)}
+    left = [job for job in wanted if (architecture_hash(job[0]), str(job[1]), str(job[2])) not in done]
+    data = load_images(dataset, limit=proxy.images, seed=0, input_size=proxy.input_size)
+    # One rung after another would hold a pool of one length each; a pool takes jobs of every length.
+    trainers = {rung: replace(proxy, epochs=rung * proxy.epochs) for _, rung, _ in wanted}
+    for rung, some in blocks(left):
+        if monotonic() > until:
+            return
+        pool: WorkerPool[Job[Architecture]] = WorkerPool(
+            partial(ProxyTrainer, data, trainers[rung]), ["cpu"] * workers
+        )
+        jobs = [Job(index, network, seed) for index, (network, _, seed) in enumerate(some)]
+        with closing(pool):
+            for job, outcome in perform_all(pool, jobs):
+                if not isinstance(outcome, Trained):
+                    print(f"{architecture_hash(job.subject)} at {rung}: {outcome}", flush=True)
+                    continue
+                curve = " ".join(f"{value:.2f}" for value in outcome.curve)
+                add(
+                    results,
+                    (
+                        architecture_hash(job.subject),
+                        str(rung),
+                        str(job.seed),
+                        f"{outcome.accuracy:.3f}",
+                        f"{outcome.seconds:.1f}",
+                        curve,
+                    ),
+                )
+
+
+def blocks(
+    wanted: list[tuple[Architecture, int, int]],
+) -> Iterator[tuple[int, list[tuple[Architecture, int, int]]]]:
+    """Parts of the trainings that are of one rung: of a dozen networks at a time, every rung."""
+    seeds = sorted({seed for _, _, seed in wanted})
+    for seed in seeds:
+        of_seed = [job for job in wanted if job[2] == seed]
+        order = list(dict.fromkeys(job[0] for job in of_seed))
+        for start in range(0, len(order), 12):
+            some = set(order[start : start + 12])
+            for rung in sorted({job[1] for job in of_seed}):
+                if part := [job for job in of_seed if job[1] == rung and job[0] in some]:
+                    yield rung, part
+
+
+def read(results: Path) -> list[tuple[str, ...]]:
+    if not results.exists():
+        return []
+    with results.open(encoding="utf-8", newline="") as file:
+        return [tuple(row) for row in csv.reader(file)][1:]
+
+
+def add(results: Path, row: tuple[str, ...]) -> None:
+    new = not results.exists()
+    with results.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if new:
+            writer.writerow(COLUMNS)
+        writer.writerow(row)
+
+
+def table(
+    results: Path, space: SearchSpace, chosen: list[Architecture], costs: CostTable, rungs: tuple[int, ...]
+) -> pd.DataFrame:
+    """One row for each network that was trained for every length, in the form that `rehearse` reads."""
+    frame = pd.DataFrame(read(results), columns=list(COLUMNS))
+    frame = frame.astype({"rung": int, "seed": int, "accuracy": float, "seconds": float})
+    accuracy = frame.pivot_table(index="hash", columns=["rung", "seed"], values="accuracy")
+    accuracy = accuracy[[column for column in accuracy if column[0] in rungs]]
+    whole = accuracy[[(rung, 0) for rung in rungs]].dropna().index
+    accuracy = accuracy.loc[whole].dropna(axis="columns")
+    seconds = frame.groupby(["hash", "rung"])["seconds"].mean().unstack()
+    first = {architecture_hash(network): origin for origin, network in first_architectures(space)}
+    rows = []
+    for network in chosen:
+        name = architecture_hash(network)
+        if name not in whole:
+            continue
+        row: dict[str, object] = {
+            f"choice_{site}": join_choice(op) for site, op in space.choices(network).items()
+        }
+        row["first"] = first.get(name, "")
+        for rung, seed in sorted(accuracy.columns):
+            row[f"accuracy@{rung}_{seed + 1}"] = accuracy.loc[name, (rung, seed)]
+        row |= {f"seconds@{rung}": round(float(seconds.loc[name, rung]), 1) for rung in rungs}
+        rows.append(row | {f"cost_{cost}": value for cost, value in costs.cost(network).items()})
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name", metavar="NAME", type=Path)
+    parser.add_argument("--dataset", metavar="IMAGES")
+    parser.add_argument("--backbone", default="mobilenet_v2")
+    parser.add_argument("--rungs", default="1,4,16")
+    parser.add_argument("--networks", type=int, default=96)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--proxy-width", type=float, default=0.25)
+    parser.add_argument("--proxy-size", type=int, default=12)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--learning-rate", type=float, default=0.035)
+    parser.add_argument("--full-size", type=int, default=32, help="side in pixels of the full networks")
+    parser.add_argument("--classes", type=int, default=10)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--hours", type=float, default=0.0)
+    given = parser.parse_args()
+    rungs = tuple(map(int, given.rungs.split(",")))
+    space = SearchSpace(given.backbone)
+    own = {
+        "epochs": given.epochs,
+        "width": given.proxy_width,
+        "input_size": given.proxy_size,
+        "batch_size": given.batch_size,
+        "learning_rate": given.learning_rate,
+    }
+    proxy = fitted(replace(CPU, **own), own, space, given.full_size)
+    costs = cost_table(given.backbone, num_classes=given.classes, input_size=given.full_size)
+    chosen = networks(space, costs, given.networks)
+    results = given.name.with_name(given.name.name + ".results.csv")
+    if given.hours:
+        wanted = [(n, rung, seed) for seed in range(given.seeds) for n in chosen for rung in rungs]
+        train(
+            results,
+            wanted,
+            dataset=given.dataset,
+            proxy=proxy,
+            workers=given.workers,
+            hours=given.hours,
+        )
+    found = table(results, space, chosen, costs, rungs)
+    out = given.name.with_name(given.name.name + ".csv.gz")
+    found.to_csv(out, index=False, compression={"method": "gzip", "mtime": 0})
+    print(f"{len(found)} of {len(chosen)} networks in {out}")
+
+
+if __name__ == "__main__":
+    main()
