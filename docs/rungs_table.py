@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 
@@ -43,9 +44,7 @@ def networks(space: SearchSpace, table: CostTable, count: int) -> list[Architect
     )
     rng, drawn = random.Random(0), min(count - len(first), len(others))
     edges = [len(others) * part // drawn for part in range(drawn + 1)]
-    spread = [
-        others[rng.randrange(low, high)] for low, high in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    spread = [others[rng.randrange(low, high)] for low, high in pairwise(edges)]
     return [*first, *rng.sample(spread, len(spread))]
 
 

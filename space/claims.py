@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .costs import DEFAULT_OBJECTIVES
-from .noise import TrialT
-from .trial import Trial
+from .rungs import at_rung
+from .trial import Trial, TrialT
 
 if TYPE_CHECKING:
     from .measured import Floats, Measured, Rows, Shares
@@ -76,7 +76,7 @@ class Claims:
         """Work out what the trials say.
 
         Args:
-            trials: All trials of the run, repeats too.
+            trials: All trials of the run, repeats too; those of the rung that networks are compared at count.
             objectives: What the front is of.
             images: Validation images, 0 where that is not known.
             weights: (images,) share of each in the accuracy, 1 in the mean, such as images over classes times
@@ -175,6 +175,7 @@ class Claims:
 
 def _runs(trials: Sequence[Trial]) -> list[list[Trial]]:
     """The trainings of every complete trial's network, its own first."""
+    trials = at_rung(trials)
     repeats: dict[str, list[Trial]] = {}
     for trial in trials:
         if trial.state == "repeat" and trial.accuracy is not None:

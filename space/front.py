@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from .costs import COSTS, DEFAULT_OBJECTIVES
 from .errors import UserError, check_name
-from .noise import TrialT, averaged
-from .trial import Trial
+from .noise import averaged
+from .trial import Trial, TrialT
 
 PICKS = ("accuracy", "knee", "trial=N")
 
@@ -29,8 +29,9 @@ def check_objectives(objectives: Sequence[str]) -> tuple[str, ...]:
 def pareto_front(records: Sequence[TrialT], objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> list[TrialT]:
     """The complete records no other one beats in every objective, the cheapest first.
 
-    An accuracy is the mean over an architecture's trainings, where it was repeated. Of records equal in
-    every objective the first is kept. Non-dominated sorting is moocore's.
+    They are of one rung, that which networks are compared at (`compared_rung`). An accuracy is the mean over
+    an architecture's trainings there, where it was repeated. Of records equal in every objective the first is
+    kept. Non-dominated sorting is moocore's.
     """
     import moocore
     import numpy as np

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-from .trial import Trial
-
-TrialT = TypeVar("TrialT", bound=Trial)
+from .rungs import at_rung
+from .trial import Trial, TrialT
 
 
 def accuracies(records: Sequence[Trial]) -> dict[int, list[float]]:
-    """By number of a complete record the accuracy of every training of its architecture, its own first."""
+    """By number of a complete record the accuracy of every training of its architecture, its own first.
+
+    All are of one rung, that which networks are compared at.
+    """
+    records = at_rung(records)
     repeats: dict[str, list[float]] = {}
     for record in records:
         if record.state == "repeat" and record.accuracy is not None:
@@ -24,12 +27,13 @@ def accuracies(records: Sequence[Trial]) -> dict[int, list[float]]:
 
 
 def averaged(records: Sequence[TrialT]) -> list[TrialT]:
-    """The complete records, each with the mean accuracy of all trainings of its architecture."""
+    """The complete records of the rung that networks are compared at, each with the mean accuracy of all
+    trainings of its architecture there."""
     runs = accuracies(records)
     return [
         _with_accuracy(record, fmean(runs[record.number])) if len(runs[record.number]) > 1 else record
         for record in records
-        if record.state == "complete"
+        if record.number in runs
     ]
 
 

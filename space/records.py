@@ -30,7 +30,9 @@ class TrialRecord:
             training was stopped, since it could not reach the front), failed, duplicate (of an
             architecture already known, not trained again), or refused (over a cost limit, not trained).
         origin: Who proposed it: `unmodified`, `preset NAME`, the sampler's name, `random untried`,
-            `repeat`, or `enqueued` (in the Optuna study, by its user).
+            `repeat`, `longer` (known from a shorter training), or `enqueued` (in the Optuna study, by its
+            user).
+        rung: How many times as long as the run's shortest training.
         costs: Of the full network.
         accuracy: Validation accuracy of the proxy in percent; None where nothing was trained.
         seconds: Wall time of the proxy training.
@@ -53,12 +55,15 @@ class TrialRecord:
     predicted: float | None = None
     deviation: float | None = None
     gain: float | None = None
+    rung: int = 1
     right: bytes = field(default=b"", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_name("state", self.state, STATES)
         if self.state in ("complete", "repeat") and self.accuracy is None:
             raise UserError(f"accuracy: a {self.state} trial needs one, trial {self.number} has none")
+        if self.rung < 1:
+            raise UserError(f"rung: must be 1 or more, got {self.rung}")
         if self.accuracy is not None and not 0 <= self.accuracy <= 100:
             raise UserError(f"accuracy: must be from 0 to 100 percent, got {self.accuracy}")
         check_cost(self.costs)
@@ -76,14 +81,15 @@ class TrialRecord:
     @staticmethod
     def columns() -> list[str]:
         """The columns of trials.csv, in order."""
-        before = ["number", "hash", "state", "origin", "accuracy", *COSTS]
+        before = ["number", "hash", "state", "origin", "rung", "accuracy", *COSTS]
         return [*before, *SITE_NAMES, "seconds", *_WHY, "reason"]
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], *, backbone: str, width: float) -> "TrialRecord":
         """Inverse of `to_row`; values may be the strings of a CSV file, empty where there is none.
 
-        A file that is older than a cost's row in `COSTS` may lack its column, but for the first two.
+        A file that is older than a cost's row in `COSTS` may lack its column, but for the first two; one of
+        before there were rungs is of the shortest alone.
 
         Raises:
             UserError: If a column is missing or unknown, or a value does not validate.
@@ -91,7 +97,7 @@ class TrialRecord:
         columns = cls.columns()
         check_keys("trials.csv", row, columns)
         later = [name for name in COSTS if name not in in_every_file()]
-        optional_columns = (*_OPTIONAL, *later)
+        optional_columns = (*_OPTIONAL, "rung", *later)
         missing = [name for name in columns if row.get(name) is None and name not in optional_columns]
         if missing:
             raise UserError(f"trials.csv: the column {missing[0]!r} is missing")
@@ -126,6 +132,7 @@ class TrialRecord:
             predicted=optional("predicted"),
             deviation=optional("deviation"),
             gain=optional("gain"),
+            rung=1 if row.get("rung") in ("", None) else number("rung", int),
             reason=str(row.get("reason") or ""),
         )
         if row["hash"] not in accepted_hashes(record.architecture):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from .errors import UserError, flag
 
-Kind = Literal["text", "whole", "number", "count", "switch", "words", "path", "pairs"]
+Kind = Literal["text", "whole", "number", "count", "switch", "words", "wholes", "path", "pairs"]
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,22 @@ def _is_words(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(word, str) for word in value)
 
 
+def _is_wholes(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(map(_is_whole, value))
+
+
+def _listed(value: Any) -> str:
+    return ",".join(map(str, value))
+
+
 KINDS: dict[Kind, ValueKind] = {
     "text": ValueKind("text", lambda value: isinstance(value, str)),
     "whole": ValueKind("a whole number", _is_whole),
     "number": ValueKind("a number", lambda value: _is_whole(value) or isinstance(value, float)),
     "count": ValueKind("a whole number", _is_whole),  # typed as 1.2M too
     "switch": ValueKind("true or false", lambda value: isinstance(value, bool)),
-    "words": ValueKind("a list of names", _is_words, ",".join),
+    "words": ValueKind("a list of names", _is_words, _listed),
+    "wholes": ValueKind("a list of whole numbers", _is_wholes, _listed),
     "path": ValueKind("a path", lambda value: isinstance(value, (str, PathLike))),
     "pairs": ValueKind(
         "a mapping",

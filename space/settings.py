@@ -12,12 +12,14 @@ from .backbones import BACKBONES
 from .costs import COSTS, DEFAULT_OBJECTIVES
 from .errors import UserError, check_keys, check_name, flag
 from .front import check_objectives
+from .rungs import check_rungs
 from .scoring import CLASS_WEIGHTS, METRIC_TITLES
 from .search_space import SearchSpace
 from .setting import Kind, Setting, setting
 from .sites import STAGED_SITES
 
 _MOST_REPEATS = 5
+_LEAST_TOP = 4  # trainings of the longest kind that a budget has room for
 _LIMIT = "max_"  # before the name of a cost
 
 
@@ -40,12 +42,22 @@ class RunSettings:
         UserError: If a value is of another kind, unknown or out of range.
     """
 
-    budget: int = setting(100, "trainings (default 100)", kind="whole", metavar="N")
+    budget: int = setting(
+        100, "trainings (default 100), a longer one by its length", kind="whole", metavar="N"
+    )
     hours: float | None = setting(
         None,
         "time the search may take; without --budget it trains what fits (default: no limit)",
         kind="number",
         metavar="H",
+    )
+    rungs: tuple[int, ...] | None = setting(
+        None,
+        "lengths of trainings, e.g. 1,4,16: it decides who is trained longer, and the front is of the longest "
+        "(default: by the budget)",
+        kind="wholes",
+        metavar="1,...",
+        fixed=True,
     )
     repeats: int | None = setting(
         None, "of these, with another seed (default a tenth, 5 at most)", kind="whole", metavar="N"
@@ -171,8 +183,10 @@ class RunSettings:
             )
         if self.hours is not None and not 0 < self.hours < inf:
             raise UserError(f"--hours: must be above 0 and finite, got {self.hours:g}")
+        self._check_rungs()
         if self.repeats is None:
-            object.__setattr__(self, "repeats", min(_MOST_REPEATS, self.budget // 10))
+            found = 0 if self.has_rungs else min(_MOST_REPEATS, self.budget // 10)
+            object.__setattr__(self, "repeats", found)
         elif not 0 <= self.repeats < self.budget:
             raise UserError(f"--repeats: must be from 0 to below --budget {self.budget}, got {self.repeats}")
         if not 0 <= self.seed < 2**31:
@@ -181,6 +195,32 @@ class RunSettings:
         if self.data_dir is not None:  # whole, so that a run goes on from any folder
             object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser().resolve())
         object.__setattr__(self, "per_stage", self.space.per_stage)
+
+    def _check_rungs(self) -> None:
+        if self.rungs is None:
+            return
+        rungs = check_rungs(self.rungs)
+        object.__setattr__(self, "rungs", rungs)
+        if rungs[0] != 1:
+            raise UserError(f"--rungs: must begin with 1, the shortest, got {','.join(map(str, rungs))}")
+        if not self.has_rungs:
+            return
+        if _LEAST_TOP * rungs[-1] > self.budget:
+            raise UserError(
+                f"--rungs: the longest must be at most a quarter of --budget {self.budget}, got {rungs[-1]}; "
+                "raise the budget, which counts in the shortest"
+            )
+        for name in ("repeats", "confirm"):
+            if getattr(self, name):
+                raise UserError(
+                    f"--{name}: must be 0 with several --rungs, where the search itself decides who is "
+                    f"trained again, got {getattr(self, name)}; raise --budget for more"
+                )
+
+    @property
+    def has_rungs(self) -> bool:
+        """Whether trainings have several lengths."""
+        return self.rungs is not None and len(self.rungs) > 1
 
     @property
     def space(self) -> SearchSpace:

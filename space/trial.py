@@ -1,7 +1,7 @@
 """What the front, the noise and a search ask of a trial, whatever was tried."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 
 class Trial(Protocol):
@@ -25,6 +25,11 @@ class Trial(Protocol):
     def origin(self) -> str: ...
 
     @property
+    def rung(self) -> int:
+        """How many times as long as the shortest training."""
+        ...
+
+    @property
     def reason(self) -> str: ...
 
     @property
@@ -37,3 +42,6 @@ class Trial(Protocol):
 
     @property
     def costs(self) -> Mapping[str, float]: ...
+
+
+TrialT = TypeVar("TrialT", bound=Trial)

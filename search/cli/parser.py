@@ -92,6 +92,14 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
+def wholes(text: str) -> tuple[int, ...]:
+    """`1,4,...` as a tuple."""
+    try:
+        return tuple(int(word) for word in words(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be whole numbers such as 1,4,16, got {text!r}") from None
+
+
 def count(text: str) -> int:
     """A whole number, also as 1.2M or 300k."""
     scale = {"k": 10**3, "m": 10**6, "g": 10**9}.get(text[-1:].lower(), 1)
@@ -120,6 +128,7 @@ _READ: dict[Kind, Callable[[str], Any]] = {
     "number": float,
     "count": count,
     "words": words,
+    "wholes": wholes,
     "path": Path,
     "pairs": pairs,
 }

@@ -30,6 +30,7 @@ class TableTrial:
     predicted: float | None = None
     deviation: float | None = None
     gain: float | None = None
+    rung: int = 1
     right: bytes = b""
 
     @property
@@ -65,8 +66,11 @@ class TableDomain:
     def subject(self, choices: Mapping[str, str]) -> Point:
         return tuple(choices[name] for name in self.parameters)
 
-    def choices(self, record: TableTrial) -> dict[str, str]:
-        return dict(zip(self.parameters, record.point, strict=True))
+    def subject_of(self, record: TableTrial) -> Point:
+        return record.point
+
+    def choices(self, subject: Point) -> dict[str, str]:
+        return dict(zip(self.parameters, subject, strict=True))
 
     def key(self, subject: Point) -> str:
         return "/".join(subject)

@@ -52,8 +52,10 @@ class Domain(Protocol[SubjectT, RecordT]):
 
     def subject(self, choices: Mapping[str, str]) -> SubjectT: ...
 
-    def choices(self, record: RecordT) -> dict[str, str]:
-        """The choices that make the subject of a record."""
+    def subject_of(self, record: RecordT) -> SubjectT: ...
+
+    def choices(self, subject: SubjectT) -> dict[str, str]:
+        """The choices that make a subject."""
         ...
 
     def key(self, subject: SubjectT) -> str:
@@ -125,8 +127,11 @@ class ArchitectureDomain:
     def subject(self, choices: Mapping[str, str]) -> Architecture:
         return self.space.architecture(choices)
 
-    def choices(self, record: TrialRecord) -> dict[str, str]:
-        return self.space.choices(record.architecture)
+    def subject_of(self, record: TrialRecord) -> Architecture:
+        return record.architecture
+
+    def choices(self, subject: Architecture) -> dict[str, str]:
+        return self.space.choices(subject)
 
     def key(self, subject: Architecture) -> str:
         return architecture_hash(subject)

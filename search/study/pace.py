@@ -1,4 +1,4 @@
-"""How many more trainings fit into the time that a run may take."""
+"""How many more trainings fit into the time that a run may take; a longer one counts by its length."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -32,16 +32,16 @@ class Pace:
 
     @property
     def each(self) -> float:
-        """Seconds a training takes in the mean, those that were stopped among them."""
+        """Seconds the shortest training takes in the mean, those that were stopped among them."""
         return self._sum / self._count if self._count else self._expected
 
-    def told(self, seconds: float) -> None:
-        """Take in how long a training took."""
+    def told(self, seconds: float, rung: int = 1) -> None:
+        """Take in how long a training took that is so many times as long as the shortest."""
         self._sum += seconds
-        self._count += 1
+        self._count += rung
 
     def room(self, under_way: int) -> int:
-        """How many more trainings would end in time, beside those that are under way."""
+        """How many more of the shortest trainings would end in time, beside those that are under way."""
         left = max(0.0, self._end - self._clock())
         fits = int(left * self._workers / max(self.each, 1e-3)) - under_way
         return max(0, fits, self._known - self._count - under_way)
@@ -59,11 +59,11 @@ def pace_of(
     """
     if record.settings.hours is None:
         return None
-    taken = [trial.seconds for trial in trials if trial.seconds]
-    passed = sum(taken) / workers + time.monotonic() - began
+    taken = [(trial.seconds, trial.rung) for trial in trials if trial.seconds]
+    passed = sum(seconds for seconds, _ in taken) / workers + time.monotonic() - began
     expected = 0.0 if record.pilot is None else record.pilot.seconds
     left = 3600 * record.settings.hours - passed
     pace = Pace(left, workers=workers, expected=expected, known=known)
-    for seconds in taken:
-        pace.told(seconds)
+    for seconds, rung in taken:
+        pace.told(seconds, rung)
     return pace

@@ -212,7 +212,7 @@ class KnownFirst:
         return [*(job for job, _ in self._answers), *self._executor.jobs]
 
     def submit(self, job: Job[Architecture]) -> None:
-        outcome = self._known.get((job.subject, job.seed))
+        outcome = self._known.get((job.subject, job.seed)) if job.rung == 1 else None
         if outcome is None:
             self._executor.submit(job)
         else:

@@ -17,6 +17,8 @@ class Plan:
         confirm: Further such trainings, beyond the budget.
         stopping: Whether to stop trainings that cannot reach the front.
         reference_accuracy: In percent; a subject below it is worth nothing. None for no such accuracy.
+        rungs: How long trainings are, as multiples of the shortest. With several the budget counts in units of
+            it, and `repeats`, `confirm` and `stopping` are not read: the search decides.
         images: Validation images, 0 where that is not known.
     """
 
@@ -28,10 +30,16 @@ class Plan:
     confirm: int = 0
     stopping: bool = False
     reference_accuracy: float | None = None
+    rungs: tuple[int, ...] = (1,)
     images: int = 0
 
     @classmethod
     def of(cls, settings: RunSettings, *, images: int = 0) -> "Plan":
         """What of a run's settings the search reads."""
-        read = [f.name for f in fields(cls) if f.name != "images"]
-        return cls(**{name: getattr(settings, name) for name in read}, images=images)
+        read = [f.name for f in fields(cls) if f.name not in ("rungs", "images", "stopping")]
+        return cls(
+            **{name: getattr(settings, name) for name in read},
+            rungs=settings.rungs or (1,),
+            stopping=settings.stopping and not settings.has_rungs,
+            images=images,
+        )

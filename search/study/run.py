@@ -22,8 +22,9 @@ from ..training.proxy import Proxy
 from ..training.short import ProxyTrainer
 from ..workers.devices import worker_devices
 from ..workers.executor import ExecutorFactory
-from .driver import Search, is_copy, run_search
+from .driver import Search, run_search
 from .export import export_trial
+from .ledger import units
 from .pace import pace_of
 from .pilot import Known, KnownFirst
 from .plan import Plan
@@ -89,13 +90,12 @@ class Run:
     @property
     def trained(self) -> int:
         """Distinct architectures trained to the end so far."""
-        return sum(trial.state == "complete" for trial in self.trials)
+        return len({trial.hash for trial in self.trials if trial.state == "complete"})
 
     @property
     def done(self) -> int:
-        """Trainings that count to the budget so far: also the repeats and those that were stopped."""
-        trained = sum(trial.state in ("complete", "repeat", "pruned") for trial in self.trials)
-        return trained - sum(map(is_copy, self.trials))
+        """What trainings have cost so far, repeats and those that were stopped too, in units of the shortest."""
+        return units(self.trials)
 
     @property
     def repeated(self) -> int:
@@ -104,7 +104,7 @@ class Run:
 
     @property
     def wanted(self) -> int:
-        """Trainings wanted in all."""
+        """What trainings shall cost in all, in units of the shortest."""
         return self.record.settings.budget + self.record.settings.confirm
 
     def search(self) -> Iterator[TrialRecord]:

@@ -20,7 +20,11 @@ from .storage import STORAGE_ERRORS, check_storage, unreadable
 
 # Attributes of a trial, each a JSON object that is written once: when it is proposed, and when it is told.
 PROPOSAL, RESULT = "proposal", "result"
+RUNG = "rung"
 _INTERRUPTED = "interrupted while it was proposed"
+
+
+Training = tuple[str, int, int]  # of which subject, at which rung, and how many were before it
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,11 @@ class Proposal(Generic[SubjectT]):
 
     Attributes:
         key: The domain's name of the subject.
-        repeat: Which further training of it this is, from 1; 0 for the first.
+        repeat: Which further training of it at this rung, from 1; 0 for the first.
         floors: Accuracies after each epoch below which its training is stopped; they stay what they were when
             it was proposed, whatever is known when a search goes on.
+        rung: How many times as long as the shortest training.
+        due: When it is told of, in units of the shortest training; 0 where all trainings are as long.
     """
 
     number: int
@@ -40,11 +46,18 @@ class Proposal(Generic[SubjectT]):
     origin: str
     repeat: int = 0
     floors: tuple[float, ...] = ()
+    rung: int = 1
+    due: int = 0
 
     @property
-    def training(self) -> tuple[str, int]:
+    def turn(self) -> tuple[int, int]:
+        """Sorts proposals as they are told of."""
+        return self.due, self.number
+
+    @property
+    def training(self) -> Training:
         """What tells its training from every other one."""
-        return self.key, self.repeat
+        return self.key, self.rung, self.repeat
 
 
 @dataclass(frozen=True)
@@ -160,6 +173,11 @@ class TrialStore(Generic[SubjectT, RecordT]):
         kept |= {"repeat": proposal.repeat} if proposal.repeat else {}
         kept |= {"why": dict(reasons)} if reasons else {}
         kept |= {"floors": list(proposal.floors)} if proposal.floors else {}
+        kept |= {"due": proposal.due} if proposal.due else {}
+        if proposal.rung != 1:
+            kept["rung"] = proposal.rung
+            # For those who read the study; what counts is written at once, below.
+            self._storage.set_trial_user_attr(self._id(proposal.number), RUNG, proposal.rung)
         self._storage.set_trial_user_attr(self._id(proposal.number), PROPOSAL, kept)
 
     def running(self) -> list[Proposal[SubjectT]]:
@@ -177,6 +195,8 @@ class TrialStore(Generic[SubjectT, RecordT]):
                         kept["origin"],
                         kept.get("repeat", 0),
                         tuple(kept.get("floors", ())),
+                        kept.get("rung", 1),
+                        kept.get("due", 0),
                     )
                 )
         return found
@@ -194,7 +214,7 @@ class TrialStore(Generic[SubjectT, RecordT]):
         return self._record(told)
 
     def records(self) -> list[RecordT]:
-        """Every trial that has been told of, in the order of the proposals."""
+        """Every trial that has been told of, in the order of that."""
         return [self._record(trial) for trial in self._told()]
 
     def curves(self) -> list[tuple[float, ...]]:
@@ -229,6 +249,7 @@ class TrialStore(Generic[SubjectT, RecordT]):
             predicted=why.get("accuracy"),
             deviation=why.get("deviation"),
             gain=why.get("gain"),
+            rung=kept.get("rung", 1),
             right=b64decode(result.get("right", "")),
         )
 
@@ -253,12 +274,22 @@ class TrialStore(Generic[SubjectT, RecordT]):
     def _trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
 
+    @property
+    def now(self) -> int:
+        """When the last of them was told of, by `due`."""
+        return max((self._due(trial) for trial in self._told()), default=0)
+
     def _told(self) -> list[FrozenTrial]:
-        return [
+        told = [
             trial
             for trial in self._trials()
             if trial.state.is_finished() and self._proposal(trial) is not None
         ]
+        return sorted(told, key=lambda trial: (self._due(trial), trial.number))
+
+    def _due(self, trial: FrozenTrial) -> int:
+        due: int = (self._proposal(trial) or {}).get("due", 0)
+        return due
 
     def _abandon_incomplete(self) -> None:
         """Fail what was killed in the middle of being proposed; its number is the only thing lost."""

@@ -13,6 +13,7 @@ from ..workers.jobs import Failed, Job, Message, Progress, Stopped, Trained, is_
 from .balance import class_weights
 from .loop import Epoch, TrainingState, train
 from .proxy import Proxy
+from .recipe import Recipe
 from .splits import MemorySplit
 
 
@@ -38,14 +39,16 @@ class ProxyTrainer:
         self.proxy = proxy
         self.device = torch.device(device)
         self.num_classes = data.num_classes
-        self.recipe = proxy.recipe(
-            flip=data.flip,
-            class_weights=class_weights(weights, data.train_labels, data.num_classes),
-            metric=metric,
-        )
+        self._weights = class_weights(weights, data.train_labels, data.num_classes)
+        self._flip, self._metric = data.flip, metric
         mean, std = channel_statistics(data.train_images)
         self.train_split = MemorySplit.of(data.train_images, data.train_labels, mean, std, self.device)
         self.val_split = MemorySplit.of(data.val_images, data.val_labels, mean, std, self.device)
+
+    def recipe(self, rung: int = 1) -> Recipe:
+        """Of a training so many times as long as the proxy."""
+        longer = replace(self.proxy, epochs=rung * self.proxy.epochs)
+        return longer.recipe(flip=self._flip, class_weights=self._weights, metric=self._metric)
 
     def perform(self, job: Job[Architecture]) -> Iterator[Message]:
         """Train one architecture; whatever goes wrong is told in the outcome, not raised."""
@@ -64,11 +67,12 @@ class ProxyTrainer:
             input_size=self.proxy.input_size,
             layout=self.proxy.layout(job.subject),
         )
-        state = TrainingState(network.to(self.device), self.recipe, seed=job.seed)
+        recipe = self.recipe(job.rung)
+        state = TrainingState(network.to(self.device), recipe, seed=job.seed)
         epochs: list[Epoch] = []
         curve: list[float] = []
         stopped = False
-        for epoch in train(state, self.train_split, self.val_split, self.recipe):
+        for epoch in train(state, self.train_split, self.val_split, recipe):
             epochs.append(epoch)
             curve.append(epoch.val.score)
             yield Progress(job.index, epoch.epoch, epoch.val.score)

@@ -19,12 +19,14 @@ class Job(Generic[SubjectT]):
         subject: What is trained: an architecture, or a point of a table.
         seed: Fixes weights, order and augmentation.
         floors: Accuracy in percent after each epoch below which the training is stopped.
+        rung: How many times as long as the shortest training.
     """
 
     index: int
     subject: SubjectT
     seed: int
     floors: tuple[float, ...] = ()
+    rung: int = 1
 
 
 @dataclass(frozen=True)

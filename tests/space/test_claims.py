@@ -32,6 +32,7 @@ class Network:
     right: bytes = b""
     origin: str = "random"
     reason: str = ""
+    rung: int = 1
 
 
 # Simulated networks. One is right about an image where the sum of these is above 0: its level, how easy the

@@ -102,6 +102,7 @@ class Point:
     state: str = "complete"
     origin: str = "random"
     reason: str = ""
+    rung: int = 1
     right: bytes = b""
 
     @property

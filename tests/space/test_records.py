@@ -35,7 +35,7 @@ REFUSED = TrialRecord(0, MIXED, "refused", "unmodified", FEW, reason="params 5 a
 DUPLICATE = TrialRecord(12, MIXED, "duplicate", "random", FEW, reason="same network as trial 7")
 TRIALS = [COMPLETE, FAILED, REFUSED, DUPLICATE]
 WHY = ("predicted", "deviation", "gain")
-OPTIONAL = ("accuracy", "seconds", *WHY, "reason")
+OPTIONAL = ("accuracy", "seconds", *WHY, "reason", "rung")
 
 
 def through_csv(records: list[TrialRecord]) -> list[dict[str, Any]]:
@@ -75,7 +75,7 @@ def test_trial_row_has_the_columns_of_the_design() -> None:
     row = COMPLETE.to_row()
     assert list(row) == TrialRecord.columns()
     assert list(row) == [
-        *("number", "hash", "state", "origin", "accuracy", "params", "flops"),
+        *("number", "hash", "state", "origin", "rung", "accuracy", "params", "flops"),
         *SITE_NAMES,
         *("seconds", *WHY, "reason"),
     ]

@@ -70,7 +70,7 @@ def test_run_to_dict_is_plain_data_side_by_side() -> None:
 def test_run_s_keys_are_those_of_version_0_1_and_what_was_left_out() -> None:
     """Folders that were written before are read, and other programs read these."""
     written = RUN.to_dict()
-    newer = {"skip_corrupt", "skipped", "class_weights", "metric", "hours", "pilot", "published"}
+    newer = {"skip_corrupt", "skipped", "class_weights", "metric", "hours", "rungs", "pilot", "published"}
     assert set(written) - newer == {
         *("version", "created", "backbone", "width", "per_stage", "dataset", "fingerprint", "num_classes"),
         *("input_size", "train_images", "val_images", "objectives", "max_params", "max_flops", "sampler"),
@@ -87,7 +87,7 @@ def test_run_from_dict_refuses_an_unknown_key_and_names_the_nearest() -> None:
 # Off, or not known, in runs that were begun before there were any.
 NEWER = (
     *("repeats", "confirm", "stopping", "reference_accuracy", "classes", "skip_corrupt", "skipped"),
-    *("class_weights", "metric", "hours", "pilot", "published"),
+    *("class_weights", "metric", "hours", "rungs", "pilot", "published"),
 )
 
 
@@ -101,7 +101,7 @@ def test_run_from_dict_names_a_missing_key(key: str) -> None:
 
 def test_run_from_dict_takes_an_older_run() -> None:
     data = {key: value for key, value in RUN.to_dict().items() if key not in NEWER}
-    older = changed(repeats=0, confirm=0, stopping=False, reference_accuracy=None)
+    older = changed(rungs=(1,), repeats=0, confirm=0, stopping=False, reference_accuracy=None)
     assert RunRecord.from_dict(data) == replace(older, classes=None)
 
 

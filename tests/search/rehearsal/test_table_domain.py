@@ -36,7 +36,7 @@ def test_domain_is_that_of_the_table(table):
         assert domain.refusal(subject) == ""
         record = domain.record(subject, number=9, state="complete", origin="random", accuracy=50.0)
         assert record.hash == domain.key(subject)
-        assert domain.choices(record) == point
+        assert domain.choices(domain.subject_of(record)) == point
         assert record.costs == domain.costs(subject)
     assert len({domain.key(subject) for subject in domain.numbers}) == 20
 

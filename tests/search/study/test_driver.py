@@ -13,15 +13,15 @@ import pytest
 from cheapsearch.models import CostTable
 from cheapsearch.search.samplers.limits import Limits, cheapest_architecture
 from cheapsearch.search.samplers.registry import SAMPLERS, SamplerFactory
+from cheapsearch.search.study.decision import MAX_BARREN
 from cheapsearch.search.study.domain import first_architectures
 from cheapsearch.search.study.driver import (
-    MAX_BARREN,
     MAX_FAILURES,
     Search,
     SearchFailedError,
-    is_copy,
     run_search,
 )
+from cheapsearch.search.study.ledger import is_copy
 from cheapsearch.search.study.plan import Plan
 from cheapsearch.search.study.stopping import FEWEST_CURVES
 from cheapsearch.search.study.trial_store import TrialStore

@@ -69,7 +69,7 @@ def test_ask_numbers_what_the_sampler_chose(make_store: MakeStore) -> None:
     first, second = propose(store, UNMODIFIED, "unmodified"), propose(store, REUSE)
     assert first == Proposal(0, UNMODIFIED, architecture_hash(UNMODIFIED), "unmodified")
     assert (second.number, second.subject) == (1, REUSE)
-    assert second.training == (architecture_hash(REUSE), 0)
+    assert second.training == (architecture_hash(REUSE), 1, 0)
     assert store.proposed == 2
 
 

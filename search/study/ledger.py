@@ -1,0 +1,121 @@
+"""What a search has tried, and what is under way."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Generic
+
+from ...space.trial import Trial
+from ..samplers.candidates import History
+from .domain import Domain, RecordT, SubjectT
+from .trial_store import Proposal, Training
+
+_TRAINED = ("complete", "repeat", "pruned")  # states that cost a training
+
+
+class Ledger(Generic[SubjectT, RecordT]):
+    """Every trial told of, and every proposal that is being trained.
+
+    Attributes:
+        told: In the order they were told.
+        under_way: Proposals that are being trained, in the order they were made.
+        barren: Proposals in a row that trained nothing.
+    """
+
+    def __init__(self, domain: Domain[SubjectT, RecordT], told: Sequence[RecordT]) -> None:
+        self.told: list[RecordT] = []
+        self.under_way: dict[Training, Proposal[SubjectT]] = {}
+        self.barren = 0
+        self._domain = domain
+        self._known: dict[tuple[str, int], RecordT] = {}  # by key and rung
+        self._alike: dict[tuple[str, int], RecordT] = {}  # by what they are to the proxy, and rung
+        for record in told:
+            self.add(record)
+            self.barren = self.barren + 1 if record.state in ("duplicate", "refused") else 0
+
+    def add(self, record: RecordT) -> None:
+        """Take in a trial that was told of."""
+        self.told.append(record)
+        if record.state != "refused":
+            subject = self._domain.subject_of(record)
+            self._known.setdefault((record.hash, record.rung), record)
+            self._alike.setdefault((self._domain.alike(subject), record.rung), record)
+
+    def original(self, proposal: Proposal[SubjectT]) -> RecordT | None:
+        """The trial that a proposal would repeat."""
+        return self._known.get((proposal.key, proposal.rung))
+
+    def alike(self, proposal: Proposal[SubjectT]) -> RecordT | None:
+        """The trial of what the proxy cannot tell from a proposal's subject."""
+        return self._alike.get((self._domain.alike(proposal.subject), proposal.rung))
+
+    def is_new(self, proposal: Proposal[SubjectT]) -> bool:
+        """Whether a proposal is to be trained, as far as its subject and rung go."""
+        tried = self.original(proposal) is not None or proposal.training in self.under_way
+        return not tried and not self._domain.refusal(proposal.subject)
+
+    def is_copy(self, proposal: Proposal[SubjectT]) -> bool:
+        """Whether the proxy cannot tell its subject from another that is known, or under way, at its rung."""
+        own = (self._domain.alike(proposal.subject), proposal.rung)
+        others = ((self._domain.alike(other.subject), other.rung) for other in self.under_way.values())
+        return own in self._alike or own in others
+
+    @property
+    def distinct(self) -> int:
+        """Subjects that were trained, or are, with those that were stopped."""
+        known = [record for record in self._known.values() if record.state in ("complete", "pruned")]
+        first = sum(not repeat for _, _, repeat in self.under_way)
+        return len(known) - sum(map(is_copy, known)) + first
+
+    @property
+    def tried(self) -> set[str]:
+        """Keys of the subjects that are known or under way."""
+        return {key for key, _ in self._known} | {key for key, _, repeat in self.under_way if not repeat}
+
+    @property
+    def spent(self) -> int:
+        """Units of the shortest training that were paid, or will be by what is under way."""
+        return self.paid + sum(rung for _, rung, _ in self.under_way)
+
+    @property
+    def paid(self) -> int:
+        """Units of the shortest training that were paid."""
+        return units(self.told)
+
+    @property
+    def repeating(self) -> Counter[str]:
+        """Repeats under way, by key."""
+        return Counter(key for key, _, repeat in self.under_way if repeat)
+
+    def trainings(self, key: str, rung: int) -> int:
+        """How often a subject was trained at a rung, or is."""
+        done = sum(
+            record.hash == key and record.rung == rung and record.state in ("complete", "repeat")
+            for record in self.told
+        )
+        return done + sum(training[:2] == (key, rung) for training in self.under_way)
+
+    @property
+    def history(self) -> History:
+        """What a sampler is told that chooses rungs."""
+        domain, pending = self._domain, self.under_way.values()
+        known = [record for record in self.told if record.state in ("complete", "repeat")]
+        closed = [record for record in self.told if record.state in ("failed", "refused")]
+        return History(
+            observed=[domain.choices(domain.subject_of(record)) for record in known],
+            accuracies=[record.accuracy or 0.0 for record in known],
+            doubts=[0.0] * len(known),
+            rungs=[record.rung for record in known],
+            pending=[domain.choices(proposal.subject) for proposal in pending],
+            pending_rungs=[proposal.rung for proposal in pending],
+            closed=[domain.choices(domain.subject_of(record)) for record in closed],
+        )
+
+
+def units(trials: Sequence[Trial]) -> int:
+    """What trials have cost, in units of the shortest training; those that failed cost nothing."""
+    return sum(trial.rung for trial in trials if trial.state in _TRAINED and not is_copy(trial))
+
+
+def is_copy(record: Trial) -> bool:
+    """Whether a trial has its accuracy from another, since the proxy cannot tell the two apart."""
+    return record.state == "complete" and bool(record.reason)
