@@ -18,6 +18,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 from time import monotonic
 
 import pandas as pd
@@ -124,26 +125,33 @@ def table(
     results: Path, space: SearchSpace, chosen: list[Architecture], costs: CostTable, rungs: tuple[int, ...]
 ) -> pd.DataFrame:
     """One row for each network that was trained for every length, in the form that `rehearse` reads."""
-    frame = pd.DataFrame(read(results), columns=list(COLUMNS))
-    frame = frame.astype({"rung": int, "seed": int, "accuracy": float, "seconds": float})
-    accuracy = frame.pivot_table(index="hash", columns=["rung", "seed"], values="accuracy")
-    accuracy = accuracy[[column for column in accuracy if column[0] in rungs]]
-    whole = accuracy[[(rung, 0) for rung in rungs]].dropna().index
-    accuracy = accuracy.loc[whole].dropna(axis="columns")
-    seconds = frame.groupby(["hash", "rung"])["seconds"].mean().unstack()
+    accuracy: dict[tuple[str, int], dict[int, float]] = {}
+    seconds: dict[tuple[str, int], list[float]] = {}
+    for name, length, seed, reached, took, _ in read(results):
+        accuracy.setdefault((name, int(length)), {})[int(seed)] = float(reached)
+        seconds.setdefault((name, int(length)), []).append(float(took))
+    whole = [
+        network
+        for network in chosen
+        if all(0 in accuracy.get((architecture_hash(network), rung), {}) for rung in rungs)
+    ]
+    if not whole:
+        raise SystemExit(f"{results}: no network has every length yet")
+    known = {
+        rung: set.intersection(*({*accuracy[architecture_hash(network), rung]} for network in whole))
+        for rung in rungs
+    }
     first = {architecture_hash(network): origin for origin, network in first_architectures(space)}
     rows = []
-    for network in chosen:
+    for network in whole:
         name = architecture_hash(network)
-        if name not in whole:
-            continue
         row: dict[str, object] = {
             f"choice_{site}": join_choice(op) for site, op in space.choices(network).items()
         }
         row["first"] = first.get(name, "")
-        for rung, seed in sorted(accuracy.columns):
-            row[f"accuracy@{rung}_{seed + 1}"] = accuracy.loc[name, (rung, seed)]
-        row |= {f"seconds@{rung}": round(float(seconds.loc[name, rung]), 1) for rung in rungs}
+        for rung in rungs:
+            row |= {f"accuracy@{rung}_{seed + 1}": accuracy[name, rung][seed] for seed in sorted(known[rung])}
+            row[f"seconds@{rung}"] = round(fmean(seconds[name, rung]), 1)
         rows.append(row | {f"cost_{cost}": value for cost, value in costs.cost(network).items()})
     return pd.DataFrame(rows)
 

@@ -1,6 +1,6 @@
 """Rungs: how long trainings are, as multiples of the shortest; and which of them a front is of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from .errors import UserError, flag
@@ -23,14 +23,20 @@ def check_rungs(rungs: Sequence[int], name: str = "rungs") -> tuple[int, ...]:
 
 
 def compared_rung(trials: Sequence[Trial]) -> int:
-    """The longest rung that at least three networks were trained to the end of, else the shortest with any.
-
-    Networks are compared at this rung alone.
-    """
+    """The rung that networks are compared at: see `longest_with_enough`."""
     counts: dict[int, int] = {}
     for trial in trials:
         if trial.state == "complete":
             counts[trial.rung] = counts.get(trial.rung, 0) + 1
+    return longest_with_enough(counts)
+
+
+def longest_with_enough(counts: Mapping[int, int]) -> int:
+    """The longest rung with three networks or more, else the shortest with any; 1 where there is none.
+
+    Args:
+        counts: Networks trained to the end of each.
+    """
     return max((rung for rung, count in counts.items() if count >= _FEWEST), default=min(counts, default=1))
 
 

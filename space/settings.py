@@ -53,8 +53,8 @@ class RunSettings:
     )
     rungs: tuple[int, ...] | None = setting(
         None,
-        "lengths of trainings, e.g. 1,4,16: it decides who is trained longer, and the front is of the longest "
-        "(default: by the budget)",
+        "lengths of trainings, e.g. 1,4,16: the search decides who is trained longer; the front is of the "
+        "longest (default: by the budget)",
         kind="wholes",
         metavar="1,...",
         fixed=True,

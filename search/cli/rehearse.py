@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .parser import add_json, words
+from .parser import add_json, wholes, words
 
 
 def add(commands: Any) -> None:
@@ -12,7 +12,8 @@ def add(commands: Any) -> None:
     rehearse = commands.add_parser(
         "rehearse",
         help="replay samplers on a table of finished results",
-        description="Replay samplers on a CSV with columns choice_*, accuracy_* (percent) and cost_*.",
+        description="Replay samplers on a CSV with columns choice_*, accuracy_* (percent) and cost_*; "
+        "accuracy@R_* are of trainings R times as long as the shortest.",
     )
     rehearse.add_argument(
         "table",
@@ -39,6 +40,14 @@ def add(commands: Any) -> None:
         metavar="A",
         help="of no worth, in percent, as for run (default: score by the 10th percentile)",
     )
+    rehearse.add_argument(
+        "--rungs",
+        type=wholes,
+        action="append",
+        default=[],
+        metavar="1,...",
+        help="lengths to search with; again for another set (default all, or the longest alone)",
+    )
     rehearse.add_argument("--in-flight", type=int, default=1, metavar="N", help="as for run (default 1)")
     rehearse.add_argument("--repeats", type=int, default=0, metavar="N", help="as for run (default 0)")
     rehearse.add_argument("--stopping", action="store_true", help="and each with stopping, by curve_*")
@@ -52,7 +61,8 @@ def perform(options: argparse.Namespace) -> int:
     from .. import api
     from .console import print_facts
 
-    names = ("budget", "seeds", "sampler", "costs", "reference_accuracy", "in_flight", "repeats", "stopping")
+    names = ("budget", "seeds", "sampler", "costs", "rungs", "reference_accuracy", "in_flight")
+    names = (*names, "repeats", "stopping")
     result = api.rehearse(options.table, **{name: getattr(options, name) for name in names})
     code = print_facts(result.to_dict(), print_rehearsal, as_json=options.json)
     if options.output is not None:  # last, so that a page that cannot be written loses nothing

@@ -1,6 +1,6 @@
 """Samplers replayed on a table of finished results, without training anything."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
@@ -8,10 +8,11 @@ import moocore
 import numpy as np
 
 from ...space import UserError, check_name
-from ..samplers.registry import SAMPLERS
+from ...space.rungs import check_rungs
+from ..samplers.registry import CHOOSE_RUNGS, SAMPLERS
 from ..samplers.surrogate import Floats
 from ..study.plan import Plan
-from .replay import replay
+from .replay import Replay, replay
 from .result_table import ResultTable
 
 CHECKPOINTS = (10, 25, 50, 75, 100)  # evaluations, then every hundred
@@ -25,6 +26,7 @@ def rehearse(
     samplers: Sequence[str],
     budget: int,
     seeds: int,
+    rungs: Sequence[tuple[int, ...]] = (),
     reference_accuracy: float | None = None,
     in_flight: int = 1,
     repeats: int = 0,
@@ -32,14 +34,17 @@ def rehearse(
 ) -> dict[str, Any]:
     """Replay samplers on a table.
 
-    An evaluation draws one of the runs of a point. The score is the hypervolume, by the mean of all runs, of
-    the front that the search reports: the points that no other one beats by the runs it drew. It is a share
-    of the whole table's. The reference point is the largest costs and `reference_accuracy`.
+    An evaluation draws one of the runs of a point. The score is the hypervolume, by the mean of its longest
+    runs, of the front that the search reports: the points that no other one beats by the runs it drew. It is
+    a share of the whole table's. The reference point is the largest costs and `reference_accuracy`.
 
     Args:
         samplers: Names of samplers, one at least; a name that comes twice is replayed once.
-        budget: Distinct points to evaluate, no more than the table has.
+        budget: Distinct points to evaluate, no more than the table has. In a table of several lengths, units
+            of the shortest: a training that is four times as long costs four.
         seeds: How many searches of each sampler.
+        rungs: Sets of lengths, each to be searched with; none for all of the table's, or, with a sampler that
+            does not choose lengths, the longest.
         reference_accuracy: In percent, told to the samplers as `run` does; None for the table's 10th
             percentile, which they are not told, since before a search nobody knows it.
         in_flight: Proposals made before their results are known.
@@ -48,10 +53,11 @@ def rehearse(
             their curve cannot reach the front; they count, and add nothing. For tables with curves.
 
     Returns:
-        By sampler: `share` of the front reported by number of evaluations, each with mean, min and std over
-        the seeds; `share_tried`, the same of all points evaluated, as if their means were known;
-        `evaluations_to` 95 and 99 percent, from which on the front reported stays there (the mean, None where
-        a search ends below); `seconds_per_proposal`, and `epochs`, the share of all epochs that was trained.
+        By sampler, in a table of several lengths as `NAME at 1,4,16`: `share` of the front reported by number
+        of evaluations, or of units, each with mean, min and std over the seeds; `share_tried`, the same of
+        all points evaluated, as if their means were known; `evaluations_to` 95 and 99 percent, from which on
+        the front reported stays there (the mean, None where a search ends below); `seconds_per_proposal`, and
+        `epochs`, the share of all epochs that was trained.
 
     Raises:
         UserError: If a name is unknown or a number is out of range.
@@ -68,10 +74,12 @@ def rehearse(
             f"--costs: must be {MOST_COSTS} at most, or the hypervolume takes for ever, got "
             f"{len(table.cost_names)}: {', '.join(table.cost_names)}; name fewer"
         )
-    budget = min(budget, len(table.points))
+    searches = _searches(table, samplers, rungs)
+    several = len(table.rungs) > 1
+    budget = budget if several else min(budget, len(table.points))
     if not 0 <= repeats < budget:
         raise UserError(f"--repeats: must be from 0 to below the {budget} evaluations, got {repeats}")
-    mean = table.accuracies.mean(axis=1)
+    mean = table.truth
     reference = float(np.quantile(mean, 0.1)) if reference_accuracy is None else reference_accuracy
     if stopping and table.curves is None:
         raise UserError("--stopping: needs columns curve_*, the accuracy after every epoch; TABLE has none")
@@ -81,6 +89,8 @@ def rehearse(
     corner = np.array([-reference, *np.ones(scaled.shape[1])])
 
     def volume(chosen: Sequence[int]) -> float:
+        if not chosen:
+            return 0.0
         points = np.column_stack([-mean[chosen], scaled[chosen]])
         return float(moocore.hypervolume(points, ref=corner))
 
@@ -91,27 +101,31 @@ def rehearse(
             "name a lower one"
         )
     results = {}
-    for name, stops in product(dict.fromkeys(samplers), (False, True) if stopping else (False,)):
+    for (name, lengths), stops in product(searches, (False, True) if stopping else (False,)):
+        # With one length a plan counts trainings, of which a table has one for each point and no more.
+        trainings = budget if len(lengths) > 1 else min(budget // lengths[0], len(table.points))
         runs = [
             replay(
                 table,
                 Plan(
                     sampler=name,
                     seed=seed,
-                    budget=budget,
+                    budget=trainings,
                     in_flight=in_flight,
                     repeats=repeats,
                     stopping=stops,
                     reference_accuracy=reference_accuracy,
+                    rungs=lengths,
                 ),
             )
             for seed in range(seeds)
         ]
         counts = range(1, budget + 1)
-        shares = np.array([[volume(run.reported(n, scaled)) / best for n in counts] for run in runs])
+        shares = np.array([_shares(run, counts, scaled, volume) / best for run in runs])
         shown = _checkpoints(budget)
-        tried = np.array([[volume(run.finished(n)) / best for n in shown] for run in runs])
-        results[f"{name}, stopping" if stops else name] = {
+        tried = np.array([[volume(run.finished(run.within(n))) / best for n in shown] for run in runs])
+        full = f"{name} at {','.join(map(str, lengths))}" if several else name
+        results[f"{full}, stopping" if stops else full] = {
             "share": _summary(shown, shares[:, np.array(shown) - 1]),
             "share_tried": _summary(shown, tried),
             "evaluations_to": {str(target): _evaluations_to(shares, target / 100) for target in TARGETS},
@@ -119,6 +133,37 @@ def rehearse(
             "epochs": float(np.mean([run.epochs for run in runs])),
         }
     return results
+
+
+def _searches(
+    table: ResultTable, samplers: Sequence[str], rungs: Sequence[tuple[int, ...]]
+) -> list[tuple[str, tuple[int, ...]]]:
+    """Which sampler searches with which lengths."""
+    for lengths in rungs:
+        for rung in check_rungs(lengths):
+            if rung not in table.rungs:
+                known = ", ".join(map(str, table.rungs))
+                raise UserError(f"--rungs: must be among the lengths of the table, {known}, got {rung}")
+    return [
+        (name, lengths)
+        for name in dict.fromkeys(samplers)
+        for lengths in dict.fromkeys(rungs or [table.rungs if name in CHOOSE_RUNGS else table.rungs[-1:]])
+        if name in CHOOSE_RUNGS or len(lengths) == 1
+    ]
+
+
+def _shares(
+    run: Replay, counts: Sequence[int], costs: Floats, volume: Callable[[Sequence[int]], float]
+) -> Floats:
+    """Hypervolumes of the fronts reported after so many evaluations, or units."""
+    by_trainings: dict[int, float] = {}
+    found = []
+    for count in counts:
+        trainings = run.within(count)
+        if trainings not in by_trainings:
+            by_trainings[trainings] = volume(run.reported(trainings, costs))
+        found.append(by_trainings[trainings])
+    return np.array(found)
 
 
 def _checkpoints(budget: int) -> list[int]:

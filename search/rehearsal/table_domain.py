@@ -105,7 +105,7 @@ class TableExecutor:
     one, which has a curve.
 
     Attributes:
-        epochs: Trained so far, in all.
+        epochs: Trained so far, in all, where the table has curves.
     """
 
     def __init__(self, domain: TableDomain, *, seed: int, stopping: bool) -> None:
@@ -131,11 +131,12 @@ class TableExecutor:
     def _look_up(self, job: Job[Point]) -> Message:
         table = self._domain.table
         number = self._domain.numbers[job.subject]
-        runs = table.accuracies[number]
+        runs = table.runs[job.rung][number]
         curve = () if table.curves is None else tuple(table.curves[number].tolist())
         end = next((e for e in range(1, len(curve)) if is_stopped(curve[:e], job.floors)), None)
         self.epochs += len(curve) if end is None else end
         if end is not None:
             return Stopped(job.index, curve[:end])
         accuracy = runs[0] if self._stopping else self._draws.choice(runs)
-        return Trained(job.index, float(accuracy), curve)
+        seconds = float(table.seconds[job.rung][number]) if job.rung in table.seconds else 0.0
+        return Trained(job.index, float(accuracy), curve, seconds=seconds)

@@ -127,6 +127,9 @@ SAMPLERS: Mapping[str, SamplerFactory] = MappingProxyType(
     {"cost_aware": _cost_aware, "tpe": _tpe, "gp": _gp, "nsga2": _nsga2, "random": _random}
 )
 
+# Those that say how long a subject is trained, too.
+CHOOSE_RUNGS = frozenset({"cost_aware"})
+
 
 def make_sampler(
     name: str,

@@ -145,7 +145,9 @@ class Decision(Generic[SubjectT, RecordT]):
             sampler = make_sampler(plan.sampler, candidates, seed=seed, samplers=self._samplers)
             return Wanted(sampler, plan.sampler, plan.rungs[0])
         left = self._domain.untried(ledger.tried, random.Random(seed))
-        return left and Wanted(fixed_sampler(left, seed=seed), "random untried", plan.rungs[0])
+        if left is None:
+            return None
+        return Wanted(fixed_sampler(left, seed=seed), "random untried", plan.rungs[0])
 
     def _again(self, ledger: Ledger[SubjectT, RecordT], record: RecordT, seed: int) -> Wanted:
         """A further training of a known subject."""

@@ -19,10 +19,11 @@ from .ledger import Ledger
 from .outcome import result_of
 from .pace import Pace
 from .plan import Plan
+from .proposal import Proposal, Result
 from .repeats import REPEAT
 from .seeds import training_seed
 from .stopping import FEWEST_CURVES, floors, threshold
-from .trial_store import Proposal, Result, TrialStore
+from .trial_store import TrialStore
 
 MAX_FAILURES = 8  # failed trainings in a row, before the search gives up
 

@@ -7,7 +7,7 @@ from typing import Generic
 from ...space.trial import Trial
 from ..samplers.candidates import History
 from .domain import Domain, RecordT, SubjectT
-from .trial_store import Proposal, Training
+from .proposal import Proposal, Training
 
 _TRAINED = ("complete", "repeat", "pruned")  # states that cost a training
 

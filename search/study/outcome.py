@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..workers.jobs import Failed, Measured, Outcome, Stopped, Trained
+from .proposal import Result
 from .repeats import REPEAT
 from .stopping import forecasts
-from .trial_store import Result
 
 
 def result_of(outcome: Outcome, curves: Sequence[tuple[float, ...]], *, repeat: bool) -> Result:

@@ -17,8 +17,8 @@ class Plan:
         confirm: Further such trainings, beyond the budget.
         stopping: Whether to stop trainings that cannot reach the front.
         reference_accuracy: In percent; a subject below it is worth nothing. None for no such accuracy.
-        rungs: How long trainings are, as multiples of the shortest. With several the budget counts in units of
-            it, and `repeats`, `confirm` and `stopping` are not read: the search decides.
+        rungs: How long trainings are, as multiples of the shortest. With several the budget counts in units
+            of it, and `repeats`, `confirm` and `stopping` are not read: the search decides.
         images: Validation images, 0 where that is not known.
     """
 

@@ -94,7 +94,7 @@ class Run:
 
     @property
     def done(self) -> int:
-        """What trainings have cost so far, repeats and those that were stopped too, in units of the shortest."""
+        """Units of the shortest training paid so far, for repeats and those that were stopped too."""
         return units(self.trials)
 
     @property
@@ -104,7 +104,7 @@ class Run:
 
     @property
     def wanted(self) -> int:
-        """What trainings shall cost in all, in units of the shortest."""
+        """Units to be paid in all."""
         return self.record.settings.budget + self.record.settings.confirm
 
     def search(self) -> Iterator[TrialRecord]:

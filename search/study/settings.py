@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError
 
 from ...space import RunRecord, RunSettings, UserError, check_keys, check_name, flag
 from ..data import DATASETS
-from ..samplers.registry import SAMPLERS
+from ..samplers.registry import CHOOSE_RUNGS, SAMPLERS
 from ..training.proxy import Proxy
 
 
@@ -76,6 +76,12 @@ def _checked(settings: RunSettings) -> RunSettings:
         UserError: If the search does not know a name, or the storage is no URL.
     """
     check_name("--sampler", settings.sampler, SAMPLERS)
+    if settings.has_rungs and settings.sampler not in CHOOSE_RUNGS:
+        able = ", ".join(sorted(CHOOSE_RUNGS))
+        raise UserError(
+            f"--rungs: must be one length with a sampler other than {able}, got {settings.sampler}; "
+            f"leave --rungs out, or set the length with --proxy epochs=N"
+        )
     check_keys("--proxy", settings.proxy, [f.name for f in fields(Proxy)])
     without_password(settings.storage)
     path = Path(settings.dataset).expanduser()

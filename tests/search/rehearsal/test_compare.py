@@ -49,7 +49,7 @@ def test_rehearse_gives_the_same_again(path):
 def test_rehearse_scores_against_the_reference(path):
     table = load_table(path, ["flops"])
     assert table.cost_names == ("flops",)
-    mean = table.accuracies.mean(axis=1)
+    mean = table.truth
     # One cost: the share is an area, the best accuracy reached at each cost above the reference.
     reference = 55.0
     order = np.argsort(table.costs[:, 0])
@@ -69,7 +69,7 @@ def test_rehearse_scores_the_front_that_is_reported_and_what_was_tried(monkeypat
     table = ResultTable(
         parameters={"a": ("u", "v", "w")},
         points=[{"a": name} for name in "uvw"],
-        accuracies=np.array([[60.0, 60.0], [50.0, 90.0], [40.0, 40.0]]),
+        runs={1: np.array([[60.0, 60.0], [50.0, 90.0], [40.0, 40.0]])},
         costs=np.array([[1.0], [1.0], [2.0]]),
         cost_names=("x",),
     )
@@ -137,7 +137,7 @@ def test_rehearse_with_stopping_trains_fewer_epochs_for_nearly_the_same(curved, 
 
 def test_rehearse_with_stopping_stops_what_cannot_reach_the_reference(curved):
     table = load_table(curved)
-    reference = float(np.quantile(table.accuracies.mean(axis=1), 0.9))
+    reference = float(np.quantile(table.truth, 0.9))
     results = [
         rehearse(table, samplers=["random"], budget=30, seeds=3, stopping=True, reference_accuracy=given)
         for given in (None, reference)

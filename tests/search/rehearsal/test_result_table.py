@@ -16,7 +16,7 @@ def test_load_table_reads_points_accuracies_costs_and_curves(path, curved):
     with curved.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert table.cost_names == ("flops", "params")
-    assert table.accuracies.tolist() == [[float(row[f"accuracy_{run}"]) for run in range(3)] for row in rows]
+    assert table.runs[1].tolist() == [[float(row[f"accuracy_{run}"]) for run in range(3)] for row in rows]
     assert table.costs.tolist() == [[float(row["cost_flops"]), float(row["cost_params"])] for row in rows]
     assert table.curves.tolist() == [[float(row[f"curve_{epoch}"]) for epoch in (1, 2, 3)] for row in rows]
     assert table.points == [{name: row[name] for name in table.parameters} for row in rows]
@@ -90,7 +90,7 @@ def test_the_table_of_digits_has_distinct_networks_with_their_costs_and_curves()
     assert table.cost_names == ("params", "flops")
     np.testing.assert_array_equal(table.costs, expected)
     assert table.curves is not None
-    np.testing.assert_array_equal(table.curves[:, -1], table.accuracies[:, 0])
+    np.testing.assert_array_equal(table.curves[:, -1], table.runs[1][:, 0])
     # A search of networks tries these two before any other, and so does one of the table.
     first = {origin: networks[number] for number, origin in table.first.items()}
     assert list(first.items()) == first_architectures(space)

@@ -17,7 +17,7 @@ def table(curved) -> ResultTable:
     return replace(
         whole,
         points=whole.points[:20],
-        accuracies=whole.accuracies[:20],
+        runs={1: whole.runs[1][:20]},
         costs=whole.costs[:20],
         curves=None if whole.curves is None else whole.curves[:20],
         first={5: "unmodified", 2: "preset b"},
@@ -65,7 +65,7 @@ def test_executor_draws_one_of_the_runs(table):
         executor.submit(Job(index, subject, index))
     outcomes = executor.collect()
     curve = tuple(table.curves[3].tolist())
-    assert {outcome.accuracy for outcome in outcomes} == set(table.accuracies[3].tolist())
+    assert {outcome.accuracy for outcome in outcomes} == set(table.runs[1][3].tolist())
     assert all(outcome == Trained(outcome.index, outcome.accuracy, curve) for outcome in outcomes)
     assert executor.epochs == 30 * 3
 
@@ -80,6 +80,6 @@ def test_executor_that_stops_takes_the_run_with_the_curve(table):
     assert executor.collect(0) == [
         Stopped(0, curve[:2]),
         Stopped(1, curve[:1]),
-        Trained(2, table.accuracies[3, 0], curve),
+        Trained(2, table.runs[1][3, 0], curve),
     ]
     assert executor.epochs == 2 + 1 + 3

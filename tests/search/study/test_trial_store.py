@@ -22,7 +22,8 @@ from cheapsearch.search.samplers.limits import Limits
 from cheapsearch.search.samplers.registry import CostAwareSampler, fixed_sampler
 from cheapsearch.search.study.domain import ArchitectureDomain
 from cheapsearch.search.study.driver import Search, run_search
-from cheapsearch.search.study.trial_store import PROPOSAL, RESULT, Proposal, Result, TrialStore
+from cheapsearch.search.study.proposal import Proposal, Result
+from cheapsearch.search.study.trial_store import PROPOSAL, RESULT, TrialStore
 from cheapsearch.space import Architecture, SearchSpace, TrialRecord, UserError, architecture_hash
 
 Store = TrialStore[Architecture, TrialRecord]

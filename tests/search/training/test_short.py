@@ -64,11 +64,11 @@ def test_proxy_trainer_weighs_classes_by_the_training_images(
         train_images=tiny_images.train_images[kept],
         train_labels=tiny_images.train_labels[kept],
     )
-    weights = ProxyTrainer(some, tiny_proxy, "cpu", weights="balanced").recipe.class_weights
+    weights = ProxyTrainer(some, tiny_proxy, "cpu", weights="balanced").recipe().class_weights
     counts = np.bincount(some.train_labels)
     assert counts[0] < counts[1]
     assert weights == pytest.approx(len(kept) / (3 * counts))
-    assert ProxyTrainer(some, tiny_proxy, "cpu").recipe.class_weights is None
+    assert ProxyTrainer(some, tiny_proxy, "cpu").recipe().class_weights is None
 
 
 def test_perform_gives_scores_by_the_metric(tiny_images: ImageData, tiny_proxy: Proxy) -> None:
