@@ -21,7 +21,6 @@ import pandas as pd
 import torch
 
 from cheapsearch.models import build, cost_table
-from cheapsearch.reports.retraining import RankAgreement, RankCorrelation, rank_agreement
 from cheapsearch.search.data import load_images
 from cheapsearch.search.samplers.surrogate import Floats
 from cheapsearch.search.training.proxy import Proxy
@@ -31,6 +30,7 @@ from cheapsearch.search.workers.executor import perform_all
 from cheapsearch.search.workers.jobs import Job, Trained
 from cheapsearch.search.workers.pool import WorkerPool
 from cheapsearch.space import Architecture, SearchSpace, architecture_hash
+from cheapsearch.space.agreement import RankAgreement, RankCorrelation, rank_agreement
 
 RESULTS = Path(__file__).with_name("proxy_ranking.csv")
 COLUMNS = ("proxy", "hash", "seed", "accuracy", "loss_sum")

@@ -21,7 +21,6 @@ from time import monotonic
 import numpy as np
 import pandas as pd
 
-from cheapsearch.reports.retraining import RankCorrelation, rank_agreement
 from cheapsearch.search.data import load_images
 from cheapsearch.search.training.proxy import CPU, Proxy
 from cheapsearch.search.training.short import ProxyTrainer
@@ -29,6 +28,7 @@ from cheapsearch.search.workers.executor import perform_all
 from cheapsearch.search.workers.jobs import Job, Trained
 from cheapsearch.search.workers.pool import WorkerPool
 from cheapsearch.space import COSTS, SITE_NAMES, Architecture, TrialRecord, averaged, join_choice
+from cheapsearch.space.agreement import RankCorrelation, rank_agreement
 from cheapsearch.space.saved_run import SavedRun, load_run
 
 REFERENCE, FIXED = "reference", "fixed"

@@ -6,7 +6,7 @@ from .operation_figures import operations_by_site, operations_by_stage
 from .operations import operation_frame, operation_means
 from .page import write_report
 from .rehearsal import rehearsal_frame, share_of_hypervolume, write_rehearsal
-from .retraining import load_trainings, rank_agreement, retraining_frame
+from .retraining import load_trainings, retraining_frame
 from .retraining_figures import learning_curves, proxy_against_retrained, retrained_front
 from .space import cost_by_operation, range_of_costs, write_space
 from .table import front_frame, trials_frame
@@ -24,7 +24,6 @@ __all__ = [
     "progress",
     "proxy_against_retrained",
     "range_of_costs",
-    "rank_agreement",
     "rehearsal_frame",
     "retrained_front",
     "retraining_frame",

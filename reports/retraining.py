@@ -1,21 +1,14 @@
 """Networks of a run after full training, and how well their proxies had ranked them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from ..space import COSTS, METRICS, RETRAIN_FOLDER, TrainingResult
 from ..space.training_folder import TrainingFolder
-
-_RESAMPLES = 2000
-FEWEST = 3  # networks, below which a rank correlation is not computed
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -28,24 +21,6 @@ class Training:
 
     result: TrainingResult
     curve: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class RankCorrelation:
-    """A rank correlation with its 95 % bootstrap interval over networks."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class RankAgreement:
-    """How well one ranking of `count` networks agrees with another."""
-
-    kendall: RankCorrelation
-    spearman: RankCorrelation
-    count: int
 
 
 def load_trainings(run_path: Path) -> list[Training]:
@@ -113,31 +88,6 @@ def curves_frame(trainings: Sequence[Training]) -> pd.DataFrame:
         return pd.DataFrame(columns=["number", "hash", "epoch", "val_score"])
     means = pd.concat(parts).groupby(["number", "hash", "epoch"])["val_score"].mean()
     return means.reset_index()
-
-
-def rank_agreement(proxy: Sequence[float], trained: Sequence[float]) -> RankAgreement | None:
-    """Kendall's tau-b and Spearman's rho; None for fewer than three networks, or where one is constant.
-
-    The intervals are percentiles over 2,000 resamples of the networks, those without a correlation left
-    out.
-    """
-    pairs = np.column_stack([np.asarray(proxy, float), np.asarray(trained, float)])
-    if len(pairs) < FEWEST or any(len(set(column)) == 1 for column in pairs.T):
-        return None
-    return RankAgreement(
-        kendall=_with_interval(pairs, lambda x, y: float(stats.kendalltau(x, y).statistic)),
-        spearman=_with_interval(pairs, lambda x, y: float(stats.spearmanr(x, y).statistic)),
-        count=len(pairs),
-    )
-
-
-def _with_interval(pairs: Floats, measure: Callable[[Floats, Floats], float]) -> RankCorrelation:
-    draws = np.random.default_rng(0).integers(len(pairs), size=(_RESAMPLES, len(pairs)))
-    values = [
-        measure(*pairs[chosen].T) for chosen in draws if all(np.ptp(column) > 0 for column in pairs[chosen].T)
-    ]
-    low, high = np.quantile(values, [0.025, 0.975])
-    return RankCorrelation(measure(*pairs.T), float(low), float(high))
 
 
 def _by_network(trainings: Sequence[Training]) -> dict[tuple[int, str], list[Training]]:

@@ -8,9 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ..space import COSTS, METRIC_TITLES, pick, text, verdict
+from ..space.agreement import rank_agreement
 from ..space.claims import SURE
 from ..space.saved_run import SavedRun
-from .retraining import rank_agreement
 from .run_tables import name_of, searched_sites
 from .table import front_of
 

@@ -9,8 +9,11 @@ from ..data import OpenImages
 from ..training.proxy import FIXED_SIZE, Proxy, default_proxy, fitted
 from ..workers.executor import ExecutorFactory
 from .pilot import Pilot, explain, run_pilot
+from .plan import default_rungs
 from .proxy_ladder import Wish
 
+# Trainings that a proxy is chosen for where only the time is given: of one length, and the shortest of some.
+_WANTED, _WANTED_OF_RUNGS = 32, 96
 _FEWEST_STEPS = 400  # of the fixed proxy, below which it says little of what it trains
 
 
@@ -23,7 +26,7 @@ def fit_proxy(
     make_executor: ExecutorFactory,
     say: Callable[[str], None],
 ) -> tuple[RunSettings, Pilot | None]:
-    """Settings with the whole proxy and, where only the time is given, the trainings that fit into it.
+    """Settings with the whole proxy, its lengths, and, where only the time is given, what fits into it.
 
     Args:
         settings: Of a new run.
@@ -37,11 +40,13 @@ def fit_proxy(
     base = replace(default_proxy(settings.dataset, devices[0]), **settings.proxy)
     if settings.hours is None and _fits(base, settings, images):
         proxy = fitted(base, settings.proxy, settings.space, images.input_size)
-        return replace(settings, proxy=proxy.to_dict()), None
+        return _with_rungs(replace(settings, proxy=proxy.to_dict()), given), None
+    several = settings.has_rungs or (settings.rungs is None and len(default_rungs(settings, given)) > 1)
     wish = Wish(
         given=settings.proxy,
         hours=settings.hours,
         trainings=settings.budget if "budget" in given or settings.hours is None else None,
+        wanted=_WANTED_OF_RUNGS if several else _WANTED,
         workers=len(devices),
         seed=settings.seed,
     )
@@ -62,7 +67,15 @@ def fit_proxy(
     if settings.hours is not None:
         repeats = settings.repeats if "repeats" in given else None
         settings = replace(settings, budget=pilot.record.trainings, repeats=repeats)
-    return settings, pilot
+    return _with_rungs(settings, given), pilot
+
+
+def _with_rungs(settings: RunSettings, given: Mapping[str, Any]) -> RunSettings:
+    """With the lengths of trainings, where they are not given."""
+    if settings.rungs is not None:
+        return settings
+    repeats = settings.repeats if "repeats" in given else None
+    return replace(settings, rungs=default_rungs(settings, given), repeats=repeats)
 
 
 def _fits(proxy: Proxy, settings: RunSettings, images: OpenImages) -> bool:

@@ -1,8 +1,14 @@
 """What a search does."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from ...space import RunSettings
+from ..samplers.registry import CHOOSE_RUNGS
+
+# By budget in units of the shortest training: see docs/search.md.
+_RUNGS = ((400, (1, 4, 16)), (60, (1, 4)), (0, (1,)))
 
 
 @dataclass(frozen=True)
@@ -43,3 +49,18 @@ class Plan:
             stopping=settings.stopping and not settings.has_rungs,
             images=images,
         )
+
+
+def default_rungs(settings: RunSettings, given: Mapping[str, Any]) -> tuple[int, ...]:
+    """The lengths of trainings of a new run that does not name them.
+
+    Args:
+        given: Settings that were given; who asks for repeats asks for one length.
+    """
+    if (
+        settings.sampler not in CHOOSE_RUNGS
+        or any(given.get(name) for name in ("repeats", "confirm"))
+        or settings.dataset == "digits"
+    ):
+        return (1,)
+    return next(rungs for least, rungs in _RUNGS if settings.budget >= least)

@@ -28,7 +28,6 @@ _STEPS = (500, 800, 1600)
 _BATCHES = (16, 64)  # smallest and largest
 _IMAGES_TO_A_BATCH = 50
 _RATE = 0.05  # at batches of 64
-_WANTED_TRAININGS = 32  # where only the time is given
 _DEFAULT_HOURS = 2.0  # that a budget is to take where no time is given
 _SHARE = 0.95  # of the time, for trainings
 _TIMING = (0.3, 3.0)  # seconds of steps of each network and size, at least and at most
@@ -43,6 +42,7 @@ class Wish:
         given: Settings of the proxy that are to stay.
         hours: The search may take, None for no such limit.
         trainings: It shall have, None where only the time matters.
+        wanted: How many it shall have then, about.
         workers: Trainings at a time.
         seed: Of the run.
     """
@@ -50,6 +50,7 @@ class Wish:
     given: Mapping[str, Any]
     hours: float | None
     trainings: int | None
+    wanted: int
     workers: int
     seed: int
 
@@ -57,7 +58,7 @@ class Wish:
     def seconds_each(self) -> float:
         """Seconds a training may take."""
         hours = _DEFAULT_HOURS if self.hours is None else self.hours
-        return _SHARE * 3600 * hours * self.workers / (self.trainings or _WANTED_TRAININGS)
+        return _SHARE * 3600 * hours * self.workers / (self.trainings or self.wanted)
 
     def fitting(self, seconds: float) -> int | None:
         """How many trainings that take so long fit into the time, None where no time is given."""

@@ -5,12 +5,10 @@ import math
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
-from cheapsearch.reports import load_trainings, rank_agreement, retraining_frame, trials_frame
+from cheapsearch.reports import load_trainings, retraining_frame, trials_frame
 from cheapsearch.reports.retraining import curves_frame
 from cheapsearch.space import UserError
 from cheapsearch.space.saved_run import load_run
@@ -75,26 +73,3 @@ def test_a_trial_at_two_widths_is_two_networks(retrained: Path) -> None:
 def test_curves_frame_is_a_mean_over_seeds(retrained: Path) -> None:
     curves = curves_frame(load_trainings(retrained))
     assert curves[curves["number"] == 0]["val_score"].tolist() == [15.0, 45.0]
-
-
-def test_rank_agreement_gives_both_correlations_with_intervals() -> None:
-    proxy, trained = np.arange(12.0), np.array([0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10.0])
-    found = rank_agreement(list(proxy), list(trained))
-    assert found is not None
-    swapped, pairs = 4, 12 * 11 / 2
-    assert found.kendall.value == pytest.approx((pairs - 2 * swapped) / pairs)
-    squares = float(((proxy - trained) ** 2).sum())
-    assert found.spearman.value == pytest.approx(1 - 6 * squares / (12 * (12**2 - 1)))
-    for value in (found.kendall, found.spearman):
-        assert -1 <= value.low < value.value < value.high <= 1
-    assert found.count == 12
-    perfect = rank_agreement([1, 2, 3, 4], [1, 2, 3, 4])
-    assert perfect is not None
-    assert (perfect.kendall.low, perfect.kendall.high) == pytest.approx((1, 1))
-
-
-def test_rank_agreement_needs_three_networks_that_differ() -> None:
-    assert rank_agreement([1, 2], [1, 2]) is None
-    assert rank_agreement([1, 1, 1], [1, 2, 3]) is None
-    assert not np.isnan(stats.kendalltau([1, 1, 2], [1, 2, 3]).statistic)
-    assert rank_agreement([1, 1, 2], [1, 2, 3]) is not None

@@ -26,7 +26,14 @@ def images() -> OpenImages:
 
 
 def wish(**given: Any) -> Wish:
-    settings: dict[str, Any] = {"given": {}, "hours": 1.0, "trainings": None, "workers": 2, "seed": 0}
+    settings: dict[str, Any] = {
+        "given": {},
+        "hours": 1.0,
+        "trainings": None,
+        "wanted": 32,
+        "workers": 2,
+        "seed": 0,
+    }
     return Wish(**settings | given)
 
 
