@@ -11,6 +11,7 @@ import numpy as np
 
 from ...space import DEFAULT_OBJECTIVES, SearchSpace, additive_costs
 from .cost_aware import CostAware, Kernels, Suggestion
+from .decision import Trainings, decide
 from .limits import LISTABLE, Limits, cheapest_architecture, choice_costs
 from .surrogate import Floats, Integers
 
@@ -34,6 +35,8 @@ class History:
         pending: Choices proposed and not known yet.
         closed: Choices that failed or were refused.
         noise: Standard deviation of an accuracy between seeds in points, None where it is to be inferred.
+        rungs: How many times as long as the shortest each was trained; none where all were the shortest.
+        pending_rungs: The same of the pending ones.
     """
 
     observed: Sequence[Mapping[str, str]]
@@ -42,6 +45,8 @@ class History:
     pending: Sequence[Mapping[str, str]]
     closed: Sequence[Mapping[str, str]]
     noise: float | None = None
+    rungs: Sequence[int] = ()
+    pending_rungs: Sequence[int] = ()
 
 
 class Candidates(Protocol):
@@ -53,6 +58,18 @@ class Candidates(Protocol):
 
     def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Suggestion] | None:
         """The choices to try next and why, None where nothing is left."""
+
+    def decide(
+        self, history: History, *, rungs: tuple[int, ...], left: float, seed: int
+    ) -> tuple[dict[str, str], Suggestion] | None:
+        """The choices to train next, for how long, and why; None where nothing affordable is worth anything.
+
+        Choices trained at the suggested rung, or pending there, are to be trained with another seed.
+
+        Args:
+            rungs: Lengths of training, as multiples of the shortest, rising; the front is of the last.
+            left: How many of the shortest trainings may be spent beyond the pending ones.
+        """
 
 
 class ListedCandidates:
@@ -81,6 +98,13 @@ class ListedCandidates:
         self._normal = normal
         numbers = encode(parameters, self._points)
         self._core = CostAware(numbers, list(parameters.values()), costs, reference=reference)
+
+    def decide(
+        self, history: History, *, rungs: tuple[int, ...], left: float, seed: int
+    ) -> tuple[dict[str, str], Suggestion] | None:
+        known = _trainings(history, rungs, self._find)
+        choice = decide(self._core, known, rungs=rungs, left=left, seed=seed, noise=history.noise)
+        return None if choice is None else (self._points[choice.index], choice)
 
     def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Suggestion] | None:
         known = [
@@ -144,20 +168,12 @@ class SampledCandidates:
         observed = self._normal(history.observed)
         pending = self._normal(history.pending)
         closed = self._normal(history.closed)
-        near = self._neighbours(observed, history.accuracies, rng)
-        points = list(dict.fromkeys([*observed, *pending, *closed, *self._pool, *near]))
-        points = [point for point in points if self._cost(point) is not None]
+        near = self._neighbours(self._front(observed, history.accuracies), rng)
+        points = self._affordable([*observed, *pending, *closed, *self._pool, *near])
         if not points:
             return None
         numbers = {point: number for number, point in enumerate(points)}
-        core = CostAware(
-            encode(self.parameters, [self._as_choices(point) for point in points]),
-            list(self.parameters.values()),
-            np.array([self._cost(point) for point in points]),
-            scale=self._scale,
-            reference=self._reference,
-            kernels=self._kernels,
-        )
+        core = self._core(points)
         results = zip(observed, history.accuracies, history.doubts, strict=True)
         known = [(numbers[point], accuracy, doubt) for point, accuracy, doubt in results if point in numbers]
         choice = core.propose(
@@ -170,6 +186,49 @@ class SampledCandidates:
             noise=history.noise,
         )
         return None if choice is None else (self._as_choices(points[choice.index]), choice)
+
+    def decide(
+        self, history: History, *, rungs: tuple[int, ...], left: float, seed: int
+    ) -> tuple[dict[str, str], Suggestion] | None:
+        observed = self._normal(history.observed)
+        lengths = history.rungs or [1] * len(observed)
+        # Accuracies of one length alone can be compared.
+        fronts = [
+            self._front(*zip(*some, strict=True))
+            for rung in rungs
+            if (
+                some := [
+                    (p, a) for p, a, r in zip(observed, history.accuracies, lengths, strict=True) if r == rung
+                ]
+            )
+        ]
+        near = self._neighbours([point for front in fronts for point in front], random.Random(seed))
+        others = self._normal([*history.pending, *history.closed])
+        points = self._affordable([*observed, *others, *self._pool, *near])
+        if not points:
+            return None
+        numbers = {point: number for number, point in enumerate(points)}
+
+        def find(some: Iterable[Mapping[str, str]]) -> list[int]:
+            return [numbers[point] for point in self._normal(some) if point in numbers]
+
+        known = _trainings(history, rungs, find)
+        choice = decide(self._core(points), known, rungs=rungs, left=left, seed=seed, noise=history.noise)
+        return None if choice is None else (self._as_choices(points[choice.index]), choice)
+
+    def _affordable(self, points: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """Each once, without those over a limit."""
+        return [point for point in dict.fromkeys(points) if self._cost(point) is not None]
+
+    def _core(self, points: Sequence[tuple[str, ...]]) -> CostAware:
+        return CostAware(
+            encode(self.parameters, [self._as_choices(point) for point in points]),
+            list(self.parameters.values()),
+            np.array([self._cost(point) for point in points]),
+            scale=self._scale,
+            reference=self._reference,
+            kernels=self._kernels,
+        )
 
     def _random(self, rng: random.Random) -> Iterator[dict[str, str]]:
         """Random choices; each draw prefers cheap or dear operations by a strength of its own."""
@@ -185,14 +244,18 @@ class SampledCandidates:
                 drawn[name] = rng.choices(list(costs), odds)[0]
             yield drawn
 
-    def _neighbours(
-        self, observed: Sequence[tuple[str, ...]], accuracies: Sequence[float], rng: random.Random
+    def _front(
+        self, observed: Sequence[tuple[str, ...]], accuracies: Sequence[float]
     ) -> list[tuple[str, ...]]:
         known = [(p, a, c) for p, a in zip(observed, accuracies, strict=True) if (c := self._cost(p))]
         if not known:
             return []
         worth = np.array([[-accuracy, *cost] for _, accuracy, cost in known])
-        front = [known[i][0] for i in np.flatnonzero(moocore.is_nondominated(worth))]
+        return [known[i][0] for i in np.flatnonzero(moocore.is_nondominated(worth))]
+
+    def _neighbours(self, front: Sequence[tuple[str, ...]], rng: random.Random) -> list[tuple[str, ...]]:
+        if not front:
+            return []
         names = list(self.parameters)
         drawn = []
         for _ in range(_NEIGHBOURS):
@@ -216,6 +279,27 @@ class SampledCandidates:
             known = tuple(float(cost[name]) for name in self._cost_names)
             self._costs[point] = None if self._limits.refusal(cost) else known
         return self._costs[point]
+
+
+def _trainings(
+    history: History, rungs: tuple[int, ...], find: Callable[[Iterable[Mapping[str, str]]], list[int]]
+) -> Trainings:
+    """A history by numbers of the candidates: trainings of other lengths, or over a limit, are left out."""
+
+    def numbered(points: Sequence[Mapping[str, str]], lengths: Sequence[int]) -> list[tuple[int, int, int]]:
+        each = zip(points, lengths or [1] * len(points), strict=True)
+        return [(x, r, i) for i, (point, r) in enumerate(each) if r in rungs for x in find([point])]
+
+    observed = numbered(history.observed, history.rungs)
+    pending = numbered(history.pending, history.pending_rungs)
+    return Trainings(
+        np.array([x for x, _, _ in observed], dtype=np.int64),
+        np.array([rung for _, rung, _ in observed], dtype=np.int64),
+        np.array([history.accuracies[i] for _, _, i in observed], dtype=np.float64),
+        np.array([x for x, _, _ in pending], dtype=np.int64),
+        np.array([rung for _, rung, _ in pending], dtype=np.int64),
+        np.array(find(history.closed), dtype=np.int64),
+    )
 
 
 def make_candidates(

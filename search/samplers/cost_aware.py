@@ -17,9 +17,9 @@ _REFIT = 1.1  # the kernel is fitted anew when the observations have grown by a 
 # Share of a deviation that counts. The largest next gain alone explores more than pays off later: measured on
 # 34 searches of NAS-Bench-Macro.
 _EXPLORING = 0.8
-_WORTHLESS = 0.005  # share of the candidates below whose predicted accuracies none adds to the front
+WORTHLESS = 0.005  # share of the candidates below whose predicted accuracies none adds to the front
 # Several threads wait for each other while the cores train, and round otherwise than one.
-_BLAS = ThreadpoolController().select(user_api="blas")
+BLAS = ThreadpoolController().select(user_api="blas")
 
 # By a digest of the observations they were fitted to and of the noise that was known.
 Kernels = dict[bytes, tuple[Kernel, Warp]]
@@ -33,13 +33,16 @@ class Suggestion:
         index: Number of the candidate.
         accuracy: Predicted accuracy in percent, None where the model was not asked.
         deviation: Standard deviation of the prediction in percent points.
-        gain: Expected gain of hypervolume, in points times the share of the range of cost.
+        gain: Expected gain of hypervolume, in points times the share of the range of cost; over rungs, for
+            each unit of the budget.
+        rung: How many times as long as the shortest it is to be trained.
     """
 
     index: int
     accuracy: float | None = None
     deviation: float | None = None
     gain: float | None = None
+    rung: int = 1
 
 
 class CostAware:
@@ -69,11 +72,11 @@ class CostAware:
         self.costs = costs
         span = costs if scale is None else scale
         least, most = span.min(axis=0), span.max(axis=0)
-        self._box = (costs - least) / np.where(most > least, most - least, 1.0)
+        self.box = (costs - least) / np.where(most > least, most - least, 1.0)
         low, high = np.log(np.maximum(least, 1e-12)), np.log(np.maximum(most, 1e-12))
         scaled = (np.log(np.maximum(costs, 1e-12)) - low) / np.where(high > low, high - low, 1.0)
         self._choices = choices
-        self._reference = reference
+        self.reference = reference
         self.features = Features.of(choices, options, scaled)
         # Candidates in order of cost, all costs alike, cut into equal parts for the start.
         order = np.argsort(scaled.mean(axis=1), kind="stable")
@@ -111,8 +114,8 @@ class CostAware:
         if not free.any():
             return None
         if len(observed) < 2 or len(observed) + len(pending) < START:
-            return Suggestion(self._start([*observed, *pending], free, rng))
-        with _BLAS.limit(limits=1):
+            return Suggestion(self.start([*observed, *pending], free, rng))
+        with BLAS.limit(limits=1):
             return self._best(
                 np.asarray(observed, dtype=np.int64),
                 np.asarray(accuracies, dtype=np.float64),
@@ -122,7 +125,7 @@ class CostAware:
                 np.zeros(len(observed)) if doubts is None else np.asarray(doubts, dtype=np.float64),
             )
 
-    def _start(self, taken: Sequence[int], free: np.ndarray, rng: np.random.Generator) -> int:
+    def start(self, taken: Sequence[int], free: np.ndarray, rng: np.random.Generator) -> int:
         """A candidate from the part of the range of cost with the fewest taken, unlike those taken."""
         filled = np.bincount(self._part[np.asarray(taken, dtype=np.int64)], minlength=START)
         open_parts = np.unique(self._part[free])
@@ -146,8 +149,8 @@ class CostAware:
     ) -> Suggestion:
         """The candidate with the largest expected gain, pending ones counted as what they promise."""
         errors = 100.0 - accuracies + LEAST_ERROR
-        logarithms, fitted = np.log(errors), _fitted(len(errors))
-        kernel, warp = self._kernel(
+        logarithms, fitted = np.log(errors), fitted_count(len(errors))
+        kernel, warp = self.kernel(
             observed[:fitted],
             logarithms[:fitted],
             None if noise is None else (noise / errors[:fitted]) ** 2,
@@ -168,14 +171,14 @@ class CostAware:
         accuracy = expected_improvement(mean, deviation, np.zeros(1), warp)[:, 0]  # upon none at all
         tried = np.unique(np.concatenate([observed, pending]))
         expected = accuracy[tried]
-        worst = self._reference
+        worst = self.reference
         if worst is None:
-            worst = max(float(expected.min()), float(np.quantile(accuracy, _WORTHLESS)))
+            worst = max(float(expected.min()), float(np.quantile(accuracy, WORTHLESS)))
         on_front = moocore.is_nondominated(np.column_stack([-expected, self.costs[tried]]))
         tried, expected = tried[on_front], expected[on_front]
-        front = Front(expected, self._box[tried], worst, warp)
+        front = Front(expected, self.box[tried], worst, warp)
         exploring = _EXPLORING * deviation[free]
-        best, gain = largest_improvement(mean[free], exploring, self._box[free], front)
+        best, gain = largest_improvement(mean[free], exploring, self.box[free], front)
         index = int(np.flatnonzero(free)[best])
         spread = warp.spread(float(mean[index]), float(deviation[index]))
         return Suggestion(index, accuracy=float(accuracy[index]), deviation=spread, gain=gain)
@@ -190,7 +193,7 @@ class CostAware:
             self._kept = key, Posterior(self.features, kernel).extended(observed[:fitted], variance[:fitted])
         return self._kept[1].extended(observed[fitted:], variance[fitted:])
 
-    def _kernel(
+    def kernel(
         self,
         observed: Integers,
         logarithms: Floats,
@@ -210,7 +213,7 @@ class CostAware:
         return self._kernels[key]
 
 
-def _fitted(observations: int) -> int:
+def fitted_count(observations: int) -> int:
     """How many observations, the first ones, the last fit of the kernel saw."""
     count = max(2, min(START, observations))
     while (larger := max(count + 2, int(count * _REFIT))) <= observations:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -85,6 +86,10 @@ class Kernel:
     def variance(self) -> float:
         """Variance of the function before anything is observed."""
         return self.smooth + self.rough
+
+    def prior(self, points: Features) -> Floats:
+        """Variance at each before anything is observed (N,)."""
+        return np.full(len(points.columns), self.variance)
 
     def covariance(self, a: Features, b: Features) -> Floats:
         """(len(a), len(b)), without the noise."""
@@ -215,14 +220,14 @@ class Posterior:
 
     Args:
         candidates: All points that will be asked about.
-        kernel: Its parameters.
+        kernel: Of such points.
 
     Attributes:
         variance: Of the function at every candidate (N,).
     """
 
-    def __init__(self, candidates: Features, kernel: Kernel) -> None:
-        self.variance: Floats = np.full(len(candidates.columns), kernel.variance)
+    def __init__(self, candidates: Any, kernel: Any) -> None:
+        self.variance: Floats = kernel.prior(candidates)
         self._kernel = kernel
         self._candidates = candidates
         self._factor: Floats = np.empty((0, 0))
@@ -256,6 +261,13 @@ class Posterior:
             grown.variance[part] = np.maximum(self.variance[part] - (added[part] ** 2).sum(axis=1), 1e-12)
         grown._solved = (*self._solved, added)
         return grown
+
+    def explained(self, a: Integers, b: Integers) -> Floats:
+        """By how much the observations lessen the covariance of candidates with others, pair by pair (n,)."""
+        found = np.zeros(len(a))
+        for solved in self._solved:
+            found += np.einsum("ij,ij->i", solved[a], solved[b])
+        return found
 
     def mean(self, values: Floats) -> Floats:
         """The mean at every candidate, given the value of each observation, of mean zero (n,)."""
