@@ -61,8 +61,10 @@ def perform(options: argparse.Namespace) -> int:
     from .. import api
     from .console import print_facts
 
-    names = ("budget", "seeds", "sampler", "costs", "rungs", "reference_accuracy", "in_flight")
-    names = (*names, "repeats", "stopping")
+    names = (
+        *("budget", "seeds", "sampler", "costs", "rungs"),
+        *("reference_accuracy", "in_flight", "repeats", "stopping"),
+    )
     result = api.rehearse(options.table, **{name: getattr(options, name) for name in names})
     code = print_facts(result.to_dict(), print_rehearsal, as_json=options.json)
     if options.output is not None:  # last, so that a page that cannot be written loses nothing

@@ -47,10 +47,7 @@ class CostAwareSampler(BaseSampler):
     @property
     def reasons(self) -> dict[str, float | None]:
         """Of the last proposal: accuracy and deviation predicted, gain expected; empty before the first."""
-        if self.choice is None:
-            return {}
-        known = {name: getattr(self.choice, name) for name in ("accuracy", "deviation", "gain")}
-        return {name: value and float(f"{value:.6g}") for name, value in known.items()}
+        return {} if self.choice is None else why(self.choice)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return {name: CategoricalDistribution(ops) for name, ops in self._candidates.parameters.items()}
@@ -151,6 +148,12 @@ def make_sampler(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return factory(candidates, seed)
+
+
+def why(choice: Suggestion) -> dict[str, float | None]:
+    """What is kept of a suggestion: accuracy and deviation predicted, gain expected."""
+    known = {name: getattr(choice, name) for name in ("accuracy", "deviation", "gain")}
+    return {name: value and float(f"{value:.6g}") for name, value in known.items()}
 
 
 def reasons_of(sampler: BaseSampler) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Generic
 
 from optuna.samplers import BaseSampler
 
-from ..samplers.registry import SAMPLERS, SamplerFactory, fixed_sampler, make_sampler
+from ..samplers.registry import SAMPLERS, SamplerFactory, fixed_sampler, make_sampler, why
 from .domain import Domain, RecordT, SubjectT
 from .ledger import Ledger
 from .plan import Plan
@@ -111,11 +111,11 @@ class Decision(Generic[SubjectT, RecordT]):
         found = self._domain.candidates.decide(ledger.history, rungs=plan.rungs, left=left, seed=seed)
         if found is None:
             return None
-        choices, why = found
+        choices, chosen = found
         key = self._domain.key(self._domain.subject(choices))
-        repeat = ledger.trainings(key, why.rung)
+        repeat = ledger.trainings(key, chosen.rung)
         origin = REPEAT if repeat else LONGER if key in ledger.tried else plan.sampler
-        return Wanted(fixed_sampler(choices, seed=seed), origin, why.rung, repeat, why.reasons)
+        return Wanted(fixed_sampler(choices, seed=seed), origin, chosen.rung, repeat, why(chosen))
 
     # --- one rung -----------------------------------------------------------------------------------
 

@@ -1,0 +1,117 @@
+"""The search with trainings of several lengths, against a pool that trains nothing."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from cheapsearch.search.study.decision import LONGER
+from cheapsearch.search.study.driver import Search, run_search
+from cheapsearch.search.study.ledger import units
+from cheapsearch.search.study.plan import Plan
+from cheapsearch.search.study.trial_store import TrialStore
+from cheapsearch.space import Architecture, TrialRecord, pareto_front
+from cheapsearch.space.rungs import compared_rung
+
+MakePlan = Callable[..., Plan]
+Store = TrialStore[Architecture, TrialRecord]
+RUNGS: dict[str, Any] = {"sampler": "cost_aware", "rungs": (1, 3), "budget": 30, "in_flight": 4}
+
+
+def searched(plan: Plan, store: Store, pool: Any, *, until: int | None = None) -> list[TrialRecord]:
+    """The trials; with `until` it leaves after so many as a killed process does."""
+    found = []
+    for record in run_search(Search(plan, store), pool):
+        found.append(record)
+        if len(found) == until:
+            break
+    return found
+
+
+def known(records: list[TrialRecord]) -> list[tuple[object, ...]]:
+    return [(r.number, r.hash, r.rung, r.state, r.origin, r.accuracy, r.predicted, r.gain) for r in records]
+
+
+def test_search_with_rungs_spends_its_budget_by_length(
+    make_plan: MakePlan, make_store: Callable[..., Store], fake_pool: Callable[..., Any]
+) -> None:
+    store, pool = make_store(), fake_pool("all")
+    records = searched(make_plan(**RUNGS), store, pool)
+    lengths = Counter(record.rung for record in records)
+    assert set(lengths) == {1, 3}
+    assert lengths[1] + 3 * lengths[3] == units(records)
+    assert 30 - 3 < units(records) <= 30  # what is left has no room for a longest one
+    assert [job.rung for job in pool.jobs] == [r.rung for r in sorted(records, key=lambda r: r.number)]
+    assert max(lengths[1], 1) > lengths[3] >= 3
+    # The unmodified network is what all others are compared with, so it is trained longest at once.
+    first = min((record for record in records if record.rung == 3), key=lambda record: record.number)
+    assert (first.origin, first.architecture) == (LONGER, Architecture("mobilenet_v2", 0.25))
+    assert first.number == len([r for r in records if r.origin == "unmodified" or "preset" in r.origin])
+    assert records == store.records()
+
+
+def test_front_of_a_search_with_rungs_is_of_the_longest(
+    make_plan: MakePlan, make_store: Callable[..., Store], fake_pool: Callable[..., Any]
+) -> None:
+    records = searched(make_plan(**RUNGS), make_store(), fake_pool())
+    assert compared_rung(records) == 3
+    assert {record.rung for record in pareto_front(records)} == {3}
+    trained = [(record.hash, record.rung) for record in records if record.state == "complete"]
+    assert len(trained) == len(set(trained))  # again only as a repeat, with another seed
+
+
+@pytest.mark.parametrize("order", ["last", "all"])
+def test_search_with_rungs_is_the_same_in_whatever_order_results_come(
+    make_plan: MakePlan, make_store: Callable[..., Store], fake_pool: Callable[..., Any], order: str
+) -> None:
+    expected = known(searched(make_plan(**RUNGS), make_store(), fake_pool("first")))
+    assert known(searched(make_plan(**RUNGS), make_store(), fake_pool(order))) == expected
+
+
+def test_search_with_rungs_that_is_killed_again_and_again_ends_as_one_that_is_not(
+    make_plan: MakePlan, make_store: Callable[..., Store], fake_pool: Callable[..., Any], tmp_path: Path
+) -> None:
+    expected = known(searched(make_plan(**RUNGS), make_store(), fake_pool()))
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    for after in (3, 5, 2):
+        searched(make_plan(**RUNGS), make_store(storage), fake_pool("last"), until=after)
+    searched(make_plan(**RUNGS), make_store(storage), fake_pool("all"))
+    assert known(make_store(storage).records()) == expected
+
+
+def test_search_with_rungs_fills_all_workers_while_a_long_training_runs(
+    make_plan: MakePlan, make_store: Callable[..., Store], fake_pool: Callable[..., Any]
+) -> None:
+    """Trials are told in the order in which they would end, so a long one does not hold others up."""
+    records = searched(make_plan(**RUNGS), make_store(), fake_pool())
+    long = next(record for record in sorted(records, key=lambda r: r.number) if record.rung == 3)
+    before = records[: records.index(long)]
+    # While it lasts three units, each of the three other slots has ended one after one unit and one after two.
+    assert len(before) == 2 * 3
+
+
+def test_trials_say_their_rung_to_whoever_reads_the_study(
+    make_plan: MakePlan, make_store: Callable[..., Store], fake_pool: Callable[..., Any], tmp_path: Path
+) -> None:
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    records = searched(make_plan(**RUNGS), make_store(storage), fake_pool())
+    (summary,) = optuna.get_all_study_summaries(storage)
+    trials = optuna.load_study(study_name=summary.study_name, storage=storage).trials
+    assert {trial.number: trial.user_attrs.get("rung", 1) for trial in trials} == {
+        record.number: record.rung for record in records
+    }
+
+
+def test_search_with_rungs_does_not_go_on_with_what_failed(
+    make_plan: MakePlan, make_store: Callable[..., Store], fake_pool: Callable[..., Any]
+) -> None:
+    pool = fake_pool(fails=lambda architecture: architecture.expand == "reuse")
+    records = searched(make_plan(**RUNGS), make_store(), pool)
+    tried = Counter(record.hash for record in records)
+    failed = [record.hash for record in records if record.state == "failed"]
+    assert failed
+    assert {tried[name] for name in failed} == {1}
+    assert units(records) > 30 - 3
