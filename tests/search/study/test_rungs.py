@@ -89,7 +89,7 @@ def test_search_with_rungs_fills_all_workers_while_a_long_training_runs(
     records = searched(make_plan(**RUNGS), make_store(), fake_pool())
     long = next(record for record in sorted(records, key=lambda r: r.number) if record.rung == 3)
     before = records[: records.index(long)]
-    # While it lasts three units, each of the three other slots has ended one after one unit and one after two.
+    # While it lasts three units, each of the three other slots ends one training after one and one after two.
     assert len(before) == 2 * 3
 
 
