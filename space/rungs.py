@@ -6,6 +6,7 @@ from itertools import pairwise
 from .errors import UserError, flag
 from .trial import Trial, TrialT
 
+FULL = 1_000_000  # the rung of a training under a full policy: above those of any search
 _FEWEST = 3  # networks that a front is of, while shorter trainings have more
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Generic
 
@@ -45,6 +45,8 @@ class Search(Generic[SubjectT, RecordT]):
         store: What has been proposed and told so far; the search goes on from there.
         samplers: By name; the plan's is one of them.
         pace: Says how many trainings there is time for; None where time is no matter.
+        full: Subjects that were trained under a full policy, with their accuracies in percent: the longest
+            rung to learn from, where trainings have several lengths.
 
     Attributes:
         proposing: Seconds it took to choose, and `choices` how often that was.
@@ -57,11 +59,12 @@ class Search(Generic[SubjectT, RecordT]):
         *,
         samplers: Mapping[str, SamplerFactory] = SAMPLERS,
         pace: Pace | None = None,
+        full: Sequence[tuple[SubjectT, float]] = (),
     ) -> None:
         self.plan, self.store, self.domain = plan, store, store.domain
         self._pace = pace
         self._decision = Decision(plan, store.domain, samplers=samplers)
-        self._ledger = Ledger(store.domain, store.records())
+        self._ledger = Ledger(store.domain, store.records(), full=full)
         self.proposing, self.choices = 0.0, 0
         self._curves = store.curves() if plan.stopping else []
         self._interrupted = deque(store.running())

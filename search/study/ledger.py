@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Generic
 
+from ...space.rungs import FULL
 from ...space.trial import Trial
 from ..samplers.candidates import History
 from .domain import Domain, RecordT, SubjectT
@@ -15,17 +16,26 @@ _TRAINED = ("complete", "repeat", "pruned")  # states that cost a training
 class Ledger(Generic[SubjectT, RecordT]):
     """Every trial told of, and every proposal that is being trained.
 
+    Args:
+        full: Subjects that were trained under a full policy, with their accuracies in percent.
+
     Attributes:
         told: In the order they were told.
         under_way: Proposals that are being trained, in the order they were made.
         barren: Proposals in a row that trained nothing.
     """
 
-    def __init__(self, domain: Domain[SubjectT, RecordT], told: Sequence[RecordT]) -> None:
+    def __init__(
+        self,
+        domain: Domain[SubjectT, RecordT],
+        told: Sequence[RecordT],
+        *,
+        full: Sequence[tuple[SubjectT, float]] = (),
+    ) -> None:
         self.told: list[RecordT] = []
         self.under_way: dict[Training, Proposal[SubjectT]] = {}
         self.barren = 0
-        self._domain = domain
+        self._domain, self._full = domain, full
         self._known: dict[tuple[str, int], RecordT] = {}  # by key and rung
         self._alike: dict[tuple[str, int], RecordT] = {}  # by what they are to the proxy, and rung
         for record in told:
@@ -98,13 +108,18 @@ class Ledger(Generic[SubjectT, RecordT]):
     def history(self) -> History:
         """What a sampler is told that chooses rungs."""
         domain, pending = self._domain, self.under_way.values()
-        known = [record for record in self.told if record.state in ("complete", "repeat")]
+        known = [
+            (domain.subject_of(record), record.accuracy or 0.0, record.rung)
+            for record in self.told
+            if record.state in ("complete", "repeat")
+        ]
+        known += [(subject, accuracy, FULL) for subject, accuracy in self._full]
         closed = [record for record in self.told if record.state in ("failed", "refused")]
         return History(
-            observed=[domain.choices(domain.subject_of(record)) for record in known],
-            accuracies=[record.accuracy or 0.0 for record in known],
+            observed=[domain.choices(subject) for subject, _, _ in known],
+            accuracies=[accuracy for _, accuracy, _ in known],
             doubts=[0.0] * len(known),
-            rungs=[record.rung for record in known],
+            rungs=[rung for _, _, rung in known],
             pending=[domain.choices(proposal.subject) for proposal in pending],
             pending_rungs=[proposal.rung for proposal in pending],
             closed=[domain.choices(domain.subject_of(record)) for record in closed],

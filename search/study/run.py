@@ -6,6 +6,8 @@ from contextlib import closing
 from functools import partial
 
 from ...space import (
+    METRIC_TITLES,
+    RETRAIN_FOLDER,
     Architecture,
     ArchitectureConfig,
     RunRecord,
@@ -15,6 +17,7 @@ from ...space import (
 from ...space.narrowing import narrow_size
 from ...space.run_folder import RunFolder
 from ...space.saved_run import SavedRun
+from ...space.training_folder import read_results
 from ...space.validation_file import Validation, write_validation
 from ..data import DataSummary, ImageData
 from ..samplers.limits import LISTABLE
@@ -121,9 +124,8 @@ class Run:
         scored = {"weights": settings.class_weights, "metric": settings.metric}
         make_trainer = partial(ProxyTrainer, self._data, proxy, **scored)
         told = {"workers": len(self.devices), "known": len(self.known)}
-        search = Search(
-            self.plan, self._store, pace=pace_of(self.record, self.trials, began=self.began, **told)
-        )
+        pace = pace_of(self.record, self.trials, began=self.began, **told)
+        search = Search(self.plan, self._store, pace=pace, full=self._retrained)
         with closing(self._make_executor(make_trainer, self.devices)) as executor:
             for trial in run_search(search, KnownFirst(executor, self.known)):
                 self.trials.append(trial)
@@ -131,6 +133,17 @@ class Run:
                 if trial.state == "failed":
                     self.folder.write_errors(self._store.traces())
                 yield trial
+
+    @property
+    def _retrained(self) -> list[tuple[Architecture, float]]:
+        """Networks of the space that were trained in full, by the same metric, and their validation scores."""
+        folders = sorted((self.folder.path / RETRAIN_FOLDER).glob("*"))
+        return [
+            (result.settings.architecture, result.val_score)
+            for result in read_results(folders)
+            if result.settings.architecture in self.space
+            and result.metric == METRIC_TITLES[self.record.settings.metric]
+        ]
 
     def write_trials(self) -> None:
         """Write trials.csv and validation.npz anew."""
