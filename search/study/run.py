@@ -14,6 +14,7 @@ from ...space import (
 )
 from ...space.narrowing import narrow_size
 from ...space.run_folder import RunFolder
+from ...space.rungs import networks_trained, units
 from ...space.saved_run import SavedRun
 from ...space.validation_file import Validation, write_validation
 from ..data import DataSummary, ImageData
@@ -24,7 +25,6 @@ from ..workers.devices import worker_devices
 from ..workers.executor import ExecutorFactory
 from .driver import Search, run_search
 from .export import export_trial
-from .ledger import units
 from .pace import pace_of
 from .pilot import Known, KnownFirst
 from .plan import Plan
@@ -90,7 +90,7 @@ class Run:
     @property
     def trained(self) -> int:
         """Distinct architectures trained to the end so far."""
-        return len({trial.hash for trial in self.trials if trial.state == "complete"})
+        return networks_trained(self.trials)
 
     @property
     def done(self) -> int:
