@@ -134,3 +134,13 @@ def test_load_run_refuses_other_columns(make_run, text, rule):
     (folder / "trials.csv").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=rule):
         load_run(folder)
+
+
+def test_load_run_refuses_a_rung_that_the_run_has_not(make_run, make_trial):
+    folder = make_run([make_trial(0, 50.0, 20, 30, rung=3)], rungs=(1, 4))
+    with pytest.raises(UserError, match=r"trials\.csv, line 2: rung: must be one of the run's, 1, 4, got 3"):
+        load_run(folder)
+
+
+def test_saved_run_compares_at_one_rung(lengths_run):
+    assert load_run(lengths_run).rung == 4
