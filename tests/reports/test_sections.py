@@ -187,15 +187,22 @@ def test_agreement_is_said_of_each_length(lengths_run, write_training):
     assert f"trainings {times(4)} of 3 networks, Kendall's tau {long:.2f} (" in said
 
 
-def test_agreement_leaves_out_a_length_that_no_retrained_network_has(lengths_run, write_training):
-    for number in (2, 4):
-        write_training(lengths_run, number, 7, 80.0 + number, None)
-    trials = trials_frame(load_run(lengths_run))
-    assert sections.agreement(retraining_frame(trials, load_trainings(lengths_run))).startswith(
-        "2 networks trained"
+def test_agreement_says_where_a_length_has_too_few(lengths_run, write_training):
+    for number, accuracy in ((2, 80.0), (4, 82.0), (3, 90.0), (0, 91.0)):  # 3 and 0 were trained longer too
+        write_training(lengths_run, number, 7, accuracy, None)
+    said = sections.agreement(
+        retraining_frame(trials_frame(load_run(lengths_run)), load_trainings(lengths_run))
     )
-    write_training(lengths_run, 3, 7, 90.0, None)
-    write_training(lengths_run, 0, 7, 91.0, None)
-    said = sections.agreement(retraining_frame(trials, load_trainings(lengths_run)))
     assert f"{times(1)} of 4 networks, Kendall" in said
     assert f"{times(4)} of 2 networks, too few" in said
+
+
+def test_agreement_leaves_out_a_length_that_no_retrained_network_has(make_run, make_trial, write_training):
+    kinds = ("conv", "reuse", "ghost", "group_conv")
+    trials = [make_trial(n, 50.0 + n, 20 + n, 30, expand=kind) for n, kind in enumerate(kinds)]
+    folder = make_run([*trials, make_trial(4, 70.0, 23, 30, rung=4, expand=kinds[3])], rungs=(1, 4))
+    for number in (0, 1, 2):
+        write_training(folder, number, 7, 90.0 + number, None)
+    said = sections.agreement(retraining_frame(trials_frame(load_run(folder)), load_trainings(folder)))
+    assert f"trainings {times(1)} of 3 networks, Kendall's tau 1.00 (" in said
+    assert times(4) not in said
