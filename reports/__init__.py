@@ -8,6 +8,7 @@ from .page import write_report
 from .rehearsal import rehearsal_frame, share_of_hypervolume, write_rehearsal
 from .retraining import load_trainings, retraining_frame
 from .retraining_figures import learning_curves, proxy_against_retrained, retrained_front
+from .rungs import longest_against_shortest, rungs_frame
 from .space import cost_by_operation, range_of_costs, write_space
 from .table import front_frame, trials_frame
 
@@ -17,6 +18,7 @@ __all__ = [
     "front_frame",
     "learning_curves",
     "load_trainings",
+    "longest_against_shortest",
     "operation_frame",
     "operation_means",
     "operations_by_site",
@@ -27,6 +29,7 @@ __all__ = [
     "rehearsal_frame",
     "retrained_front",
     "retraining_frame",
+    "rungs_frame",
     "share_of_hypervolume",
     "trials_frame",
     "write_contact_sheet",

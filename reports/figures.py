@@ -14,6 +14,7 @@ from .theme import (
     BLUE,
     FRONT_MARKER,
     GREY,
+    OTHER_MARKER,
     PRESET_MARKER,
     TRIAL_MARKER,
     UNMODIFIED_MARKER,
@@ -32,14 +33,13 @@ _NOT_TRAINED = {
 
 
 def best_at_cost(frame: pd.DataFrame, cost: str) -> pd.DataFrame:
-    """The best accuracy that the complete trials reach at each cost.
+    """The best accuracy that the compared trials reach at each cost.
 
     Returns:
         Columns `cost` and `accuracy`: a row for each cost at which the best improves, and one that
         takes the last accuracy to the highest cost of all.
     """
-    complete = frame[frame["state"] == "complete"]
-    ordered = complete.sort_values([cost, "accuracy"], ascending=[True, False])
+    ordered = frame[frame["compared"]].sort_values([cost, "accuracy"], ascending=[True, False])
     improves = ordered["accuracy"] > ordered["accuracy"].cummax().shift(fill_value=-1.0)
     steps = ordered.loc[improves, [cost, "accuracy"]]
     end = ordered[[cost]].tail(1).assign(accuracy=steps["accuracy"].max())
@@ -47,13 +47,13 @@ def best_at_cost(frame: pd.DataFrame, cost: str) -> pd.DataFrame:
 
 
 def best_so_far(frame: pd.DataFrame) -> pd.DataFrame:
-    """The best accuracy after each complete trial: columns `number` and `accuracy`."""
-    complete = frame[frame["state"] == "complete"].sort_values("number")
-    return complete[["number"]].assign(accuracy=complete["accuracy"].cummax()).reset_index(drop=True)
+    """The best accuracy after each compared trial: columns `number` and `accuracy`."""
+    compared = frame[frame["compared"]].sort_values("number")
+    return compared[["number"]].assign(accuracy=compared["accuracy"].cummax()).reset_index(drop=True)
 
 
 def accuracy_against_cost(frame: pd.DataFrame, cost: str, *, gap: float) -> go.Figure:
-    """Every complete trial, its accuracy against one of its costs.
+    """Every compared trial, its accuracy against one of its costs.
 
     The line is the best accuracy reachable at each cost; it looks at this cost alone, so a front of
     three objectives also has members below it.
@@ -68,11 +68,11 @@ def accuracy_against_cost(frame: pd.DataFrame, cost: str, *, gap: float) -> go.F
     """
     check_name("cost", cost, COSTS)
     figure = new_figure(height=520)
-    complete = frame[frame["state"] == "complete"]
-    if complete.empty:
+    compared = frame[frame["compared"]]
+    if compared.empty:
         return say_empty(figure)
 
-    best = best_at_cost(complete, cost)
+    best = best_at_cost(compared, cost)
     line = {"x": best["cost"], "mode": "lines", "hoverinfo": "skip"}
     figure.add_scatter(
         **line, y=best["accuracy"], line={"shape": "hv", "color": BLUE, "width": 2}, name="best at each cost"
@@ -85,14 +85,14 @@ def accuracy_against_cost(frame: pd.DataFrame, cost: str, *, gap: float) -> go.F
         fillcolor=BAND,
         name=f"less than {gap:.1f} points below it",
     )
-    preset = (complete["preset"] != "") & ~complete["unmodified"]
-    plain = ~complete["front"] & ~complete["unmodified"] & ~preset
-    middle = (complete[cost].min() + complete[cost].max()) / 2
+    preset = (compared["preset"] != "") & ~compared["unmodified"]
+    plain = ~compared["front"] & ~compared["unmodified"] & ~preset
+    middle = (compared[cost].min() + compared[cost].max()) / 2
     for name, rows, marker, labels in (
-        ("trial", complete[plain], TRIAL_MARKER, None),
-        ("on the front", complete[complete["front"]], FRONT_MARKER, None),
-        ("published network", complete[preset], PRESET_MARKER, complete.loc[preset, "preset"]),
-        ("unmodified network", complete[complete["unmodified"]], UNMODIFIED_MARKER, "unmodified"),
+        ("trial", compared[plain], TRIAL_MARKER, None),
+        ("on the front", compared[compared["front"]], FRONT_MARKER, None),
+        ("published network", compared[preset], PRESET_MARKER, compared.loc[preset, "preset"]),
+        ("unmodified network", compared[compared["unmodified"]], UNMODIFIED_MARKER, "unmodified"),
     ):
         if rows.empty:
             continue
@@ -109,20 +109,23 @@ def accuracy_against_cost(frame: pd.DataFrame, cost: str, *, gap: float) -> go.F
             name=name,
         )
     figure.update_xaxes(title_text=cost_title(cost), tickformat="~s")
-    if complete[cost].nunique() == 1:  # else the ticks would differ in their seventh digit
+    if compared[cost].nunique() == 1:  # else the ticks would differ in their seventh digit
         figure.update_xaxes(range=[0.9 * middle, 1.1 * middle])
     figure.update_yaxes(title_text=ACCURACY_TITLE)
     return figure
 
 
 def progress(frame: pd.DataFrame) -> go.Figure:
-    """Accuracy over the number of the trial, with the best so far; below it, what was not trained."""
+    """Accuracy over the number of the trial, with the best so far; below it, what was not trained.
+
+    Trainings of another length than the compared ones are small points, and no part of the best.
+    """
     figure = new_figure(height=420)
-    complete = frame[frame["state"] == "complete"]
-    if complete.empty:
+    compared = frame[frame["compared"]]
+    if compared.empty:
         return say_empty(figure)
 
-    best = best_so_far(complete)
+    best = best_so_far(compared)
     figure.add_scatter(
         x=best["number"],
         y=best["accuracy"],
@@ -131,9 +134,11 @@ def progress(frame: pd.DataFrame) -> go.Figure:
         name="best so far",
         hoverinfo="skip",
     )
+    other = frame[(frame["state"] == "complete") & ~frame["compared"]]
     for name, rows, marker in (
-        ("trial", complete[~complete["front"]], TRIAL_MARKER),
-        ("on the front", complete[complete["front"]], FRONT_MARKER),
+        *((("another length", other, OTHER_MARKER),) if not other.empty else ()),
+        ("trial", compared[~compared["front"]], TRIAL_MARKER),
+        ("on the front", compared[compared["front"]], FRONT_MARKER),
     ):
         figure.add_scatter(
             x=rows["number"],
@@ -159,7 +164,7 @@ def progress(frame: pd.DataFrame) -> go.Figure:
             showlegend=False,
         )
     figure.update_layout(xaxis_title_text="number of the trial", yaxis_title_text="accuracy (%)", margin_t=45)
-    if len(complete) < len(frame):
+    if frame["state"].isin(_NOT_TRAINED).any():
         figure.update_layout(
             xaxis_anchor="y2",
             yaxis_domain=[0.26, 1],
@@ -191,7 +196,8 @@ def _hover_text(row: Mapping[Hashable, Any], sites: Sequence[str]) -> str:
     lines = [
         f"<b>trial {row['number']}</b> {row['hash']}",
         escape(", ".join([row["origin"], *marks])),
-        f"accuracy {text.percent(row['accuracy'])} %",
+        f"accuracy {text.percent(row['accuracy'])} %"
+        + (f", training {text.times(row['rung'])}" if row["rung"] > 1 else ""),
         ", ".join(f"{kind.format(row[name])} {kind.title}" for name, kind in COSTS.items()),
         *(f"{site}: {text.choice(row[site])}" for site in sites),
         *(escape(line) for line in wrap(row["reason"], 60)),

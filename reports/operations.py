@@ -1,4 +1,4 @@
-"""Which operation does what: the complete trials of a run, gathered by the operations they use."""
+"""Which operation does what: the complete trials of one rung, gathered by the operations they use."""
 
 from collections.abc import Iterable
 
@@ -6,11 +6,14 @@ import pandas as pd
 
 from ..space import COSTS, STAGED_SITES, Architecture, averaged, canonical, join_choice, text
 from ..space.canonical import stage_forms
+from ..space.rungs import fullest, networks_at
 from ..space.saved_run import SavedRun
 
 
 def operation_frame(run: SavedRun) -> pd.DataFrame:
     """Complete trials by the operations they use, one row for each trial and choice of the space.
+
+    They are of one rung, that with the most networks.
 
     An operation that changes nothing in a network, beside what else the network has, counts as the one
     it amounts to: `shuffle_reuse` before a dense projection as `reuse`.
@@ -23,7 +26,8 @@ def operation_frame(run: SavedRun) -> pd.DataFrame:
         there, not a number where there is none.
     """
     searched = run.space.parameters
-    complete = averaged(run.trials)
+    rung = operations_rung(run)
+    complete = [trial for trial in averaged(run.trials, every_rung=True) if trial.rung == rung]
     chosen = pd.DataFrame(
         [_operations(trial.architecture, searched) for trial in complete],
         columns=list(searched),
@@ -41,6 +45,11 @@ def operation_frame(run: SavedRun) -> pd.DataFrame:
         part["matched"] = _matched(chosen, name, operations[0], results["accuracy"])
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+def operations_rung(run: SavedRun) -> int:
+    """The rung that operations are compared at: more networks say more of them than longer trainings do."""
+    return fullest(networks_at(run.trials))
 
 
 def operation_means(operations: pd.DataFrame) -> pd.DataFrame:

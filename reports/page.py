@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..space import COSTS, write_text
+from ..space import COSTS, text, write_text
 from ..space.saved_run import SavedRun, load_run
 from . import run_tables, sections
 from .figures import accuracy_against_cost, progress
 from .operation_figures import operations_by_site, operations_by_stage
-from .operations import operation_frame, operation_means
+from .operations import operation_frame, operation_means, operations_rung
 from .retraining import Training, curves_frame, load_trainings, retraining_frame
 from .retraining_figures import learning_curves, proxy_against_retrained, retrained_front
+from .rungs import longest_against_shortest, rungs_frame
 from .table import trials_frame
 from .template import page
 
@@ -39,8 +40,9 @@ def write_report(run_path: Path) -> Path:
 def render(run: SavedRun) -> str:
     """The page of a run as HTML."""
     frame = trials_frame(run)
-    any_complete = bool((frame["state"] == "complete").any())
+    any_complete = bool(frame["compared"].any())
     trainings = load_trainings(run.path)
+    length = f" Lengths are multiples of the shortest; networks are compared at {text.times(run.rung)}."
     parts = [
         sections.header(run, frame),
         sections.said_first(run),
@@ -52,7 +54,8 @@ def render(run: SavedRun) -> str:
         "<p>Members of the front are set in bold. Duplicates (networks already known) and refused ones (over "
         "a limit of cost) were not trained. Pruned ones were stopped, since their learning curve "
         "could not reach the front. A repeat is a further training of a known network with another "
-        "seed; the accuracy of a network that was repeated is the mean.</p>",
+        "seed; the accuracy of a network that was repeated is the mean."
+        f"{length if run.record.settings.has_rungs else ''}</p>",
         run_tables.trials_table(run, frame),
         "<h2>To repeat this run</h2>",
         sections.repeat(run),
@@ -72,13 +75,16 @@ def _nothing_yet(run: SavedRun) -> str:
 
 
 def _results(run: SavedRun, frame: pd.DataFrame, trainings: list[Training]) -> list[str]:
-    objectives = run.record.settings.objectives
+    settings = run.record.settings
+    objectives, several = settings.objectives, settings.has_rungs
+    length = f" All are trainings {text.times(run.rung)}." if several else ""
+    others = f" Small points are trainings of another length than {text.times(run.rung)}." if several else ""
     operations = operation_frame(run)
     means = operation_means(operations)
     return [
         "<h2>Accuracy against cost</h2>",
         '<div class="pair">',
-        *(_cost_figure(frame, cost, cost in objectives, run.claims.gap) for cost in COSTS),
+        *(_cost_figure(frame, cost, cost in objectives, run.claims.gap, length) for cost in COSTS),
         "</div>",
         "<h2>The front</h2>",
         f"<p>What no trial beats in all of {', '.join(objectives)}. Differences are to the unmodified "
@@ -86,18 +92,36 @@ def _results(run: SavedRun, frame: pd.DataFrame, trainings: list[Training]) -> l
         "images in the mean over seeds, with 95 % either way; observed is what was measured. Sure is the "
         "probability that a member really is on the front, by the noise of seeds and of the validation "
         "images, on which networks are compared one by one; ~ N marks one that is not surely better than "
-        "trial N, which is cheaper. Nothing rivals the cheapest.</p>",
+        f"trial N, which is cheaper. Nothing rivals the cheapest.{length}</p>",
         run_tables.front_table(run, frame),
         "<p>To train the front in full, to export one of its members, and to search on:</p>",
         sections.next_steps(run),
+        *_lengths(run, frame),
         *_retrained(run, frame, trainings),
-        *(_operations(operations, means) if not means.empty else []),
+        *(_operations(run, operations, means) if not means.empty else []),
         "<h2>Progress</h2>",
         sections.figure(
             progress(frame),
             ident="progress",
             label="Accuracy over the number of the trial",
-            caption="Accuracy of each trial and the best so far; below, the proposals that were not trained.",
+            caption="Accuracy of each trial and the best so far; below, the proposals that were not trained."
+            + others,
+        ),
+    ]
+
+
+def _lengths(run: SavedRun, frame: pd.DataFrame) -> list[str]:
+    said = sections.foretold(run)
+    if not said:
+        return []
+    return [
+        "<h2>How lengths agree</h2>",
+        said,
+        sections.figure(
+            longest_against_shortest(rungs_frame(frame)),
+            ident="lengths",
+            label="Accuracy after the longest trainings against that after the shortest",
+            caption="Were the ranking by short trainings perfect, the points would rise from left to right.",
         ),
     ]
 
@@ -142,7 +166,7 @@ def _retrained(run: SavedRun, frame: pd.DataFrame, trainings: list[Training]) ->
     ]
 
 
-def _cost_figure(frame: pd.DataFrame, cost: str, objective: bool, gap: float) -> str:
+def _cost_figure(frame: pd.DataFrame, cost: str, objective: bool, gap: float, length: str) -> str:
     kind = COSTS[cost]
     aside = f" {kind.title}: {kind.convention}." if kind.convention else ""
     aside += "" if objective else " This cost was not an objective of the run."
@@ -151,17 +175,18 @@ def _cost_figure(frame: pd.DataFrame, cost: str, objective: bool, gap: float) ->
         ident=f"accuracy-{cost}",
         label=f"Accuracy against {COSTS[cost].title}",
         caption=f"The line is the best accuracy reachable at each cost; trials in the shaded band are less "
-        f"than {gap:.1f} points below it.{aside}",
+        f"than {gap:.1f} points below it.{length}{aside}",
     )
 
 
-def _operations(operations: pd.DataFrame, means: pd.DataFrame) -> list[str]:
+def _operations(run: SavedRun, operations: pd.DataFrame, means: pd.DataFrame) -> list[str]:
+    length = f" All are trainings {text.times(operations_rung(run))}, which most networks had."
     parts = [
         "<h2>Operations compared</h2>",
         "<p>The means hide that everything else varies too between trials, and that the sampler prefers some "
         "partners. Matched pairs are free of that: two trials that differ at this site only, one of them "
         "with the unmodified network's operation. Operations that make the same network count as one. "
-        "Trainings that were stopped are left out.</p>",
+        f"Trainings that were stopped are left out.{length if run.record.settings.has_rungs else ''}</p>",
     ]
     if (means["stage"] == 0).any():
         parts.append(

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..space import COSTS, METRICS, RETRAIN_FOLDER, TrainingResult
+from ..space import COSTS, METRICS, RETRAIN_FOLDER, TrainingResult, text
+from ..space.rungs import fullest
 from ..space.training_folder import TrainingFolder
 
 
@@ -48,10 +49,14 @@ def retraining_frame(frame: pd.DataFrame, trainings: Sequence[Training]) -> pd.D
         trainings: What `load_trainings` returns.
 
     Returns:
-        `number`, `preset`, `unmodified`, `accuracy` (the proxy's) of the trial; `hash` and the
-        costs of the network as trained; `seeds`, how many; `val`, `test`, means over the seeds, and
-        `val_std`, `test_std` (not a number for one seed, or where there is no test split).
+        `number`, `preset`, `unmodified` of the trial; `hash` and the costs of the network as trained;
+        `seeds`, how many; `val`, `test`, means over the seeds, and `val_std`, `test_std` (not a number for
+        one seed, or where there is no test split); for each rung that the trials were trained at
+        `accuracy_RUNG`, the proxy's after that training (not a number where there was none), and `accuracy`,
+        the same of the one rung that most of these networks have, `rung`.
     """
+    complete = frame[frame["state"] == "complete"]
+    rungs = sorted(complete["rung"].unique())
     rows = []
     for (number, key), group in _by_network(trainings).items():
         trial = frame[frame["number"] == number]
@@ -60,10 +65,14 @@ def retraining_frame(frame: pd.DataFrame, trainings: Sequence[Training]) -> pd.D
         val = np.array([training.result.val_score for training in group])
         test = np.array([np.nan if (t := g.result.test_score) is None else t for g in group])
         settings = group[0].result.settings
+        same = complete[complete["hash"] == trial["hash"].iloc[0]]
+        known = {f"accuracy_{rung}": same.loc[same["rung"] == rung, "accuracy"].mean() for rung in rungs}
+        known |= {f"accuracy_{trial['rung'].iloc[0]}": trial["accuracy"].iloc[0]}
         rows.append(
             {
                 "number": number,
-                **{name: trial[name].iloc[0] for name in ("preset", "unmodified", "accuracy")},
+                **{name: trial[name].iloc[0] for name in ("preset", "unmodified")},
+                **known,
                 "hash": key,
                 **settings.costs,
                 "seeds": len(group),
@@ -73,8 +82,28 @@ def retraining_frame(frame: pd.DataFrame, trainings: Sequence[Training]) -> pd.D
                 "test_std": test.std(ddof=1) if len(test) > 1 else np.nan,
             }
         )
-    columns = ["number", "hash", "preset", "unmodified", "accuracy", *COSTS, "seeds"]
-    return pd.DataFrame(rows, columns=[*columns, "val", "val_std", "test", "test_std"])
+    proxies = [f"accuracy_{rung}" for rung in rungs]
+    columns = ["number", "hash", "preset", "unmodified", *proxies, *COSTS, "seeds"]
+    found = pd.DataFrame(rows, columns=[*columns, "val", "val_std", "test", "test_std"])
+    rung = fullest({rung: int(found[name].count()) for rung, name in zip(rungs, proxies, strict=True)})
+    return found.assign(rung=rung, accuracy=found[f"accuracy_{rung}"] if rungs else np.nan)
+
+
+def proxy_rungs(retrained: pd.DataFrame) -> list[int]:
+    """The rungs that the trials of a run were trained at, the shortest first.
+
+    Args:
+        retrained: What `retraining_frame` returns.
+    """
+    prefix = "accuracy_"
+    return [int(name[len(prefix) :]) for name in map(str, retrained.columns) if name.startswith(prefix)]
+
+
+def proxy_of(retrained: pd.DataFrame) -> str:
+    """What the column `accuracy` is of: `proxy`, and which training where there are several lengths."""
+    if len(proxy_rungs(retrained)) < 2:
+        return "proxy"
+    return f"proxy {text.times(int(retrained['rung'].iloc[0]))}"
 
 
 def curves_frame(trainings: Sequence[Training]) -> pd.DataFrame:

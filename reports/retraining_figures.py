@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 
 from ..space import COSTS, check_name, text
 from .figures import cost_title
+from .retraining import proxy_of
 from .theme import BLUE, FRONT_MARKER, GREY, UNMODIFIED_MARKER, new_figure
 
 # Published CIFAR-100 top-1 error in percent, by family of backbones.
@@ -37,7 +38,7 @@ def proxy_against_retrained(frame: pd.DataFrame) -> go.Figure:
             hoverinfo="text",
             name=name,
         )
-    figure.update_xaxes(title_text="validation accuracy of the proxy (%)")
+    figure.update_xaxes(title_text=f"validation accuracy of the {proxy_of(frame)} (%)")
     figure.update_yaxes(title_text="validation accuracy, retrained (%)")
     return figure
 
@@ -128,8 +129,9 @@ def _error_bars(deviations: pd.Series) -> dict[str, object] | None:
 
 
 def _hover(frame: pd.DataFrame) -> list[str]:
+    proxy = proxy_of(frame)
     return [
-        f"<b>trial {row['number']}</b> {row['hash']}<br>proxy {text.percent(row['accuracy'])} %"
+        f"<b>trial {row['number']}</b> {row['hash']}<br>{proxy} {text.percent(row['accuracy'])} %"
         f"<br>validation {text.spread(row['val'], row['val_std'])} %"
         f"<br>test {text.spread(row['test'], row['test_std'])} %"
         for row in frame.to_dict("records")

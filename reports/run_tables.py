@@ -8,6 +8,7 @@ from ..space import COSTS, SITE_NAMES, text
 from ..space.claims import SURE
 from ..space.saved_run import SavedRun
 from .html_table import Column, sortable_table
+from .retraining import proxy_of
 from .table import front_of
 
 _UNRIVALLED = 2.0  # in place of a probability, sorts above all of them
@@ -28,14 +29,18 @@ def front_table(run: SavedRun, frame: pd.DataFrame) -> str:
             for cost in COSTS
         },
     )
-    unmodified = frame[frame["unmodified"] & (frame["state"] == "complete") & ~frame["front"]]
+    unmodified = frame[frame["unmodified"] & frame["compared"] & ~frame["front"]]
     columns = [
         Column("number", "trial", numeric=True),
         Column("name", "known as"),
         Column("expected", "expected %, ±", text.percent, numeric=True, note="accuracy_note"),
         Column("accuracy", "observed %", text.percent, numeric=True),
         Column("sure", "sure %, tie", _sure, numeric=True, note="tie_note"),
-        *([Column("seeds", "seeds", numeric=True)] if frame["seeds"].max() > 1 else []),
+        *(
+            [Column("seeds", "seeds", numeric=True)]
+            if frame.loc[frame["compared"], "seeds"].max() > 1
+            else []
+        ),
         *_cost_columns("{}, ± %", noted=True),
         *_site_columns(run),
         Column("hash", "hash", code=True),
@@ -44,7 +49,8 @@ def front_table(run: SavedRun, frame: pd.DataFrame) -> str:
         front_of(frame, run),
         columns,
         ident="front",
-        caption="The front, with differences to the unmodified network",
+        caption="The front, with differences to the unmodified network"
+        + (f", by trainings {text.times(run.rung)}" if run.record.settings.has_rungs else ""),
         sorted_by=next(name for name in run.record.settings.objectives if name != "accuracy"),
         footer=unmodified.head(1).assign(name="unmodified"),
     )
@@ -64,7 +70,7 @@ def retrained_table(retrained: pd.DataFrame) -> str:
     columns = [
         Column("number", "trial", numeric=True),
         Column("name", "known as"),
-        Column("accuracy", "proxy %", text.percent, numeric=True),
+        Column("accuracy", f"{proxy_of(retrained)} %", text.percent, numeric=True),
         Column("val", "validation %, ±", text.percent, numeric=True, note="val_note"),
         Column("test", "test %, ±", text.percent, numeric=True, note="test_note"),
         Column("seeds", "seeds", numeric=True),
@@ -113,6 +119,7 @@ def trials_table(run: SavedRun, frame: pd.DataFrame) -> str:
         Column("number", "trial", numeric=True),
         Column("state", "state"),
         Column("origin", "origin"),
+        *([Column("rung", "length", text.times, numeric=True)] if run.record.settings.has_rungs else []),
         Column("accuracy", "accuracy %", text.percent, numeric=True),
         *(why if ordered["predicted"].notna().any() else ()),
         *_cost_columns("{}"),

@@ -8,14 +8,16 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ..space import COSTS, METRIC_TITLES, pick, text, verdict
-from ..space.agreement import rank_agreement
+from ..space.agreement import FEW_TO_RANK, RankAgreement, rank_agreement, rung_agreements
 from ..space.claims import SURE
+from ..space.rungs import networks_at, networks_trained, units
 from ..space.saved_run import SavedRun
+from ..space.verdict import correlations
+from .retraining import proxy_rungs
 from .run_tables import name_of, searched_sites
 from .table import front_of
 
 _FEW_IMAGES = 1000  # so few that single images show in an accuracy
-_FEW_NETWORKS = 10
 
 
 def header(run: SavedRun, frame: pd.DataFrame) -> str:
@@ -42,7 +44,7 @@ def highlights(run: SavedRun, frame: pd.DataFrame) -> str:
     titles = {best: ["Most accurate"]}
     titles.setdefault(knee, []).append("Compromise (knee of the front)")
     cost = next(name for name in objectives if name != "accuracy")
-    unmodified = frame[frame["unmodified"] & (frame["state"] == "complete")]["number"]
+    unmodified = frame[frame["unmodified"] & frame["compared"]]["number"]
     better = run.claims.better
     not_worse = [len(unmodified) > 0 and better(unmodified.iloc[0], n) < SURE for n in front["number"]]
     as_good = front[not_worse]
@@ -62,23 +64,27 @@ def said_first(run: SavedRun) -> str:
 
 def caution(run: SavedRun) -> str:
     """How much of a gap between two accuracies is chance."""
-    images, claims = run.record.val_images, run.claims
+    images, claims, settings = run.record.val_images, run.claims, run.record.settings
     coarse = 0 < images <= _FEW_IMAGES
     step = f" One of the {images:,} validation images alone is {100 / images:.2g} points." if coarse else ""
     source = (
         f"measured on {_many(claims.repeats, 'further training')} with another seed, and a weak assumption"
         if claims.repeats
         else "assumed by the accuracy's own sampling error: nothing was repeated"
+        + (" at this length" if settings.has_rungs else "")
     )
+    go_on, then, short = "--confirm 10", "trains again where it settles most", "the proxy"
+    if settings.has_rungs:  # where the search itself decides who is trained again
+        go_on, then = settings.twice, "goes on: with new networks, longer, or again, by what is worth most"
+        short = f"these, {text.times(run.rung)}"
     return (
         '<aside class="caution" aria-label="Caution">'
         f"<p><strong>A gap under about {claims.gap:.1f} points between two trainings says nothing.</strong> "
         f"The accuracy of one and the same network has a standard deviation of {claims.deviation:.2f} points "
         f"over seeds ({source}).{step} "
-        f"<code>cheapsearch run --out {escape(shlex.quote(str(run.path)))} --confirm 10</code> trains again "
-        "where it settles most. All of it is about trainings as short as the proxy: networks that learn "
-        "slowly catch up in longer ones, so retrain the front, and the unmodified network, before counting "
-        "on a lead.</p></aside>"
+        f"<code>cheapsearch run --out {escape(shlex.quote(str(run.path)))} {go_on}</code> {then}. All of "
+        f"it is about trainings as short as {short}: networks that learn slowly catch up in longer "
+        "ones, so retrain the front, and the unmodified network, before counting on a lead.</p></aside>"
     )
 
 
@@ -86,6 +92,13 @@ def facts(run: SavedRun, frame: pd.DataFrame) -> str:
     """What was searched, and what the numbers are."""
     record, settings, space = run.record, run.record.settings, run.space
     trained = int(frame["state"].isin(["complete", "repeat", "pruned"]).sum())
+    wanted = settings.budget + settings.confirm
+    spent = f"{trained:,} of a budget of {_many(wanted, 'training')}"
+    if settings.has_rungs:
+        spent = (
+            f"{_many(networks_trained(run.trials), 'network')} in {_many(trained, 'training')}, which cost "
+            f"{units(run.trials):,} of a budget of {wanted:,} of the shortest"
+        )
     stopped = int((frame["state"] == "pruned").sum())
     staged = f"; stage by stage: {', '.join(space.per_stage)}" if space.per_stage else ""
     limits = [
@@ -99,9 +112,10 @@ def facts(run: SavedRun, frame: pd.DataFrame) -> str:
     )
     costs = [COSTS[name].title for name in settings.objectives if name != "accuracy"]
     items = {
-        "Trained": f"{trained:,} of a budget of {_many(settings.budget + settings.confirm, 'training')}, "
+        "Trained": f"{spent}, "
         + (f"{stopped} of them stopped early, " if stopped else "")
         + f"{text.duration(float(frame['seconds'].sum()))} of training",
+        **_lengths(run),
         "Space": f"{space.size:,} combinations, {space.distinct_size:,} of them different networks; "
         f"sites: {', '.join(searched_sites(run))}{staged}",
         "Objectives": f"high accuracy, low in {' and '.join(costs)}"
@@ -112,6 +126,7 @@ def facts(run: SavedRun, frame: pd.DataFrame) -> str:
         f"{record.val_images:,} validation images",
         "Accuracy": f"validation {METRIC_TITLES[settings.metric]}, in percent, after one short proxy "
         f"training of a reduced network ({_settings(settings.proxy) or 'settings not recorded'}"
+        + (f"; the trainings compared are {text.times(run.rung)}" if settings.has_rungs else "")
         + ("; balanced class weights" if settings.class_weights == "balanced" else "")
         + "). It ranks architectures; it is not what "
         "full training reaches. Test images are never used in a search.",
@@ -120,6 +135,24 @@ def facts(run: SavedRun, frame: pd.DataFrame) -> str:
         counted = f": {kind.convention}" if kind.convention else ""
         items[kind.title[:1].upper() + kind.title[1:]] = f"{full}{counted}."
     return _definitions(items)
+
+
+def _lengths(run: SavedRun) -> dict[str, str]:
+    """How long trainings are, and how many networks were trained so, where there are several lengths."""
+    settings, networks = run.record.settings, networks_at(run.trials)
+    if not settings.has_rungs:
+        return {}
+    epochs = settings.proxy.get("epochs")
+    lengths = [
+        f"{text.times(rung)} "
+        + (f"({_many(rung * epochs, 'epoch')}) " if isinstance(epochs, int) else "")
+        + f"of {_many(networks.get(rung, 0), 'network')}"
+        for rung in settings.lengths
+    ]
+    return {
+        "Lengths": f"trainings {text.listed(lengths)}. Networks are compared at one length, "
+        f"{text.times(run.rung)}: the longest that three of them have, or else the shortest"
+    }
 
 
 def _pilot(run: SavedRun) -> dict[str, str]:
@@ -154,23 +187,42 @@ def figure(drawing: go.Figure, *, ident: str, label: str, caption: str) -> str:
     )
 
 
+def foretold(run: SavedRun) -> str:
+    """How well short trainings foretold longer ones; empty where no network has two lengths."""
+    lines = verdict.foretold(rung_agreements(run.trials))
+    if not lines:
+        return ""
+    said = "".join(f"<li>{escape(line[:1].upper() + line[1:])}.</li>" for line in lines)
+    return (
+        f"<ul>{said}</ul><p>The networks that were trained longer were chosen for being good, so a "
+        "correlation is among the good ones, which makes it look weaker than it is over all networks.</p>"
+    )
+
+
 def agreement(retrained: pd.DataFrame) -> str:
     """How well the proxy had ranked the networks that were trained in full."""
-    found = rank_agreement(list(retrained["accuracy"]), list(retrained["val"]))
-    if found is None:
+    found: dict[int, tuple[int, RankAgreement | None]] = {}
+    for rung in proxy_rungs(retrained):
+        both = retrained[retrained[f"accuracy_{rung}"].notna()]
+        ranks = rank_agreement(list(both[f"accuracy_{rung}"]), list(both["val"]))
+        found |= {rung: (len(both), ranks)} if len(both) else {}
+    count = max((count for count, ranks in found.values() if ranks is not None), default=0)
+    if not count:
         return (
             f"{_many(len(retrained), 'network')} trained in full: too few, or too alike, to say how well the "
             "proxy ranks."
         )
-    values = ", ".join(
-        f"{name} {value.value:.2f} ({value.low:.2f} to {value.high:.2f})"
-        for name, value in (("Kendall's tau", found.kendall), ("Spearman's rho", found.spearman))
+    few = " So few networks say little." if count < FEW_TO_RANK else ""
+    said = "Rank correlation of proxy and retrained validation accuracy"
+    intervals = "with 95 % bootstrap intervals"
+    if len(proxy_rungs(retrained)) == 1:
+        ((_, ranks),) = found.values()
+        return f"{said} over {count} networks, {intervals}: {correlations(ranks)}.{few}"
+    each = "; ".join(
+        f"trainings {text.times(rung)} of {_many(of, 'network')}, {correlations(ranks)}"
+        for rung, (of, ranks) in found.items()
     )
-    few = " So few networks say little." if found.count < _FEW_NETWORKS else ""
-    return (
-        f"Rank correlation of proxy and retrained validation accuracy over {found.count} networks, with 95 % "
-        f"bootstrap intervals: {values}.{few}"
-    )
+    return f"{said}, {intervals}: {each}.{few}"
 
 
 def next_steps(run: SavedRun) -> str:

@@ -19,6 +19,8 @@ from ..space.saved_run import SavedRun
 
 _TYPES = {
     "number": "int64",
+    "rung": "int64",
+    "compared": "bool",
     "accuracy": "float64",
     "seconds": "float64",
     "predicted": "float64",
@@ -42,13 +44,14 @@ def trials_frame(run: SavedRun) -> pd.DataFrame:
 
     Returns:
         The columns of trials.csv, the accuracy of a complete trial being the mean over the trainings of
-        its architecture, and `seeds`, how many those are; `front`, whether it is on the front of the run's
-        objectives; `probability`, of really being there; `cheapest`, whether no network rivals it; `tie`, the
-        cheaper member it does not surely beat, -1 for none; `equal`, whether it is not surely worse than the
-        most accurate; `expected`, the accuracy to expect on new images, and `either_way`, half its 95 %
-        interval; `preset` (names of the published networks a trial is, at the run's width; empty
-        if none); `unmodified`; `accuracy_difference` (points of what is expected) and of each cost its
-        `_difference` (percent) to the unmodified network, not a number where the run does not know it.
+        its architecture at its rung, and `seeds`, how many those are; `compared`, whether it is complete and
+        of the rung that networks are compared at, as are the members of the `front` of the run's objectives;
+        `probability`, of really being there; `cheapest`, whether no network rivals it; `tie`, the cheaper
+        member it does not surely beat, -1 for none; `equal`, whether it is not surely worse than the most
+        accurate; `expected`, the accuracy to expect on new images, and `either_way`, half its 95 % interval;
+        `preset` (names of the published networks a trial is, at the run's width; empty if none);
+        `unmodified`; `accuracy_difference` (points of what is expected) and of each cost its `_difference`
+        (percent) to the unmodified network, not a number where the run does not know it.
     """
     presets = _preset_names(run)
     unmodified = architecture_hash(run.space.unmodified)
@@ -56,13 +59,14 @@ def trials_frame(run: SavedRun) -> pd.DataFrame:
     front = pareto_front(run.trials, objectives)
     claims = run.claims
     members, tied = {trial.number for trial in front}, claims.ties(front)
-    runs = accuracies(run.trials)
-    means = {trial.number: trial.accuracy for trial in averaged(run.trials)}
+    runs = accuracies(run.trials, every_rung=True)
+    means = {trial.number: trial.accuracy for trial in averaged(run.trials, every_rung=True)}
     rows = []
     for trial in run.trials:
         row = trial.to_row()
         row["preset"] = presets.get(row["hash"], "")
         row["unmodified"] = row["hash"] == unmodified
+        row["compared"] = trial.state == "complete" and trial.rung == run.rung
         row["front"] = trial.number in members
         row["accuracy"] = means.get(trial.number, trial.accuracy)
         row["seeds"] = len(runs.get(trial.number, ()))
@@ -78,7 +82,7 @@ def trials_frame(run: SavedRun) -> pd.DataFrame:
 
     # Costs are known of a network that was refused or failed too; its accuracy is not.
     known = frame[frame["unmodified"] & (frame[next(iter(COSTS))] > 0)]
-    trained = known[known["state"] == "complete"]
+    trained = known[known["compared"]]
     if not trained.empty:
         frame["accuracy_difference"] = frame["expected"] - trained["expected"].iloc[0]
     if not known.empty:
@@ -96,6 +100,8 @@ def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             "hash",
             "state",
             "origin",
+            "rung",
+            "compared",
             "preset",
             "unmodified",
             "front",

@@ -14,6 +14,7 @@ GREY, TEXT, GRID = "#8b95a3", "#747c87", "rgba(128,138,150,0.28)"
 BAND = "rgba(86,180,233,0.16)"
 
 TRIAL_MARKER = {"size": 7, "color": GREY, "opacity": 0.65, "symbol": "circle"}
+OTHER_MARKER = {"size": 5, "color": GREY, "opacity": 0.6, "symbol": "circle"}
 FRONT_MARKER = {"size": 11, "color": SKY, "symbol": "circle", "line": {"color": BLUE, "width": 2}}
 UNMODIFIED_MARKER = {"size": 14, "color": VERMILLION, "symbol": "diamond"}
 PRESET_MARKER = {"size": 13, "color": ORANGE, "symbol": "square"}

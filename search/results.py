@@ -15,6 +15,8 @@ from ..space import (
     TrialRecord,
     pareto_front,
 )
+from ..space.agreement import RungAgreement, rung_agreements
+from ..space.rungs import networks_trained
 from ..space.saved_run import SavedRun
 from ..space.validation_file import Validation
 from ..space.verdict import verdict
@@ -100,6 +102,16 @@ class RunResult:
         return tuple(pareto_front(self.trials, self.record.settings.objectives))
 
     @property
+    def trained(self) -> int:
+        """How many different architectures were trained to the end."""
+        return networks_trained(self.trials)
+
+    @cached_property
+    def agreements(self) -> tuple[RungAgreement, ...]:
+        """How well trainings of each length foretold longer ones; none where all are as long."""
+        return tuple(rung_agreements(self.trials))
+
+    @property
     def states(self) -> Counter[str]:
         """How many trials there are of each state."""
         return Counter(trial.state for trial in self.trials)
@@ -111,7 +123,7 @@ class RunResult:
         tied = claims.ties(front)
         found = {
             "out": str(self.folder),
-            "trained": states["complete"],
+            "trained": self.trained,
             "repeated": states["repeat"],
             "stopped": states["pruned"],
             "verdict": verdict(self.saved),
@@ -120,6 +132,9 @@ class RunResult:
             "luck": claims.luck,
             "seed_deviation": claims.deviation,
             "budget": settings.budget,
+            "rungs": list(settings.lengths),
+            "rung": self.saved.rung,
+            "rung_agreement": [_as_dict(pair) for pair in self.agreements],
             "flops_convention": FLOPS_CONVENTION,
             "best": self.best.hash,
             "front": [
@@ -136,7 +151,7 @@ class RunResult:
 
     def __repr__(self) -> str:
         return (
-            f"RunResult({self.states['complete']} architectures trained, {len(self.front)} on the front of "
+            f"RunResult({self.trained} architectures trained, {len(self.front)} on the front of "
             f"{', '.join(self.record.settings.objectives)}; best {self.best.hash}, trial "
             f"{self.best.origin['trial']}; report {self.report})"
         )
@@ -166,6 +181,18 @@ class RehearsalResult:
             f"RehearsalResult(share of the best hypervolume on {self.table.name}, of the fronts reported: "
             f"{', '.join(ends)})"
         )
+
+
+def _as_dict(pair: RungAgreement) -> dict[str, Any]:
+    ranks = pair.ranks
+    return {
+        "shorter": pair.shorter,
+        "longer": pair.longer,
+        "networks": pair.count,
+        "kendall": None if ranks is None else asdict(ranks.kendall),
+        "spearman": None if ranks is None else asdict(ranks.spearman),
+        "lead": pair.lead,
+    }
 
 
 def _scores(results: tuple[TrainingResult, ...]) -> str:

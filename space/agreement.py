@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from .noise import accuracies
-from .rungs import at_rung
-from .trial import Trial
+from .noise import averaged
+from .trial import TrialT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
 _RESAMPLES = 2000
 FEWEST = 3  # networks, below which a rank correlation is not computed
+FEW_TO_RANK = 10  # networks, below which a rank correlation says little
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,13 @@ class RungAgreement:
     ranks: RankAgreement | None
 
 
-def rung_agreements(trials: Sequence[Trial]) -> list[RungAgreement]:
+def rung_agreements(trials: Sequence[TrialT]) -> list[RungAgreement]:
     """Every pair of rungs with networks trained at both; the accuracy of a network is the mean over seeds."""
     means: dict[int, dict[str, float]] = {}
-    for rung in sorted({trial.rung for trial in trials}):
-        of_rung = at_rung(trials, rung)
-        hashes = {trial.number: trial.hash for trial in of_rung}
-        means[rung] = {
-            hashes[number]: sum(values) / len(values) for number, values in accuracies(of_rung).items()
-        }
+    for trial in averaged(trials, every_rung=True):
+        means.setdefault(trial.rung, {})[trial.hash] = trial.accuracy or 0.0
     found = []
-    for shorter, longer in combinations(means, 2):
+    for shorter, longer in combinations(sorted(means), 2):
         both = [name for name in means[longer] if name in means[shorter]]
         if not both:
             continue

@@ -59,7 +59,7 @@ def pick(
         records: All trials of a run.
         rule: `accuracy` for the most accurate one, `knee` for the front member nearest to the point
             that is best in every objective (each scaled to its range on the front, costs in
-            logarithms), or `trial=N` for a complete trial by number.
+            logarithms), or `trial=N` for a complete trial by number, of whatever rung.
         objectives: The objectives that span the front.
         reference_accuracy: In percent; the knee is that of the front's part which reaches it, where any does.
 
@@ -80,7 +80,7 @@ def pick(
     if name != "trial" or not number.isdecimal():
         check_name("--pick", rule, PICKS)
         raise UserError(f"--pick: must be one of {', '.join(PICKS)}, got {rule!r}")
-    complete = {record.number: record for record in averaged(records)}
+    complete = {record.number: record for record in averaged(records, every_rung=True)}
     if int(number) in complete:
         return complete[int(number)]
     raise UserError(

@@ -1,5 +1,6 @@
-"""Rungs: how long trainings are, as multiples of the shortest; and which of them a front is of."""
+"""Rungs: how long trainings are, as multiples of the shortest; what they cost, and which a front is of."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -8,6 +9,7 @@ from .trial import Trial, TrialT
 
 FULL = 1_000_000  # the rung of a training under a full policy: above those of any search
 _FEWEST = 3  # networks that a front is of, while shorter trainings have more
+_TRAINED = ("complete", "repeat", "pruned")  # states that cost a training
 
 
 def check_rungs(rungs: Sequence[int], name: str = "rungs") -> tuple[int, ...]:
@@ -25,11 +27,26 @@ def check_rungs(rungs: Sequence[int], name: str = "rungs") -> tuple[int, ...]:
 
 def compared_rung(trials: Sequence[Trial]) -> int:
     """The rung that networks are compared at: see `longest_with_enough`."""
-    counts: dict[int, int] = {}
-    for trial in trials:
-        if trial.state == "complete":
-            counts[trial.rung] = counts.get(trial.rung, 0) + 1
-    return longest_with_enough(counts)
+    return longest_with_enough(networks_at(trials))
+
+
+def networks_at(trials: Sequence[Trial]) -> dict[int, int]:
+    """How many networks were trained to the end, by rung, the shortest first."""
+    return dict(sorted(Counter(trial.rung for trial in trials if trial.state == "complete").items()))
+
+
+def networks_trained(trials: Sequence[Trial], *, above: int = 0) -> int:
+    """How many different networks were trained to the end, at a rung above the given one."""
+    return len({trial.hash for trial in trials if trial.state == "complete" and trial.rung > above})
+
+
+def fullest(counts: Mapping[int, int]) -> int:
+    """The rung with the most networks, the longest of those with as many; 1 where there is none.
+
+    Args:
+        counts: Networks by rung.
+    """
+    return max(counts, key=lambda rung: (counts[rung], rung), default=1)
 
 
 def longest_with_enough(counts: Mapping[int, int]) -> int:
@@ -49,3 +66,13 @@ def at_rung(trials: Sequence[TrialT], rung: int | None = None) -> list[TrialT]:
     """
     wanted = compared_rung(trials) if rung is None else rung
     return [trial for trial in trials if trial.rung == wanted]
+
+
+def units(trials: Sequence[Trial]) -> int:
+    """What trials have cost, in units of the shortest training; those that failed cost nothing."""
+    return sum(trial.rung for trial in trials if trial.state in _TRAINED and not is_copy(trial))
+
+
+def is_copy(trial: Trial) -> bool:
+    """Whether a trial has its accuracy from another, since the proxy cannot tell the two apart."""
+    return trial.state == "complete" and bool(trial.reason)

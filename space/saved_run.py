@@ -14,6 +14,7 @@ from .costs import COSTS, in_every_file
 from .errors import UserError
 from .records import TrialRecord
 from .run_record import RunRecord
+from .rungs import compared_rung
 from .search_space import SearchSpace
 from .validation_file import VALIDATION_FILE, Validation, read_validation
 
@@ -40,6 +41,11 @@ class SavedRun:
     def space(self) -> SearchSpace:
         """The space that was searched."""
         return self.record.settings.space
+
+    @cached_property
+    def rung(self) -> int:
+        """The rung that networks are compared at."""
+        return compared_rung(self.trials)
 
     @cached_property
     def claims(self) -> Claims:
@@ -129,6 +135,9 @@ def _read_trial(row: Mapping[str | Any, Any], record: RunRecord) -> TrialRecord:
     trial = TrialRecord.from_row(row, backbone=settings.backbone, width=settings.width)
     if trial.accuracy is not None and not 0 <= trial.accuracy <= 100:
         raise UserError(f"accuracy: must be from 0 to 100 percent, got {trial.accuracy}")
+    if trial.rung not in settings.lengths:
+        known = ", ".join(map(str, settings.lengths))
+        raise UserError(f"rung: must be one of the run's, {known}, got {trial.rung}")
     for name in settings.objectives:
         if name in COSTS and name not in trial.costs:
             raise UserError(f"{name}: must be there, as an objective of the run, got none")

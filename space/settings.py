@@ -218,9 +218,14 @@ class RunSettings:
                 )
 
     @property
+    def lengths(self) -> tuple[int, ...]:
+        """The rungs; the shortest alone where they are not decided."""
+        return self.rungs or (1,)
+
+    @property
     def has_rungs(self) -> bool:
         """Whether trainings have several lengths."""
-        return self.rungs is not None and len(self.rungs) > 1
+        return len(self.lengths) > 1
 
     @property
     def space(self) -> SearchSpace:

@@ -1,11 +1,12 @@
 """Numbers and choices as a reader sees them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 from math import isnan
 
 MISSING = "\N{EN DASH}"
-_MINUS = "\N{MINUS SIGN}"
+_MINUS, _TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 
 
 def count(value: float) -> str:
@@ -41,6 +42,16 @@ def signed(value: float, digits: int = 1) -> str:
 def difference(value: float, unit: str = "") -> str:
     """A difference with its unit, `+0.4 points`; nothing where it is not known."""
     return "" if isnan(value) else signed(value) + unit
+
+
+def times(rung: int) -> str:
+    """How long a training is, as a multiple of the shortest: four times as long is a cross and 4."""
+    return f"{_TIMES}{rung}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def date(stamp: str) -> str:

@@ -1,11 +1,14 @@
 """What a run comes to in sentences, the most important first."""
 
+from collections.abc import Sequence
+
+from .agreement import FEW_TO_RANK, RankAgreement, RungAgreement
 from .claims import Claims
 from .costs import COSTS
 from .noise import averaged
 from .run_record import RunRecord
 from .saved_run import SavedRun
-from .text import percent
+from .text import percent, signed, times
 
 _FEW_NETWORKS = 8  # below which it is too early to say that a proxy tells nothing
 _SIGNAL = 0.5
@@ -71,3 +74,27 @@ def against(record: RunRecord) -> list[str]:
         for name, costs in record.published.items()
         if name.endswith(_AS_PUBLISHED)
     ]
+
+
+def foretold(pairs: Sequence[RungAgreement]) -> list[str]:
+    """How well trainings of each length foretold those of a longer one, a line for each pair."""
+    lines = []
+    for pair in pairs:
+        networks = f"{pair.count} network{'' if pair.count == 1 else 's'}"
+        lengths = f"trainings {times(pair.shorter)} and {times(pair.longer)} of {networks}"
+        intervals = "" if pair.ranks is None else ", 95 % intervals"
+        if pair.ranks is not None and pair.count < FEW_TO_RANK:
+            intervals += " (so few networks say little)"
+        gained = f"the longer gained {signed(pair.lead)} points in the mean"
+        lines.append(f"{lengths}: {correlations(pair.ranks)}{intervals}; {gained}")
+    return lines
+
+
+def correlations(found: RankAgreement | None) -> str:
+    """Rank correlations with their 95 % intervals."""
+    if found is None:
+        return "too few, or too alike, for a rank correlation"
+    return ", ".join(
+        f"{name} {value.value:.2f} ({value.low:.2f} to {value.high:.2f})"
+        for name, value in (("Kendall's tau", found.kendall), ("Spearman's rho", found.spearman))
+    )

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...space import FLOPS_CONVENTION, METRIC_TITLES, RunSettings
+from ...space import FLOPS_CONVENTION, METRIC_TITLES, RunSettings, text
 from ...space.run_folder import RunFolder
-from ...space.verdict import against, verdict
+from ...space.rungs import networks_trained, units
+from ...space.verdict import against, foretold, verdict
 from . import retrain
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
 from .parser import add_setting
@@ -84,7 +85,7 @@ def perform(options: argparse.Namespace) -> int:
             shown.close()
             run = begun[0][0]
             return complain(
-                f"interrupted with {run.done} of {run.wanted} architectures trained; "
+                f"interrupted with {spent(run.record.settings, run.done, 'architectures trained')}; "
                 f"go on with: cheapsearch run --out {run.folder.path}",
                 EXIT_INTERRUPTED,
             )
@@ -105,6 +106,7 @@ def perform(options: argparse.Namespace) -> int:
 
 def print_start(console: "Console", run: "Run") -> None:
     """What is about to be searched, and with what."""
+    from ..training.proxy import Proxy
     from .console import print_line
 
     if run.summary is not None:
@@ -116,8 +118,12 @@ def print_start(console: "Console", run: "Run") -> None:
     print_line(
         console,
         f"{settings.backbone} on {settings.dataset}: {run.space.distinct_size:,} distinct architectures, "
-        f"{run.done} of {run.wanted} trained, {workers}, in {run.folder.path}{scored}",
+        f"{spent(settings, run.done, 'trained')}, {workers}, in {run.folder.path}{scored}",
     )
+    if settings.has_rungs:
+        epochs = Proxy.from_dict(settings.proxy).epochs
+        lengths = text.listed([str(rung * epochs) for rung in settings.lengths])
+        print_line(console, f"trainings of {lengths} epochs; the front is of the longest")
     networks = run.proxy_networks
     if networks is not None and networks < run.space.distinct_size:
         print_line(
@@ -127,29 +133,49 @@ def print_start(console: "Console", run: "Run") -> None:
         )
 
 
+def spent(settings: RunSettings, done: int, trained: str) -> str:
+    """How much is done of what is wanted, in units of the shortest training.
+
+    Args:
+        trained: What happened to so many, where all are as long.
+    """
+    wanted = settings.budget + settings.confirm
+    if settings.has_rungs:
+        return f"{done} of the budget of {wanted} spent"
+    return f"{done} of {wanted} {trained}"
+
+
 def print_result(console: "Console", result: "RunResult") -> None:
     """The front against the unmodified network, where the files are, and what to do next."""
     from .console import print_line, print_table
     from .search_display import front_table
 
     settings, states, front = result.record.settings, result.states, result.front
+    several, longer = settings.has_rungs, networks_trained(result.trials, above=1)
+    trained = f"{result.trained} architectures trained"
+    if longer:
+        longest = max(trial.rung for trial in result.trials if trial.state == "complete")
+        trained += f", {longer} of them up to {longest} times as long"
     repeats = f", {_many(states['repeat'], 'repeat')}" if states["repeat"] else ""
     repeats += f", {states['pruned']} stopped early" if states["pruned"] else ""
     objectives = ", ".join(settings.objectives)
-    done = states["complete"] + states["repeat"] + states["pruned"]
-    wanted = settings.budget + settings.confirm
+    if several:
+        objectives += f", by trainings {_as_long(result.saved.rung)}"
     console.print()
     for line in verdict(result.saved):
         console.print(line, style="bold")
     console.print(
-        f"{states['complete']} architectures trained{repeats}, {len(front)} on the front of {objectives}; "
+        f"{trained}{repeats}{';' if several else ','} {len(front)} on the front of {objectives}; "
         "differences are to the unmodified network"
     )
     for line in against(result.record):
         console.print(line, style="dim")
     print_table(console, front_table(result.saved))
+    for line in foretold(result.agreements):
+        console.print(line)
     claims = result.saved.claims
     source = f"by {_many(claims.repeats, 'repeat')}" if claims.repeats else "assumed, nothing was repeated"
+    source += " at this length" if several else ""
     console.print(
         "expected: accuracy on new images in the mean over seeds, with 95 % either way; sure: the "
         "probability of being on the front; ~ N: not surely better than trial N, which is cheaper; "
@@ -162,9 +188,15 @@ def print_result(console: "Console", result: "RunResult") -> None:
         "slowly catch up in longer trainings",
         style="dim",
     )
-    if done < wanted:
-        why = "nothing untried was found within the limits" if settings.hours is None else "the time is up"
-        console.print(f"{why}: {done} of {wanted} trained")
+    done = units(result.trials)
+    if done < settings.budget + settings.confirm:
+        why = (
+            "nothing that the rest has room for is worth it"
+            if several
+            else ("nothing untried was found within the limits")
+        )
+        why = why if settings.hours is None else "the time is up"
+        console.print(f"{why}: {spent(settings, done, 'trained')}")
     folder, best = RunFolder(result.folder), result.best
     quoted, best_path = shlex.quote(str(folder.path)), shlex.quote(str(folder.best_path))
     for line in (
@@ -175,6 +207,10 @@ def print_result(console: "Console", result: "RunResult") -> None:
         f"         cheapsearch run --out {quoted} {settings.twice}    to search on",
     ):
         print_line(console, line)
+
+
+def _as_long(rung: int) -> str:
+    return "of the shortest length" if rung == 1 else f"{rung} times as long as the shortest"
 
 
 def _many(count: int, noun: str) -> str:

@@ -22,6 +22,7 @@ from ...space import (
     text,
 )
 from ...space.claims import SURE, Claims
+from ...space.rungs import networks_trained, units
 from ...space.saved_run import SavedRun
 from ..study.run import Run
 from .console import LiveDisplay, fits, print_line
@@ -39,6 +40,7 @@ class SearchDisplay(LiveDisplay):
         self._wanted = run.wanted
         self._workers = len(run.devices)
         self._unmodified = run.space.unmodified
+        self._several = run.saved.record.settings.has_rungs
         self._start = time.monotonic()
         self._at_start = self._trained + len(run.known)  # what a pilot trained is told at once
         self._shown: tuple[int, Group] = (-1, Group())
@@ -53,19 +55,25 @@ class SearchDisplay(LiveDisplay):
 
     @property
     def _trained(self) -> int:
-        return sum(self._count(state) for state in ("complete", "repeat", "pruned"))
+        """Units of the shortest training."""
+        return units(self._trials)
 
     def _seconds_left(self) -> float | None:
         done = self._trained - self._at_start
         if done > 0:
             return (time.monotonic() - self._start) / done * (self._wanted - self._trained)
-        seconds = [trial.seconds for trial in self._trials if trial.seconds and trial.accuracy]
-        if seconds:
-            return sum(seconds) / len(seconds) * (self._wanted - self._trained) / self._workers
+        timed = [(trial.seconds, trial.rung) for trial in self._trials if trial.seconds and trial.accuracy]
+        if timed:
+            each = sum(seconds for seconds, _ in timed) / sum(rung for _, rung in timed)
+            return each * (self._wanted - self._trained) / self._workers
         return None
 
     def _render(self) -> Group:
-        counts = Text(f"{self._trained}/{self._wanted} architectures trained", style="bold")
+        what = "architectures trained"
+        if self._several:
+            networks = networks_trained(self._trials)
+            what = f"of the budget, {networks} network{'' if networks == 1 else 's'}"
+        counts = Text(f"{self._trained}/{self._wanted} {what}", style="bold")
         counts.append(time_left(self._seconds_left()), style="default")
         states = ("repeat", "pruned", "failed", "duplicate", "refused")
         others = [state for state in states if self._count(state)]
@@ -84,7 +92,8 @@ class SearchDisplay(LiveDisplay):
         table = front_table(run, rows=_FRONT_ROWS)
         front = len(pareto_front(run.trials, run.record.settings.objectives))
         more = f", {table.row_count} of {front} shown" if table.row_count < front else ""
-        title = Text(f"best {text.percent(best)} % expected   front so far{more}", style="dim")
+        length = f" by trainings {text.times(run.rung)}" if self._several else ""
+        title = Text(f"best {text.percent(best)} % expected   front so far{length}{more}", style="dim")
         return Group(title, table) if fits(self._console, table) else Group(title)
 
     def _count(self, state: str) -> int:
@@ -138,10 +147,11 @@ def trial_line(trial: TrialRecord, unmodified: Architecture) -> str:
     """One trial on one line."""
     accuracy = text.MISSING if trial.accuracy is None else f"{text.percent(trial.accuracy)} %"
     cost = "  ".join(f"{COSTS[name].format(value)} {name}" for name, value in trial.costs.items())
+    length = f"  {text.times(trial.rung)}" if trial.rung > 1 else ""
     seconds = f"  {text.duration(trial.seconds)}" if trial.seconds is not None else ""
     state = "" if trial.accuracy is not None and not trial.reason else f"  {trial.state}: {trial.reason}"
     what = operations(trial.architecture, unmodified)
-    return f"trial {trial.number}  {accuracy:>8}  {cost}  {what} ({trial.origin}){seconds}{state}"
+    return f"trial {trial.number}  {accuracy:>8}  {cost}  {what} ({trial.origin}){length}{seconds}{state}"
 
 
 def operations(architecture: Architecture, unmodified: Architecture) -> str:

@@ -37,6 +37,7 @@ def export_trial(
             "pick": rule,
             "proposed_by": trial.origin,
             "proxy_accuracy": trial.accuracy,
+            **({"rung": trial.rung} if trial.rung > 1 else {}),
             "proxy": dict(settings.proxy),
             "data": settings.dataset,
             "fingerprint": record.fingerprint,

@@ -4,13 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Generic
 
-from ...space.rungs import FULL
-from ...space.trial import Trial
+from ...space.rungs import FULL, is_copy, units
 from ..samplers.candidates import History
 from .domain import Domain, RecordT, SubjectT
 from .proposal import Proposal, Training
-
-_TRAINED = ("complete", "repeat", "pruned")  # states that cost a training
 
 
 class Ledger(Generic[SubjectT, RecordT]):
@@ -124,13 +121,3 @@ class Ledger(Generic[SubjectT, RecordT]):
             pending_rungs=[proposal.rung for proposal in pending],
             closed=[domain.choices(domain.subject_of(record)) for record in closed],
         )
-
-
-def units(trials: Sequence[Trial]) -> int:
-    """What trials have cost, in units of the shortest training; those that failed cost nothing."""
-    return sum(trial.rung for trial in trials if trial.state in _TRAINED and not is_copy(trial))
-
-
-def is_copy(record: Trial) -> bool:
-    """Whether a trial has its accuracy from another, since the proxy cannot tell the two apart."""
-    return record.state == "complete" and bool(record.reason)

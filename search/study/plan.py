@@ -45,7 +45,7 @@ class Plan:
         read = [f.name for f in fields(cls) if f.name not in ("rungs", "images", "stopping")]
         return cls(
             **{name: getattr(settings, name) for name in read},
-            rungs=settings.rungs or (1,),
+            rungs=settings.lengths,
             stopping=settings.stopping and not settings.has_rungs,
             images=images,
         )

@@ -16,6 +16,7 @@ from ...space import (
 )
 from ...space.narrowing import narrow_size
 from ...space.run_folder import RunFolder
+from ...space.rungs import networks_trained, units
 from ...space.saved_run import SavedRun
 from ...space.training_folder import read_results
 from ...space.validation_file import Validation, write_validation
@@ -27,7 +28,6 @@ from ..workers.devices import worker_devices
 from ..workers.executor import ExecutorFactory
 from .driver import Search, run_search
 from .export import export_trial
-from .ledger import units
 from .pace import pace_of
 from .pilot import Known, KnownFirst
 from .plan import Plan
@@ -93,7 +93,7 @@ class Run:
     @property
     def trained(self) -> int:
         """Distinct architectures trained to the end so far."""
-        return len({trial.hash for trial in self.trials if trial.state == "complete"})
+        return networks_trained(self.trials)
 
     @property
     def done(self) -> int:
@@ -136,7 +136,7 @@ class Run:
 
     @property
     def _retrained(self) -> list[tuple[Architecture, float]]:
-        """Networks of the space that were trained in full, by the same metric, and their validation scores."""
+        """Networks of the space trained in full, by the same metric, and their validation scores."""
         folders = sorted((self.folder.path / RETRAIN_FOLDER).glob("*"))
         return [
             (result.settings.architecture, result.val_score)

@@ -35,10 +35,12 @@ def choose_trials(
 ) -> list[TrialRecord]:
     """Trials to retrain: the front, or those of the numbers, the most accurate ones, or all.
 
+    The front and the most accurate are of the rung that networks are compared at.
+
     Raises:
         UserError: If a number is no complete trial's, or none is complete.
     """
-    complete = averaged(trials)
+    complete = averaged(trials, every_rung=True)
     if not complete:
         raise UserError("RUN: must have a complete trial to retrain; go on with `cheapsearch run`")
     if numbers:
@@ -53,7 +55,7 @@ def choose_trials(
     if top is not None:
         if top < 1:
             raise UserError(f"--top: must be 1 or more, got {top}")
-        return sorted(complete, key=lambda trial: -(trial.accuracy or 0.0))[:top]
+        return sorted(averaged(trials), key=lambda trial: -(trial.accuracy or 0.0))[:top]
     return complete if everything else pareto_front(trials, record.settings.objectives)
 
 

@@ -61,7 +61,8 @@ def trial(number: int, accuracy: float | None, params: int, flops: int, **rest: 
         "reason": "",
     } | rest
     record = {name: settings.pop(name) for name in ("state", "origin", "seconds", "reason")}
-    record |= {name: settings.pop(name) for name in ("predicted", "deviation", "gain") if name in settings}
+    optional = ("predicted", "deviation", "gain", "rung")
+    record |= {name: settings.pop(name) for name in optional if name in settings}
     return TrialRecord(
         number=number,
         architecture=Architecture(**settings),
@@ -80,6 +81,20 @@ SEARCH = (
     trial(4, None, 900_000, 40_000_000, expand="group_conv", reason="loss was not a number"),
     trial(5, None, 2_000_000, 90_000_000, state="refused", reason="over the limit", first_conv="reuse"),
     trial(6, 66.0, 1_200_000, 70_000_000, project="reduce"),
+)
+
+CHEAP_V2: dict[str, Any] = {"expand": "reuse", "shortcut": "reuse", "last_stage": "reuse"}
+# Five networks after the shortest training; three of them four times as long, the second of these twice.
+LENGTHS = (
+    trial(0, 50.0, 2_000_000, 90_000_000, origin="unmodified"),
+    trial(1, 49.0, 1_000_000, 45_000_000, **CHEAP_V2),
+    trial(2, 75.0, 900_000, 40_000_000, expand="ghost"),
+    trial(3, 51.0, 1_800_000, 80_000_000, shortcut="pool_reuse"),
+    trial(4, 46.0, 1_200_000, 70_000_000, project="reduce"),
+    trial(5, 60.0, 2_000_000, 90_000_000, origin="longer", rung=4),
+    trial(6, 58.0, 1_000_000, 45_000_000, origin="longer", rung=4, **CHEAP_V2),
+    trial(7, 63.0, 1_800_000, 80_000_000, origin="longer", rung=4, shortcut="pool_reuse"),
+    trial(8, 60.0, 1_000_000, 45_000_000, origin="repeat", rung=4, state="repeat", **CHEAP_V2),
 )
 
 MakeRun = Callable[..., Path]
@@ -103,6 +118,12 @@ def make_run(tmp_path: Path) -> MakeRun:
         return folder
 
     return make
+
+
+@pytest.fixture
+def lengths_run(make_run: MakeRun) -> Path:
+    """A run with trainings of two lengths: `LENGTHS`."""
+    return make_run(LENGTHS, rungs=(1, 4))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from cheapsearch.reports import accuracy_against_cost, progress, trials_frame
 from cheapsearch.reports.figures import best_at_cost, best_so_far, hover_texts
 from cheapsearch.space import UserError
 from cheapsearch.space.saved_run import load_run
+from cheapsearch.space.text import times
 
 GAP = 1.5  # points
 
@@ -132,3 +133,36 @@ def test_hover_texts_escape_what_comes_from_a_file(make_run, make_trial):
     (hover,) = hover_texts(trials_frame(load_run(make_run(trials))))
     assert "&lt;a href=" in hover
     assert "&lt;b&gt;loud" in hover
+
+
+def test_figures_compare_trainings_of_one_length(lengths_run):
+    frame = trials_frame(load_run(lengths_run))
+    steps = best_at_cost(frame, "params")
+    # The mean of 58 and 60 at 1 M, 63 at 1.8 M, 60 at 2 M; trial 2 has 75 at 0.9 M after a shorter training.
+    assert list(zip(steps["cost"], steps["accuracy"], strict=True)) == [
+        (1_000_000, 59.0),
+        (1_800_000, 63.0),
+        (2_000_000, 63.0),
+    ]
+    assert best_so_far(frame)["number"].tolist() == [5, 6, 7]
+    points = [t for t in accuracy_against_cost(frame, "params", gap=GAP).data if "markers" in t.mode]
+    assert {y for trace in points for y in trace.y} == {59.0, 60.0, 63.0}
+
+
+def test_progress_shows_other_lengths_as_small_points(lengths_run):
+    figure = progress(trials_frame(load_run(lengths_run)))
+    found = traces(figure)
+    assert list(found["another length"].x) == [0, 1, 2, 3, 4]
+    assert found["another length"].marker.size < found["trial"].marker.size
+    assert max(found["best so far"].y) == 63.0
+    assert "yaxis2" not in figure.layout  # a repeat is no proposal that was not trained
+
+
+def test_progress_of_one_length_has_no_other(frame):
+    assert "another length" not in traces(progress(frame))
+
+
+def test_hover_texts_say_how_long_a_longer_training_was(lengths_run):
+    hover = hover_texts(trials_frame(load_run(lengths_run)))
+    assert ["training" in said for said in hover] == [False] * 5 + [True] * 4
+    assert f"63.00 %, training {times(4)}<br>" in hover[7]

@@ -3,6 +3,7 @@ import math
 import pytest
 
 from cheapsearch.reports import operation_frame, operation_means
+from cheapsearch.reports.operations import operations_rung
 from cheapsearch.space.saved_run import load_run
 
 
@@ -84,3 +85,12 @@ def test_operation_means_puts_the_unmodified_first_and_drops_what_cannot_be_comp
         assert rows["unmodified"].tolist() == [True] + [False] * (len(rows) - 1)
         others = rows["accuracy"].tolist()[1:]
         assert others == sorted(others, reverse=True)
+
+
+def test_operation_frame_compares_at_the_length_with_the_most_networks(lengths_run):
+    run = load_run(lengths_run)
+    assert operations_rung(run) == 1
+    operations = operation_frame(run)
+    assert operations["number"].unique().tolist() == [0, 1, 2, 3, 4]
+    matched = operations.set_index(["site", "number"])["matched"]
+    assert matched["shortcut", 3] == 51 - 50

@@ -6,6 +6,7 @@ import pytest
 from cheapsearch.reports import load_trainings, page, retraining_frame, run_tables, trials_frame, write_report
 from cheapsearch.space import FLOPS_CONVENTION, UserError
 from cheapsearch.space.saved_run import load_run
+from cheapsearch.space.text import times
 from cheapsearch.space.verdict import verdict
 
 VOID = {"meta", "input", "br"}
@@ -278,3 +279,28 @@ def test_write_report_refuses_a_damaged_training(make_run, write_training):
     with pytest.raises(UserError, match=r"result\.json: must be what a training wrote"):
         write_report(folder)
     assert not (folder / "report.html").exists()
+
+
+def test_page_says_which_length_everything_is_of(lengths_run):
+    shown = read(write_report(lengths_run))
+    heads = shown.inside("h2")
+    assert heads.index("How lengths agree") == heads.index("The front") + 1
+    assert "lengths" in {attrs["id"] for attrs in shown.find("div", **{"class": "plot"})}
+    captions = shown.inside("figcaption")
+    assert [f"All are trainings {times(4)}." in caption for caption in captions[:2]] == [True, True]
+    paragraphs = shown.inside("p")
+    (operations,) = [text for text in paragraphs if "Matched pairs" in text]
+    assert f"All are trainings {times(1)}, which most networks had." in operations
+    (front,) = [text for text in paragraphs if text.startswith("What no trial beats")]
+    assert f"All are trainings {times(4)}." in front
+    assert f"another length than {times(4)}" in captions[-1]
+
+
+def test_page_of_equal_trainings_names_no_length(report):
+    assert "How lengths agree" not in report.inside("h2")
+    assert not [mark for mark in ("length", times(1)) if mark in report.text]
+
+
+def test_page_says_nothing_of_agreement_before_a_longer_training(make_run, make_trial):
+    folder = make_run([make_trial(0, 50.0, 20, 30)], rungs=(1, 4))
+    assert "How lengths agree" not in read(write_report(folder)).inside("h2")

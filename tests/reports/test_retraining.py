@@ -3,15 +3,18 @@
 import json
 import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from cheapsearch.reports import load_trainings, retraining_frame, trials_frame
-from cheapsearch.reports.retraining import curves_frame
+from cheapsearch.reports import load_trainings, proxy_against_retrained, retraining_frame, trials_frame
+from cheapsearch.reports.retraining import curves_frame, proxy_of, proxy_rungs
+from cheapsearch.reports.run_tables import retrained_table
 from cheapsearch.space import UserError
 from cheapsearch.space.saved_run import load_run
+from cheapsearch.space.text import times
 
 
 def frame_of(run: Path) -> pd.DataFrame:
@@ -73,3 +76,37 @@ def test_a_trial_at_two_widths_is_two_networks(retrained: Path) -> None:
 def test_curves_frame_is_a_mean_over_seeds(retrained: Path) -> None:
     curves = curves_frame(load_trainings(retrained))
     assert curves[curves["number"] == 0]["val_score"].tolist() == [15.0, 45.0]
+
+
+def test_retraining_frame_finds_every_length_of_a_network(
+    lengths_run: Path, write_training: Callable[..., Path]
+) -> None:
+    for number in (1, 2, 7):  # cheap_v2 by its short trial, trial 2 that has no long one
+        write_training(lengths_run, number, 7, 90.0 + number, None)
+    frame = frame_of(lengths_run).set_index("number")
+    assert frame["accuracy_1"].tolist() == [49.0, 75.0, 51.0]
+    assert frame["accuracy_4"].dropna().to_dict() == {1: (58 + 60) / 2, 7: 63.0}
+    # All three were trained for the shortest length, so that is what is compared.
+    assert frame["rung"].unique().tolist() == [1]
+    assert frame["accuracy"].tolist() == frame["accuracy_1"].tolist()
+    assert proxy_of(frame) == f"proxy {times(1)}"
+
+
+def test_retraining_frame_prefers_the_longest_of_what_all_have(
+    lengths_run: Path, write_training: Callable[..., Path]
+) -> None:
+    for number in (5, 6, 7):
+        write_training(lengths_run, number, 7, 90.0 + number, None)
+    frame = frame_of(lengths_run)
+    assert frame["accuracy"].tolist() == [60.0, 59.0, 63.0]
+    assert proxy_rungs(frame) == [1, 4]
+    assert proxy_of(frame) == f"proxy {times(4)}"
+    figure = proxy_against_retrained(frame)
+    assert figure.layout.xaxis.title.text == f"validation accuracy of the proxy {times(4)} (%)"
+    assert f"proxy {times(4)} 63.00 %" in figure.data[0].hovertext[-1]
+    assert f"proxy {times(4)} %" in retrained_table(frame)
+
+
+def test_proxies_of_one_length_have_no_other_name(retrained: Path) -> None:
+    frame = frame_of(retrained)
+    assert (proxy_rungs(frame), proxy_of(frame)) == ([1], "proxy")

@@ -93,3 +93,38 @@ def test_trials_table_has_a_labelled_filter(run):
 
 def test_searched_sites_leaves_out_a_site_without_a_choice(run):
     assert run_tables.searched_sites(run) == ["first_conv", "expand", "project", "shortcut", "last_stage"]
+
+
+def test_trials_table_says_lengths_where_there_are_several(lengths_run):
+    several = load_run(lengths_run)
+    html = run_tables.trials_table(several, trials_frame(several))
+    assert [row[3] for row in rows(html, "tbody")] == [text.times(1)] * 5 + [text.times(4)] * 4
+    assert re.findall(r"<button[^>]*>([^<]*)</button>", html)[3] == "length"
+    assert re.findall(r'<tr class="strong"><td class="number" data-value="(\d+)"', html) == ["6", "7"]
+
+
+def test_trials_table_of_one_length_does_not_say_it(run):
+    assert ">length<" not in run_tables.trials_table(run, trials_frame(run))
+
+
+def test_front_table_is_of_one_length_and_says_it(lengths_run):
+    several = load_run(lengths_run)
+    html = run_tables.front_table(several, trials_frame(several))
+    assert [row[0] for row in rows(html, "tbody")] == ["6", "7"]
+    ((number, *_),) = rows(html, "tfoot")
+    assert number == "5"  # the unmodified network after the same training, not trial 0
+    assert f"by trainings {text.times(4)}" in html
+    assert ">seeds<" in html
+
+
+def test_front_table_counts_seeds_of_its_length_alone(make_run, make_trial):
+    trials = [
+        *(make_trial(n, 50.0 + n, 20 + n, 30, expand=e) for n, e in enumerate(("conv", "reuse", "ghost"))),
+        make_trial(3, 51.0, 20, 30, state="repeat", expand="conv"),
+        *(
+            make_trial(4 + n, 60.0 + n, 20 + n, 30, expand=e, rung=4)
+            for n, e in enumerate(("conv", "reuse", "ghost"))
+        ),
+    ]
+    several = load_run(make_run(trials, rungs=(1, 4)))
+    assert ">seeds<" not in run_tables.front_table(several, trials_frame(several))

@@ -98,8 +98,8 @@ def test_load_run_refuses_broken_yaml(make_run):
         (",68.0,", ",nan,", "accuracy: must be from 0 to 100 percent, got nan"),
         (",68.0,", ",good,", "accuracy must be a number, got 'good'"),
         (",1500000,", ",0,", "params: must be above 0 in a complete trial, got 0"),
-        (",10.0,", ",10.0,,", "must have 18 values"),
-        (",10.0,", ",", "must have 18 values"),
+        (",10.0,", ",10.0,,", "must have 19 values"),
+        (",10.0,", ",", "must have 19 values"),
     ],
 )
 def test_load_run_refuses_a_damaged_row_and_names_its_line(make_run, old, new, rule):
@@ -134,3 +134,13 @@ def test_load_run_refuses_other_columns(make_run, text, rule):
     (folder / "trials.csv").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=rule):
         load_run(folder)
+
+
+def test_load_run_refuses_a_rung_that_the_run_has_not(make_run, make_trial):
+    folder = make_run([make_trial(0, 50.0, 20, 30, rung=3)], rungs=(1, 4))
+    with pytest.raises(UserError, match=r"trials\.csv, line 2: rung: must be one of the run's, 1, 4, got 3"):
+        load_run(folder)
+
+
+def test_saved_run_compares_at_one_rung(lengths_run):
+    assert load_run(lengths_run).rung == 4

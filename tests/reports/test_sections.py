@@ -1,11 +1,12 @@
 from dataclasses import replace
 
 import pytest
+from scipy import stats
 
-from cheapsearch.reports import sections, trials_frame
+from cheapsearch.reports import load_trainings, retraining_frame, sections, trials_frame
 from cheapsearch.space.pilot_record import PilotRecord
 from cheapsearch.space.saved_run import load_run
-from cheapsearch.space.text import percent
+from cheapsearch.space.text import percent, times
 
 
 @pytest.fixture
@@ -110,3 +111,98 @@ def test_next_steps_quotes_the_folder(run):
 
 def test_next_steps_begin_with_full_training(run):
     assert f"<code>cheapsearch retrain {run.path}\n" in sections.next_steps(run)
+
+
+@pytest.fixture
+def several(lengths_run):
+    return load_run(lengths_run)
+
+
+def test_highlights_are_of_the_length_that_is_compared(several):
+    html = sections.highlights(several, trials_frame(several))
+    assert "trial 7<" in html
+    assert "trial 2<" not in html  # after the shortest training the most accurate, and cheapest
+    assert "not surely worse than unmodified" in html
+
+
+def test_facts_says_which_lengths_there_are_and_which_counts(several):
+    html = sections.facts(several, trials_frame(several))
+    # Five trainings of one unit, four of four.
+    assert f"5 networks in 9 trainings, which cost {5 + 4 * 4} of a budget of 40 of the shortest" in html
+    lengths = f"trainings {times(1)} (3 epochs) of 5 networks and {times(4)} (12 epochs) of 3 networks."
+    assert lengths in html
+    assert f"compared at one length, {times(4)}" in html
+    assert f"the trainings compared are {times(4)}" in html
+
+
+def test_facts_of_one_length_say_nothing_of_lengths(run):
+    html = sections.facts(run, trials_frame(run))
+    assert "Lengths" not in html
+    assert times(1) not in html
+
+
+def test_caution_of_one_length_hints_at_repeats(run):
+    assert (
+        "--confirm 10</code> trains again where it settles most. All of it is about trainings as short "
+        in (sections.caution(run))
+    )
+
+
+def test_caution_of_several_lengths_hints_at_the_budget(several):
+    html = sections.caution(several)
+    assert "--confirm" not in html  # refused where the search decides who is trained again
+    assert "--budget 80</code>" in html
+    assert f"trainings as short as these, {times(4)}:" in html
+
+
+@pytest.mark.parametrize(
+    ("rung", "said"), [(1, "nothing was repeated at this length"), (4, "1 further training")]
+)
+def test_caution_counts_repeats_of_the_length_that_is_compared(several, rung, said):
+    moved = tuple(replace(t, rung=rung) if t.state == "repeat" else t for t in several.trials)
+    assert said in sections.caution(replace(several, trials=moved))
+
+
+def test_foretold_of_one_length_is_empty(run):
+    assert sections.foretold(run) == ""
+
+
+def test_foretold_says_how_lengths_agree_and_among_whom(several):
+    html = sections.foretold(several)
+    # 50, 49, 51 became 60, 59, 63: in the same order.
+    assert f"Trainings {times(1)} and {times(4)} of 3 networks: Kendall&#x27;s tau 1.00 (" in html
+    assert f"gained +{(10 + 10 + 12) / 3:.1f} points" in html
+    assert "chosen for being good" in html
+
+
+def test_agreement_is_said_of_each_length(lengths_run, write_training):
+    for number, accuracy in ((5, 90.0), (6, 91.0), (7, 92.0), (2, 80.0)):
+        write_training(lengths_run, number, 7, accuracy, None)
+    trials = trials_frame(load_run(lengths_run))
+    said = sections.agreement(retraining_frame(trials, load_trainings(lengths_run)))
+    val = [90, 91, 92]
+    short = stats.kendalltau([50, 49, 51, 75], [*val, 80]).statistic
+    long = stats.kendalltau([60, 59, 63], val).statistic
+    assert f"trainings {times(1)} of 4 networks, Kendall's tau {short:.2f} (" in said
+    assert f"trainings {times(4)} of 3 networks, Kendall's tau {long:.2f} (" in said
+
+
+def test_agreement_says_where_a_length_has_too_few(lengths_run, write_training):
+    for number, accuracy in ((2, 80.0), (4, 82.0), (3, 90.0), (0, 91.0)):  # 3 and 0 were trained longer too
+        write_training(lengths_run, number, 7, accuracy, None)
+    said = sections.agreement(
+        retraining_frame(trials_frame(load_run(lengths_run)), load_trainings(lengths_run))
+    )
+    assert f"{times(1)} of 4 networks, Kendall" in said
+    assert f"{times(4)} of 2 networks, too few" in said
+
+
+def test_agreement_leaves_out_a_length_that_no_retrained_network_has(make_run, make_trial, write_training):
+    kinds = ("conv", "reuse", "ghost", "group_conv")
+    trials = [make_trial(n, 50.0 + n, 20 + n, 30, expand=kind) for n, kind in enumerate(kinds)]
+    folder = make_run([*trials, make_trial(4, 70.0, 23, 30, rung=4, expand=kinds[3])], rungs=(1, 4))
+    for number in (0, 1, 2):
+        write_training(folder, number, 7, 90.0 + number, None)
+    said = sections.agreement(retraining_frame(trials_frame(load_run(folder)), load_trainings(folder)))
+    assert f"trainings {times(1)} of 3 networks, Kendall's tau 1.00 (" in said
+    assert times(4) not in said

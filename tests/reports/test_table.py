@@ -99,3 +99,27 @@ def test_front_frame_leaves_out_what_was_not_trained(make_run, make_trial, state
     run = load_run(make_run(trials))
     assert front_frame(run)["number"].tolist() == [0]
     assert len(trials_frame(run)) == 2
+
+
+def test_trials_frame_compares_complete_trials_alone(make_run):
+    frame = trials_frame(load_run(make_run()))
+    assert frame["compared"].tolist() == (frame["state"] == "complete").tolist()
+
+
+def test_trials_frame_compares_at_the_longest_length_that_three_have(lengths_run):
+    run = load_run(lengths_run)
+    frame = trials_frame(run).set_index("number")
+    assert frame.index[frame["compared"]].tolist() == [5, 6, 7]
+    # Trial 2 is the most accurate by far, and cheapest, of all that were trained as shortly.
+    assert frame.index[frame["front"]].tolist() == [6, 7]
+    assert (frame.loc[6, "accuracy"], frame.loc[6, "seeds"]) == ((58 + 60) / 2, 2)
+    assert (frame.loc[1, "accuracy"], frame.loc[1, "seeds"]) == (49.0, 1)
+    assert frame["expected"].notna().tolist() == frame["compared"].tolist()
+    expected = run.claims.expected
+    assert frame.loc[7, "accuracy_difference"] == pytest.approx(expected[7].mean - expected[5].mean)
+
+
+def test_trials_frame_compares_short_trainings_while_few_are_longer(make_run, make_trial):
+    trials = [make_trial(0, 50.0, 20, 30), make_trial(1, 60.0, 20, 30, rung=4, origin="longer")]
+    frame = trials_frame(load_run(make_run(trials, rungs=(1, 4))))
+    assert frame["compared"].tolist() == [True, False]

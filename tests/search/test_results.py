@@ -80,3 +80,43 @@ def test_rehearsal_result_says_how_far_each_sampler_came() -> None:
         "RehearsalResult(share of the best hypervolume on a.csv, of the fronts reported: random 0.750)"
     )
     assert result.to_dict() == {"random": {"share": shares}}
+
+
+@pytest.fixture
+def several(result: RunResult) -> RunResult:
+    """The same with each network trained four times as long, one point better, too."""
+    settings = replace(result.record.settings, budget=20, repeats=0, rungs=(1, 4))
+    longer = [
+        replace(trial, number=trial.number + 100, rung=4, accuracy=(trial.accuracy or 0.0) + 1.0)
+        for trial in result.trials
+        if trial.state == "complete" and (trial.accuracy or 0.0) <= 99
+    ]
+    assert len(longer) >= 3
+    record = replace(result.record, settings=settings)
+    return replace(result, record=record, trials=(*result.trials, *longer))
+
+
+def test_run_result_counts_networks_not_trainings(result: RunResult, several: RunResult) -> None:
+    assert several.states["complete"] > result.states["complete"]
+    assert several.to_dict()["trained"] == several.trained == result.trained == result.states["complete"]
+    assert f"({result.trained} architectures trained, " in repr(several)
+
+
+def test_run_result_says_how_lengths_agree(result: RunResult, several: RunResult) -> None:
+    plain, found = result.to_dict(), several.to_dict()
+    assert (plain["rungs"], plain["rung"], plain["rung_agreement"]) == ([1], 1, [])
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert (found["rungs"], found["rung"]) == ([1, 4], 4)
+    (pair,) = found["rung_agreement"]
+    networks = sum(trial.rung == 4 for trial in several.trials)
+    assert (pair["shorter"], pair["longer"], pair["networks"]) == (1, 4, networks)
+    assert pair["lead"] == pytest.approx(1.0)
+    assert pair["kendall"]["value"] == pair["spearman"]["high"] == pytest.approx(1.0)
+    assert {row["rung"] for row in found["front"]} == {4}
+
+
+def test_run_result_has_no_correlation_of_too_few(several: RunResult) -> None:
+    first = next(trial for trial in several.trials if trial.rung == 4)
+    few = replace(several, trials=tuple(t for t in several.trials if t.rung == 1 or t is first))
+    (pair,) = few.to_dict()["rung_agreement"]
+    assert (pair["networks"], pair["kendall"], pair["spearman"]) == (1, None, None)

@@ -291,3 +291,14 @@ def test_check_objectives_needs_accuracy_and_a_cost(objectives: list[str]) -> No
 def test_check_objectives_names_the_nearest() -> None:
     with pytest.raises(UserError, match=r"^objectives: must be one of .*'flop'; did you mean 'flops'\?"):
         check_objectives(["accuracy", "flop"])
+
+
+def test_pick_takes_a_trial_of_any_rung_by_its_number() -> None:
+    trials = [
+        *(trial(n, 50.0 + n, n + 1, n + 1) for n in range(3)),
+        *(replace(trial(3 + n, 60.0 + n, n + 1, n + 1), rung=4) for n in range(3)),
+    ]
+    assert [pick(trials, f"trial={n}").rung for n in range(6)] == [1] * 3 + [4] * 3
+    assert pick(trials, "accuracy").number == 5
+    with pytest.raises(UserError, match="got 9; the run has 6, from 0 to 5"):
+        pick(trials, "trial=9")

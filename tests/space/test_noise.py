@@ -1,5 +1,7 @@
 """A network that was trained more than once has the mean accuracy."""
 
+from dataclasses import replace
+
 from cheapsearch.space import (
     Architecture,
     Cost,
@@ -29,3 +31,17 @@ def test_averaged_takes_the_mean_of_all_trainings() -> None:
     assert accuracies(records)[1] == [51.0, 53.0, 52.0]
     assert averaged(FIVE) == FIVE
     assert [record.accuracy for record in pareto_front(records)] == [50.0, 52.0, 60.0]
+
+
+def test_averaged_of_every_rung_takes_the_trainings_of_each() -> None:
+    records = [
+        *FIVE,
+        *(replace(trial(5 + i, i, 70.0 + i, i + 1), rung=4) for i in range(3)),
+        trial(8, 1, 53.0, 2, "repeat"),
+        replace(trial(9, 1, 73.0, 2, "repeat"), rung=4),
+    ]
+    assert [(found.number, found.accuracy) for found in averaged(records)] == [(5, 70), (6, 72), (7, 72)]
+    every = {found.number: found.accuracy for found in averaged(records, every_rung=True)}
+    assert every == {0: 50.0, 1: 52.0, 2: 50.5, 3: 60.0, 4: 59.5, 5: 70.0, 6: 72.0, 7: 72.0}
+    assert accuracies(records, every_rung=True)[1] == [51.0, 53.0]
+    assert accuracies(records)[6] == [71.0, 73.0]

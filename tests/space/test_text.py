@@ -59,3 +59,14 @@ def test_duration_shows_its_largest_units(seconds, shown):
 )
 def test_choice_numbers_the_stages(joined, shown):
     assert text.choice(joined) == shown
+
+
+def test_times_says_how_long_a_training_is():
+    assert text.times(16) == "\N{MULTIPLICATION SIGN}16"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_listed_joins_words(words, said):
+    assert text.listed(words) == said

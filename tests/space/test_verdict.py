@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from cheapsearch.space import Architecture, Cost, RunRecord, RunSettings, TrialRecord
+from cheapsearch.space.agreement import RungAgreement, rank_agreement
 from cheapsearch.space.pilot_record import PilotRecord
 from cheapsearch.space.saved_run import SavedRun
 from cheapsearch.space.search_space import SearchSpace
+from cheapsearch.space.text import signed, times
 from cheapsearch.space.validation_file import Validation
-from cheapsearch.space.verdict import against, verdict
+from cheapsearch.space.verdict import against, foretold, verdict
 
 IMAGES = 400
 LABELS = np.repeat(np.arange(4), (160, 80, 80, 80))
@@ -93,3 +95,21 @@ def test_against_names_what_the_published_network_costs(name: str) -> None:
 def test_architectures_here_differ() -> None:
     assert len(set(NETWORKS)) == len(NETWORKS)
     assert Architecture("mobilenet_v2") in NETWORKS
+
+
+def test_foretold_says_a_line_for_each_pair_of_lengths() -> None:
+    ranks = rank_agreement([50, 49, 51], [60, 59, 63])
+    assert ranks is not None
+    pairs = [RungAgreement(1, 4, 3, 10.66, ranks), RungAgreement(1, 16, 1, -2.0, None)]
+    few, one = foretold(pairs)
+    low, high = ranks.kendall.low, ranks.kendall.high
+    said = (
+        f"trainings {times(1)} and {times(4)} of 3 networks: Kendall's tau 1.00 ({low:.2f} to {high:.2f}), "
+    )
+    assert few.startswith(said)
+    assert "95 % intervals (so few networks say little)" in few
+    assert few.endswith("the longer gained +10.7 points in the mean")
+    assert one.startswith(f"trainings {times(1)} and {times(16)} of 1 network: too few")
+    assert one.endswith(f"gained {signed(-2.0)} points in the mean")
+    many = rank_agreement(range(12), range(12))
+    assert "so few" not in foretold([RungAgreement(1, 4, 12, 1.0, many)])[0]

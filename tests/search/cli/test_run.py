@@ -12,17 +12,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from shutil import copytree
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from cheapsearch.models import cost_table
 from cheapsearch.search.cli.main import main, make_parser
-from cheapsearch.search.cli.run import given_settings
+from cheapsearch.search.cli.run import given_settings, spent
 from cheapsearch.space import (
     FLOPS_CONVENTION,
     Architecture,
@@ -32,8 +34,10 @@ from cheapsearch.space import (
     pareto_front,
     read_config,
 )
+from cheapsearch.space.agreement import rung_agreements
+from cheapsearch.space.rungs import compared_rung
 from cheapsearch.space.saved_run import load_run
-from cheapsearch.space.verdict import verdict
+from cheapsearch.space.verdict import foretold, verdict
 
 TINY = ("--proxy", "epochs=1,images=60,input_size=8,width=0.25,batch_size=30", "--device", "cpu")
 
@@ -140,6 +144,52 @@ def test_run_prints_progress_result_and_what_to_do_next(call: Call, tmp_path: Pa
         assert "points of deviation between seeds (by 1 repeat)" in " ".join(out.split())
     for line in verdict(load_run(folder)):
         assert line in " ".join(out.split())
+
+
+def test_run_with_rungs_counts_by_length_and_says_which_counts(call: Call) -> None:
+    arguments = ("--dataset", "digits", "--rungs", "1,3", "--budget", 20, "--workers", 0, "--out", "here")
+    code, out, err = call("run", *arguments, *TINY)
+    assert (code, err) == (0, "")
+    trials = trials_of(Path("here"))
+    paid = [int(line.split("/")[0]) for line in progress_of(out)]
+    assert paid == list(accumulate(trial.rung for trial in trials if trial.state in ("complete", "repeat")))
+    assert 20 - 3 < paid[-1] <= 20
+    words = " ".join(out.split())
+    assert "0 of the budget of 20 spent" in words
+    assert "trainings of 1 and 3 epochs; the front is of the longest" in words
+    networks = len({trial.hash for trial in trials})
+    longer = len({trial.hash for trial in trials if trial.rung == 3})
+    assert compared_rung(trials) == 3
+    front = len(pareto_front(trials))
+    assert f"{networks} architectures trained, {longer} of them up to 3 times as long" in words
+    assert (
+        f"; {front} on the front of accuracy, params, flops, by trainings 3 times as long as the shortest; "
+        "differences are to the unmodified network"
+    ) in words
+    (pair,) = foretold(rung_agreements(trials))
+    assert pair in words
+    assert words.index(pair) > words.index("operations other than")
+    assert (f"{paid[-1]} of the budget of 20 spent" in words) == (paid[-1] < 20)
+
+    # A trial of any length can be exported.
+    for rung in (1, 3):
+        number = next(trial.number for trial in trials if trial.rung == rung)
+        code, exported, err = call("export", "here", "--pick", f"trial={number}")
+        assert (code, err) == (0, "")
+        origin = yaml.safe_load(exported)["origin"]
+        assert (origin["trial"], origin.get("rung")) == (number, None if rung == 1 else 3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (RunSettings(budget=14), "3 of 14 trained"),
+        (RunSettings(budget=14, rungs=(1,), confirm=2), "3 of 16 trained"),
+        (RunSettings(budget=14, rungs=(1, 3)), "3 of the budget of 14 spent"),
+    ],
+)
+def test_spent_counts_the_budget_where_lengths_differ(settings: RunSettings, said: str) -> None:
+    assert spent(settings, 3, "trained") == said
 
 
 @pytest.mark.parametrize(("multiple", "said"), [(8, True), (4, False)])

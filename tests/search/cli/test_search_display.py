@@ -93,8 +93,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return set_to
 
 
-def make_run(trials: tuple[TrialRecord, ...] = (), budget: int = 10, workers: int = 1) -> Any:
-    saved = saved_run(trials)
+def make_run(
+    trials: tuple[TrialRecord, ...] = (),
+    budget: int = 10,
+    workers: int = 1,
+    rungs: tuple[int, ...] = (1,),
+) -> Any:
+    saved = saved_run(trials, rungs)
     return SimpleNamespace(
         trials=list(trials),
         saved=saved,
@@ -105,8 +110,8 @@ def make_run(trials: tuple[TrialRecord, ...] = (), budget: int = 10, workers: in
     )
 
 
-def saved_run(trials: Sequence[TrialRecord]) -> SavedRun:
-    settings = RunSettings(input_size=32, workers=1)
+def saved_run(trials: Sequence[TrialRecord], rungs: tuple[int, ...] = (1,)) -> SavedRun:
+    settings = RunSettings(input_size=32, workers=1, rungs=rungs)
     facts = {"fingerprint": "", "num_classes": 10, "train_images": 100, "val_images": 400}
     return SavedRun(Path("run"), RunRecord("1", "", settings, **facts), tuple(trials))  # type: ignore[arg-type]
 
@@ -196,6 +201,42 @@ def test_display_estimates_from_earlier_trials_until_one_ends(clock: Callable[[f
     clock(20)
     view.update(WORSE)
     assert "~ 2 min left" in rendered(view)
+
+
+LONGER = replace(CHEAP, number=7, origin="longer", rung=4, accuracy=66.0, seconds=20.0)
+
+
+def test_display_counts_a_longer_training_by_its_length(clock: Callable[[float], None]) -> None:
+    console = plain_console()
+    with SearchDisplay(console, make_run(budget=26, rungs=(1, 4))) as view:
+        for seconds, trial in ((10, BASE), (20, CHEAP), (60, LONGER)):
+            clock(seconds)
+            view.update(trial)
+    first, second, third = text_of(console).splitlines()
+    assert (first.split()[0], second.split()[0], third.split()[0]) == ("1/26", "2/26", "6/26")
+    assert "expand reuse (tpe)  5.0 s" in second
+    assert f"expand reuse (longer)  {text.times(4)}  20.0 s" in third
+    assert third.endswith("~ 3 min left")  # 6 units in 60 seconds, 20 to go
+
+
+def test_display_estimates_from_earlier_trials_by_their_length() -> None:
+    # Two units in 15 seconds and four in 20: 35 / 6 seconds each; 26 - 6 to go by two workers.
+    view = SearchDisplay(plain_console(), make_run((BASE, CHEAP, LONGER), budget=26, workers=2, rungs=(1, 4)))
+    assert f"~ {text.duration(35 / 6 * 20 / 2)} left" in rendered(view)
+
+
+def test_display_on_a_terminal_counts_the_budget_and_networks() -> None:
+    trials = (BASE, CHEAP, LONGER)
+    shown = rendered(SearchDisplay(terminal(), make_run(trials, budget=26, rungs=(1, 4))))
+    assert "6/26 of the budget, 2 networks" in shown
+    assert "architectures trained" not in shown
+    assert f"front so far by trainings {text.times(1)}" in shown  # one network is longer, too few to compare
+    more = tuple(
+        replace(one, number=8 + n, rung=4, accuracy=65.0 + n) for n, one in enumerate((BASE, BETTER))
+    )
+    shown = rendered(SearchDisplay(terminal(), make_run((*trials, *more), budget=26, rungs=(1, 4))))
+    assert "14/26 of the budget, 3 networks" in shown
+    assert f"front so far by trainings {text.times(4)}" in shown
 
 
 # --- the terminal -----------------------------------------------------------------------------------
@@ -315,6 +356,12 @@ def test_trial_line_holds_what_is_known() -> None:
     )
     assert trial_line(REFUSED, UNMODIFIED) == (
         "trial 6         \N{EN DASH}  9 params  9 flops  first_conv reuse (tpe)  refused: too dear"
+    )
+
+
+def test_trial_line_says_the_length_of_a_longer_training() -> None:
+    assert trial_line(LONGER, UNMODIFIED) == (
+        f"trial 7   66.00 %  1.000 M params  45.00 M flops  expand reuse (longer)  {text.times(4)}  20.0 s"
     )
 
 

@@ -21,7 +21,6 @@ from cheapsearch.search.study.driver import (
     SearchFailedError,
     run_search,
 )
-from cheapsearch.search.study.ledger import is_copy
 from cheapsearch.search.study.plan import Plan
 from cheapsearch.search.study.stopping import FEWEST_CURVES
 from cheapsearch.search.study.trial_store import TrialStore
@@ -35,6 +34,7 @@ from cheapsearch.space import (
     architecture_hash,
 )
 from cheapsearch.space.claims import Claims
+from cheapsearch.space.rungs import is_copy
 
 MakePlan = Callable[..., Plan]
 Store = TrialStore[Architecture, TrialRecord]

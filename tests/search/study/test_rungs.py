@@ -10,11 +10,10 @@ import pytest
 
 from cheapsearch.search.study.decision import LONGER
 from cheapsearch.search.study.driver import Search, run_search
-from cheapsearch.search.study.ledger import units
 from cheapsearch.search.study.plan import Plan
 from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.space import Architecture, TrialRecord, pareto_front
-from cheapsearch.space.rungs import compared_rung
+from cheapsearch.space.rungs import compared_rung, units
 
 MakePlan = Callable[..., Plan]
 Store = TrialStore[Architecture, TrialRecord]

@@ -73,6 +73,18 @@ def test_choose_trials_takes_the_front_unless_told_otherwise(record: RunRecord) 
     assert numbers(everything=True) == [0, 1, 2]
 
 
+def test_choose_trials_takes_any_length_by_number_and_one_for_the_front(record: RunRecord) -> None:
+    longer = [replace(one, number=4 + n, rung=4, accuracy=70.0 + n) for n, one in enumerate(TRIALS[:3])]
+
+    def numbers(**asked: object) -> list[int]:
+        return [found.number for found in choose_trials(record, [*TRIALS, *longer], **asked)]  # type: ignore[arg-type]
+
+    assert numbers(numbers=[1, 6]) == [1, 6]
+    assert numbers() == [4, 5, 6]
+    assert numbers(top=5) == [6, 5, 4]
+    assert numbers(everything=True) == [0, 1, 2, 4, 5, 6]
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
