@@ -1,6 +1,6 @@
 """How well one ranking of networks agrees with another, as that of short trainings with that of long ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
+    Rows = npt.NDArray[np.intp]
 
 _RESAMPLES = 2000
 FEWEST = 3  # networks, below which a rank correlation is not computed
@@ -76,24 +77,48 @@ def rank_agreement(proxy: Sequence[float], trained: Sequence[float]) -> RankAgre
     out.
     """
     import numpy as np
-    from scipy import stats
 
     pairs = np.column_stack([np.asarray(proxy, float), np.asarray(trained, float)])
-    if len(pairs) < FEWEST or any(len(set(column)) == 1 for column in pairs.T):
+    count = len(pairs)
+    if count < FEWEST or any(len(set(column)) == 1 for column in pairs.T):
         return None
+    drawn = np.random.default_rng(0).integers(count, size=(_RESAMPLES, count))
+    varied = (np.ptp(pairs[drawn], axis=1) > 0).all(axis=1)
+    samples = np.concatenate([np.arange(count)[None], drawn[varied]])  # the networks themselves first
     return RankAgreement(
-        kendall=_with_interval(pairs, lambda x, y: float(stats.kendalltau(x, y).statistic)),
-        spearman=_with_interval(pairs, lambda x, y: float(stats.spearmanr(x, y).statistic)),
-        count=len(pairs),
+        kendall=_with_interval(_kendall(pairs, samples)),
+        spearman=_with_interval(_spearman(pairs, samples)),
+        count=count,
     )
 
 
-def _with_interval(pairs: "Floats", measure: "Callable[[Floats, Floats], float]") -> RankCorrelation:
+def _kendall(pairs: "Floats", samples: "Rows") -> "Floats":
+    """Tau-b of samples (R, n) of networks: concordant less discordant pairs, by those that are no ties."""
     import numpy as np
 
-    draws = np.random.default_rng(0).integers(len(pairs), size=(_RESAMPLES, len(pairs)))
-    values = [
-        measure(*pairs[chosen].T) for chosen in draws if all(np.ptp(column) > 0 for column in pairs[chosen].T)
-    ]
-    low, high = np.quantile(values, [0.025, 0.975])
-    return RankCorrelation(measure(*pairs.T), float(low), float(high))
+    times = np.zeros((len(samples), len(pairs)))
+    np.add.at(times, (np.arange(len(samples))[:, None], samples), 1.0)
+    x, y = (np.sign(column[:, None] - column) for column in pairs.T)
+
+    def total(of_pairs: "Floats") -> "Floats":
+        return np.asarray(((times @ of_pairs) * times).sum(axis=1))
+
+    return np.asarray(total(x * y) / np.sqrt(total(np.abs(x)) * total(np.abs(y))))
+
+
+def _spearman(pairs: "Floats", samples: "Rows") -> "Floats":
+    """Correlations of the ranks in samples (R, n) of networks; ties have their mean rank."""
+    import numpy as np
+    from scipy.stats import rankdata
+
+    x, y = (rankdata(column[samples], axis=1) for column in pairs.T)
+    x, y = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (x, y))
+    return np.asarray((x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1)))
+
+
+def _with_interval(values: "Floats") -> RankCorrelation:
+    """Of the networks themselves, the first value, with the quantiles of the others."""
+    import numpy as np
+
+    low, high = np.quantile(values[1:], [0.025, 0.975])
+    return RankCorrelation(float(values[0]), float(low), float(high))

@@ -32,6 +32,19 @@ def test_rank_agreement_needs_three_networks_that_differ() -> None:
     assert rank_agreement([1, 1, 2], [1, 2, 3]) is not None
 
 
+def test_rank_agreement_is_scipy_s_with_ties_and_in_every_resample() -> None:
+    rng = np.random.default_rng(3)
+    before, after = rng.integers(6, size=(2, 9)).astype(float)
+    found = rank_agreement(list(before), list(after))
+    assert found is not None
+    assert found.kendall.value == pytest.approx(stats.kendalltau(before, after).statistic)
+    assert found.spearman.value == pytest.approx(stats.spearmanr(before, after).statistic)
+    draws = np.random.default_rng(0).integers(9, size=(2000, 9))
+    kept = [chosen for chosen in draws if np.ptp(before[chosen]) > 0 and np.ptp(after[chosen]) > 0]
+    taus = [stats.kendalltau(before[chosen], after[chosen]).statistic for chosen in kept]
+    assert (found.kendall.low, found.kendall.high) == pytest.approx(tuple(np.quantile(taus, [0.025, 0.975])))
+
+
 @dataclass(frozen=True)
 class Tried:
     number: int
