@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ...space import text
 from .parser import add_json, wholes, words
 
 
@@ -102,6 +103,8 @@ def print_rehearsal(results: dict[str, Any]) -> None:
         needed = [result["evaluations_to"][percent] for result in each]
         table.add_row(f"to {percent} %", *("-" if count is None else f"{count:.0f}" for count in needed))
     table.add_row("epochs trained", *(f"{100 * result['epochs']:.0f} %" for result in each))
+    if any(result["training_seconds"] for result in each):
+        table.add_row("training", *(text.duration(result["training_seconds"]) for result in each))
     table.add_row("s/proposal", *(f"{result['seconds_per_proposal']:.3f}" for result in each))
     console = make_console()
     print_table(console, table)

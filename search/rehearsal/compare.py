@@ -56,8 +56,9 @@ def rehearse(
         By sampler, in a table of several lengths as `NAME at 1,4,16`: `share` of the front reported by number
         of evaluations, or of units, each with mean, min and std over the seeds; `share_tried`, the same of
         all points evaluated, as if their means were known; `evaluations_to` 95 and 99 percent, from which on
-        the front reported stays there (the mean, None where a search ends below); `seconds_per_proposal`, and
-        `epochs`, the share of all epochs that was trained.
+        the front reported stays there (the mean, None where a search ends below); `seconds_per_proposal`,
+        `epochs`, the share of all epochs that was trained, and `training_seconds`, what the trainings of a
+        search take by the table, in the mean; 0 where it does not say.
 
     Raises:
         UserError: If a name is unknown or a number is out of range.
@@ -74,7 +75,7 @@ def rehearse(
             f"--costs: must be {MOST_COSTS} at most, or the hypervolume takes for ever, got "
             f"{len(table.cost_names)}: {', '.join(table.cost_names)}; name fewer"
         )
-    searches = _searches(table, samplers, rungs)
+    searches = _searches(table, samplers, rungs, budget)
     several = len(table.rungs) > 1
     budget = budget if several else min(budget, len(table.points))
     if not 0 <= repeats < budget:
@@ -131,12 +132,13 @@ def rehearse(
             "evaluations_to": {str(target): _evaluations_to(shares, target / 100) for target in TARGETS},
             "seconds_per_proposal": float(np.mean([run.seconds for run in runs])),
             "epochs": float(np.mean([run.epochs for run in runs])),
+            "training_seconds": float(np.mean([run.trained for run in runs])),
         }
     return results
 
 
 def _searches(
-    table: ResultTable, samplers: Sequence[str], rungs: Sequence[tuple[int, ...]]
+    table: ResultTable, samplers: Sequence[str], rungs: Sequence[tuple[int, ...]], budget: int
 ) -> list[tuple[str, tuple[int, ...]]]:
     """Which sampler searches with which lengths."""
     for lengths in rungs:
@@ -144,12 +146,21 @@ def _searches(
             if rung not in table.rungs:
                 known = ", ".join(map(str, table.rungs))
                 raise UserError(f"--rungs: must be among the lengths of the table, {known}, got {rung}")
-    return [
+    found = [
         (name, lengths)
         for name in dict.fromkeys(samplers)
         for lengths in dict.fromkeys(rungs or [table.rungs if name in CHOOSE_RUNGS else table.rungs[-1:]])
         if name in CHOOSE_RUNGS or len(lengths) == 1
     ]
+    for name in samplers:
+        if name not in {searched for searched, _ in found}:
+            raise UserError(
+                f"--rungs: must be one length with {name}, which does not choose any, got several"
+            )
+    for _, lengths in found:
+        if budget < lengths[-1]:
+            raise UserError(f"--budget: must be at least the length {lengths[-1]}, got {budget}")
+    return found
 
 
 def _shares(

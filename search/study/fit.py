@@ -13,7 +13,7 @@ from .plan import default_rungs
 from .proxy_ladder import Wish
 
 # Trainings that a proxy is chosen for where only the time is given: of one length, and the shortest of some.
-_WANTED, _WANTED_OF_RUNGS = 32, 96
+_WANTED, _WANTED_OF_RUNGS = 32, 64
 _FEWEST_STEPS = 400  # of the fixed proxy, below which it says little of what it trains
 
 

@@ -28,6 +28,7 @@ _STEPS = (500, 800, 1600)
 _BATCHES = (16, 64)  # smallest and largest
 _IMAGES_TO_A_BATCH = 50
 _RATE = 0.05  # at batches of 64
+_FEWEST_WANTED = 32  # trainings, below which networks are narrower where only the time is given
 _DEFAULT_HOURS = 2.0  # that a budget is to take where no time is given
 _SHARE = 0.95  # of the time, for trainings
 _TIMING = (0.3, 3.0)  # seconds of steps of each network and size, at least and at most
@@ -59,6 +60,11 @@ class Wish:
         """Seconds a training may take."""
         hours = _DEFAULT_HOURS if self.hours is None else self.hours
         return _SHARE * 3600 * hours * self.workers / (self.trainings or self.wanted)
+
+    @property
+    def most_seconds(self) -> float:
+        """Seconds a training may take before narrower networks are tried."""
+        return self.seconds_each * (1.0 if self.trainings else self.wanted / _FEWEST_WANTED)
 
     def fitting(self, seconds: float) -> int | None:
         """How many trainings that take so long fit into the time, None where no time is given."""
@@ -116,7 +122,7 @@ def choose(
                 found, taken = proxy, seconds
                 if seconds > wish.seconds_each:
                     break
-            if taken <= wish.seconds_each:
+            if taken <= wish.most_seconds:
                 break
     return found, taken, speeds
 

@@ -1,5 +1,7 @@
 """Samplers compared on a table: what is scored, told and refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -149,3 +151,44 @@ def test_rehearse_with_stopping_stops_what_cannot_reach_the_reference(curved):
 def test_rehearse_with_stopping_needs_curves(path):
     with pytest.raises(UserError, match=r"^stopping: needs columns curve_\*"):
         rehearse(load_table(path), samplers=["random"], budget=5, seeds=1, stopping=True)
+
+
+@pytest.fixture
+def two_lengths(path):
+    """The points of the table; a short training is 20 points below a long one, which are three."""
+    plain = load_table(path)
+    short = plain.runs[1].mean(axis=1, keepdims=True) - 20.0
+    seconds = {rung: np.full(len(plain.points), 10.0 * rung) for rung in (1, 4)}
+    return replace(plain, runs={1: short, 4: plain.runs[1]}, seconds=seconds)
+
+
+def test_rehearse_counts_lengths_in_units_of_the_shortest(two_lengths):
+    found = rehearse(two_lengths, samplers=["cost_aware", "random"], budget=40, seeds=2)
+    assert list(found) == ["cost_aware at 1,4", "random at 4"]
+    # Ten trainings that are four times as long; the first of them is not over before.
+    assert found["random at 4"]["share"]["10"]["mean"] > 0
+    assert found["random at 4"]["training_seconds"] == 10 * 40.0
+    assert 400.0 - 4 * 10.0 < found["cost_aware at 1,4"]["training_seconds"] <= 400.0
+
+
+def test_rehearse_scores_every_length_by_the_longest(two_lengths):
+    found = rehearse(two_lengths, samplers=["cost_aware"], budget=144, seeds=1, rungs=[(1,), (4,), (1, 4)])
+    assert list(found) == ["cost_aware at 1", "cost_aware at 4", "cost_aware at 1,4"]
+    # Short trainings order the points of this table as the means of the long ones do, without noise.
+    assert found["cost_aware at 1"]["share"]["144"]["mean"] == pytest.approx(1.0)
+    assert found["cost_aware at 4"]["share_tried"]["144"]["mean"] == pytest.approx(1.0)
+
+
+def test_rehearse_refuses_lengths_that_the_table_lacks(two_lengths):
+    with pytest.raises(UserError, match="rungs: must be among the lengths of the table, 1, 4, got 16"):
+        rehearse(two_lengths, samplers=["cost_aware"], budget=40, seeds=1, rungs=[(1, 16)])
+    with pytest.raises(UserError, match="budget: must be at least the length 4, got 3"):
+        rehearse(two_lengths, samplers=["random"], budget=3, seeds=1)
+    with pytest.raises(UserError, match="rungs: must be one length with random"):
+        rehearse(two_lengths, samplers=["random"], budget=40, seeds=1, rungs=[(1, 4)])
+
+
+def test_within_counts_trainings_by_their_length():
+    run = Replay([0, 1, 2, 3], [1.0, 2.0, 3.0, 4.0], seconds=0.0, epochs=1.0, rungs=(1, 4, 1, 4))
+    assert [run.within(units) for units in (0, 1, 4, 5, 6, 9, 10, 99)] == [0, 1, 1, 2, 3, 3, 4, 4]
+    assert run.runs(3) == {1: {0: [1.0], 2: [3.0]}, 4: {1: [2.0]}}

@@ -1,6 +1,7 @@
 """Tables of finished results: what is read, what is refused, and the one that comes with the package."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,3 +96,36 @@ def test_the_table_of_digits_has_distinct_networks_with_their_costs_and_curves()
     first = {origin: networks[number] for number, origin in table.first.items()}
     assert list(first.items()) == first_architectures(space)
     assert first == {"unmodified": Architecture("mobilenet_v2"), "preset cheap_v2": PRESETS["cheap_v2"]}
+
+
+def lengths(path: Path, target: Path) -> Path:
+    """The table with the first run as one of the shortest trainings, the others four times as long."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["accuracy@1_1"] = row.pop("accuracy_0")
+        row["accuracy@4_1"], row["accuracy@4_2"] = row.pop("accuracy_1"), row.pop("accuracy_2")
+        row["seconds@1"], row["seconds@4"] = "10", "37.5"
+    with target.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return target
+
+
+def test_load_table_reads_trainings_of_several_lengths(path: Path, tmp_path: Path) -> None:
+    plain, table = load_table(path), load_table(lengths(path, tmp_path / "lengths.csv"))
+    assert (plain.rungs, table.rungs) == ((1,), (1, 4))
+    assert table.runs[1].tolist() == plain.runs[1][:, :1].tolist()
+    assert table.runs[4].tolist() == plain.runs[1][:, 1:].tolist()
+    assert table.truth.tolist() == plain.runs[1][:, 1:].mean(axis=1).tolist()
+    assert {rung: set(seconds) for rung, seconds in table.seconds.items()} == {1: {10.0}, 4: {37.5}}
+
+
+@pytest.mark.parametrize("column", ["accuracy@_1", "accuracy@0_1", "accuracy@x_1", "seconds@1.5"])
+def test_load_table_refuses_a_length_that_is_no_number(path: Path, tmp_path: Path, column: str) -> None:
+    target = lengths(path, tmp_path / "lengths.csv")
+    before = "seconds@4" if column.startswith("seconds") else "accuracy@4_2"
+    target.write_text(target.read_text().replace(before, column, 1))
+    with pytest.raises(UserError, match="must name a length"):
+        load_table(target)

@@ -39,3 +39,12 @@ def test_pace_has_room_for_what_is_known() -> None:
     assert [pace.room(under_way) for under_way in (0, 1, 2)] == [2, 1, 0]
     pace.told(10.0)
     assert pace.room(0) == 1
+
+
+def test_pace_counts_a_longer_training_by_its_length() -> None:
+    pace = Pace(60.0, workers=1, expected=1.0, clock=Clock())
+    pace.told(5.0)
+    pace.told(35.0, 4)
+    each = (5.0 + 35.0) / (1 + 4)
+    assert pace.each == each
+    assert pace.room(4) == int(60.0 / each) - 4

@@ -186,7 +186,8 @@ def test_known_outcomes_are_not_trained_again() -> None:
     assert executor.jobs == []
     executor.submit(Job(4, unmodified, 6))
     executor.submit(Job(5, other, 5))
-    assert [job.index for job in executor.jobs] == [4, 5]
+    executor.submit(Job(6, unmodified, 5, rung=4))  # a longer training is another
+    assert [job.index for job in executor.jobs] == [4, 5, 6]
 
 
 def test_pilot_says_when_nothing_can_be_timed(images: OpenImages) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cheapsearch.search.samplers.registry import SAMPLERS
+from cheapsearch.search.study.plan import default_rungs
 from cheapsearch.search.study.settings import settle
 from cheapsearch.search.training.proxy import DIGITS
 from cheapsearch.space import RunRecord, RunSettings, UserError
@@ -183,3 +184,60 @@ def test_settle_keeps_repeats_until_the_budget_changes() -> None:
     assert settle({}, record, where=OUT).confirm == 2
     assert settle({"budget": 40}, record, where=OUT).repeats == 4
     assert settle({"repeats": 0}, record, where=OUT).repeats == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"rungs": (4, 16)}, "rungs: must begin with 1, the shortest, got 4,16"),
+        ({"rungs": (1, 4, 4)}, "rungs: must be whole numbers from 1 that grow, such as 1,4,16, got 1,4,4"),
+        ({"rungs": ()}, "rungs: must be whole numbers from 1 that grow, such as 1,4,16, got none"),
+        (
+            {"rungs": (1, 8), "budget": 31},
+            "rungs: the longest must be at most a quarter of budget 31, got 8",
+        ),
+        ({"rungs": (1, 4), "repeats": 2}, "repeats: must be 0 with several rungs"),
+        ({"rungs": (1, 4), "confirm": 2}, "confirm: must be 0 with several rungs"),
+        (
+            {"rungs": (1, 4), "sampler": "tpe"},
+            "rungs: must be one length with a sampler other than cost_aware",
+        ),
+    ],
+)
+def test_settle_refuses_rungs_that_make_no_search(given: dict[str, Any], said: str) -> None:
+    assert said in refusal(given)
+
+
+def test_settle_keeps_the_rungs_a_run_began_with() -> None:
+    record = recorded(rungs=(1, 4), sampler="cost_aware", repeats=0)
+    assert "rungs: must stay 1,4" in refusal({"rungs": (1,)}, record)
+    settings = settle({"budget": 60}, record, where=OUT)
+    assert (settings.rungs, settings.repeats, settings.budget) == ((1, 4), 0, 60)
+    assert "confirm: must be 0 with several rungs" in refusal({"confirm": 3}, record)
+
+
+def test_rungs_are_typed_and_written_as_numbers() -> None:
+    settings = RunSettings(rungs=(1, 4))
+    assert "--rungs 1,4" in settings.command
+    again = RunRecord.from_dict(recorded(rungs=(1, 4), sampler="cost_aware", repeats=0).to_dict())
+    assert again.settings.rungs == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, (1, 4)),
+        ({"budget": 39}, (1,)),
+        ({"budget": 40}, (1, 4)),
+        ({"budget": 400}, (1, 4, 16)),
+        ({"sampler": "tpe"}, (1,)),
+        ({"dataset": "digits"}, (1,)),
+        ({"repeats": 3}, (1,)),
+        ({"confirm": 3}, (1,)),
+        ({"repeats": 0}, (1, 4)),
+    ],
+)
+def test_default_rungs_go_by_the_budget_unless_one_length_is_asked_for(
+    given: dict[str, Any], expected: tuple[int, ...]
+) -> None:
+    assert default_rungs(RunSettings.from_dict(given), given) == expected

@@ -233,3 +233,12 @@ def test_perform_tells_a_diverged_training(trainer: ProxyTrainer, monkeypatch: p
     monkeypatch.setattr(short_training, "build", lambda *arguments, **settings: Broken())
     outcome = failed(trainer, Job(0, UNMODIFIED, 0))
     assert outcome.reason == "DivergedError: the training loss is nan in epoch 1"
+
+
+def test_perform_trains_longer_by_the_rung(trainer: ProxyTrainer, tiny_proxy: Proxy) -> None:
+    once, thrice = (trained(trainer, Job(0, UNMODIFIED, 1, rung=rung)) for rung in (1, 3))
+    assert len(once.curve) == tiny_proxy.epochs
+    assert len(thrice.curve) == 3 * tiny_proxy.epochs
+    # One schedule over its whole length: warm-up grows with it, so that not even the first epoch is the same.
+    assert trainer.recipe(3).warmup_epochs == pytest.approx(3 * trainer.recipe(1).warmup_epochs)
+    assert once.losses[0] != thrice.losses[0]
