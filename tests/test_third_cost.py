@@ -13,7 +13,8 @@ from cheapsearch.models import COUNTERS, Network, build, cost_table, count, desc
 from cheapsearch.reports import operation_frame, operation_means, range_of_costs, trials_frame
 from cheapsearch.reports.page import render
 from cheapsearch.search.cli.main import main
-from cheapsearch.search.samplers.candidates import History, make_candidates
+from cheapsearch.search.samplers.candidates import make_candidates
+from cheapsearch.search.samplers.history import History
 from cheapsearch.search.samplers.limits import Limits
 from cheapsearch.space import (
     COSTS,

@@ -3,7 +3,6 @@
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import moocore
@@ -11,7 +10,8 @@ import numpy as np
 
 from ...space import DEFAULT_OBJECTIVES, SearchSpace, additive_costs
 from .cost_aware import CostAware, Kernels, Suggestion
-from .decision import Trainings, decide
+from .decision import decide
+from .history import History, trainings_of
 from .limits import LISTABLE, Limits, cheapest_architecture, choice_costs
 from .surrogate import Floats, Integers
 
@@ -21,32 +21,6 @@ if TYPE_CHECKING:
 _SAMPLED = 2_000  # random architectures of a space too large to list
 _NEIGHBOURS = 500  # architectures near the front, drawn anew for each proposal
 _STRONGEST = 4.0  # preference for cheap or dear operations that random ones are drawn with at most
-
-
-@dataclass(frozen=True)
-class History:
-    """What is known when a proposal is made.
-
-    Attributes:
-        observed: Choices with an accuracy, in the order they became known.
-        accuracies: These accuracies in percent.
-        doubts: Standard deviation of each beyond the noise of a training, in points: that of a forecast, 0
-            for a training that went to its end.
-        pending: Choices proposed and not known yet.
-        closed: Choices that failed or were refused.
-        noise: Standard deviation of an accuracy between seeds in points, None where it is to be inferred.
-        rungs: How many times as long as the shortest each was trained; none where all were the shortest.
-        pending_rungs: The same of the pending ones.
-    """
-
-    observed: Sequence[Mapping[str, str]]
-    accuracies: Sequence[float]
-    doubts: Sequence[float]
-    pending: Sequence[Mapping[str, str]]
-    closed: Sequence[Mapping[str, str]]
-    noise: float | None = None
-    rungs: Sequence[int] = ()
-    pending_rungs: Sequence[int] = ()
 
 
 class Candidates(Protocol):
@@ -102,7 +76,7 @@ class ListedCandidates:
     def decide(
         self, history: History, *, rungs: tuple[int, ...], left: float, seed: int
     ) -> tuple[dict[str, str], Suggestion] | None:
-        known = _trainings(history, rungs, self._find)
+        known = trainings_of(history, rungs, self._find)
         choice = decide(self._core, known, rungs=rungs, left=left, seed=seed, noise=history.noise)
         return None if choice is None else (self._points[choice.index], choice)
 
@@ -212,7 +186,7 @@ class SampledCandidates:
         def find(some: Iterable[Mapping[str, str]]) -> list[int]:
             return [numbers[point] for point in self._normal(some) if point in numbers]
 
-        known = _trainings(history, rungs, find)
+        known = trainings_of(history, rungs, find)
         choice = decide(self._core(points), known, rungs=rungs, left=left, seed=seed, noise=history.noise)
         return None if choice is None else (self._as_choices(points[choice.index]), choice)
 
@@ -279,27 +253,6 @@ class SampledCandidates:
             known = tuple(float(cost[name]) for name in self._cost_names)
             self._costs[point] = None if self._limits.refusal(cost) else known
         return self._costs[point]
-
-
-def _trainings(
-    history: History, rungs: tuple[int, ...], find: Callable[[Iterable[Mapping[str, str]]], list[int]]
-) -> Trainings:
-    """A history by numbers of the candidates: trainings of other lengths, or over a limit, are left out."""
-
-    def numbered(points: Sequence[Mapping[str, str]], lengths: Sequence[int]) -> list[tuple[int, int, int]]:
-        each = zip(points, lengths or [1] * len(points), strict=True)
-        return [(x, r, i) for i, (point, r) in enumerate(each) if r in rungs for x in find([point])]
-
-    observed = numbered(history.observed, history.rungs)
-    pending = numbered(history.pending, history.pending_rungs)
-    return Trainings(
-        np.array([x for x, _, _ in observed], dtype=np.int64),
-        np.array([rung for _, rung, _ in observed], dtype=np.int64),
-        np.array([history.accuracies[i] for _, _, i in observed], dtype=np.float64),
-        np.array([x for x, _, _ in pending], dtype=np.int64),
-        np.array([rung for _, rung, _ in pending], dtype=np.int64),
-        np.array(find(history.closed), dtype=np.int64),
-    )
 
 
 def make_candidates(

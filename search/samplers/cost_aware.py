@@ -17,7 +17,7 @@ _REFIT = 1.1  # the kernel is fitted anew when the observations have grown by a 
 # Share of a deviation that counts. The largest next gain alone explores more than pays off later: measured on
 # 34 searches of NAS-Bench-Macro.
 _EXPLORING = 0.8
-WORTHLESS = 0.005  # share of the candidates below whose predicted accuracies none adds to the front
+_WORTHLESS = 0.005  # share of the candidates below whose predicted accuracies none adds to the front
 # Several threads wait for each other while the cores train, and round otherwise than one.
 BLAS = ThreadpoolController().select(user_api="blas")
 
@@ -33,9 +33,9 @@ class Suggestion:
         index: Number of the candidate.
         accuracy: Predicted accuracy in percent, None where the model was not asked.
         deviation: Standard deviation of the prediction in percent points.
-        gain: Expected gain of hypervolume, in points times the share of the range of cost; over rungs, for
-            each unit of the budget.
-        rung: How many times as long as the shortest it is to be trained.
+        gain: Expected gain of hypervolume, in points times the share of the range of cost; in a search over
+            rungs that of the front at the top, for each unit of the budget.
+        rung: How many times as long as the shortest training this one is to be.
     """
 
     index: int
@@ -76,14 +76,14 @@ class CostAware:
         low, high = np.log(np.maximum(least, 1e-12)), np.log(np.maximum(most, 1e-12))
         scaled = (np.log(np.maximum(costs, 1e-12)) - low) / np.where(high > low, high - low, 1.0)
         self._choices = choices
-        self.reference = reference
+        self._reference = reference
         self.features = Features.of(choices, options, scaled)
         # Candidates in order of cost, all costs alike, cut into equal parts for the start.
         order = np.argsort(scaled.mean(axis=1), kind="stable")
         self._part = np.empty(len(costs), dtype=np.int64)
         self._part[order] = np.arange(len(costs)) * START // len(costs)
         self._kernels: Kernels = {} if kernels is None else kernels
-        self._kept: tuple[tuple[Kernel, bytes, bytes], Posterior] | None = None
+        self._kept: tuple[tuple[Kernel, bytes, bytes], Posterior[Features]] | None = None
 
     def propose(
         self,
@@ -171,9 +171,7 @@ class CostAware:
         accuracy = expected_improvement(mean, deviation, np.zeros(1), warp)[:, 0]  # upon none at all
         tried = np.unique(np.concatenate([observed, pending]))
         expected = accuracy[tried]
-        worst = self.reference
-        if worst is None:
-            worst = max(float(expected.min()), float(np.quantile(accuracy, WORTHLESS)))
+        worst = self.worst(accuracy, expected)
         on_front = moocore.is_nondominated(np.column_stack([-expected, self.costs[tried]]))
         tried, expected = tried[on_front], expected[on_front]
         front = Front(expected, self.box[tried], worst, warp)
@@ -183,7 +181,15 @@ class CostAware:
         spread = warp.spread(float(mean[index]), float(deviation[index]))
         return Suggestion(index, accuracy=float(accuracy[index]), deviation=spread, gain=gain)
 
-    def _posterior(self, kernel: Kernel, fitted: int, observed: Integers, variance: Floats) -> Posterior:
+    def worst(self, accuracy: Floats, tried: Floats) -> float:
+        """The accuracy that counts as none, from those expected of all and of what was tried."""
+        if self._reference is not None:
+            return self._reference
+        return max(float(tried.min()), float(np.quantile(accuracy, _WORTHLESS)))
+
+    def _posterior(
+        self, kernel: Kernel, fitted: int, observed: Integers, variance: Floats
+    ) -> Posterior[Features]:
         """The posterior of all observations: those the kernel was fitted to, kept, and then the rest.
 
         Always in these two steps, so that a search that goes on computes the same to the last bit.
@@ -200,7 +206,14 @@ class CostAware:
         noise: Floats | None,
         measured: np.ndarray,
     ) -> tuple[Kernel, Warp]:
-        """Both fitted to the observations that are no forecasts: their doubt would pass for noise."""
+        """Both fitted to the observations that are no forecasts: their doubt would pass for noise.
+
+        Args:
+            observed: The candidates (n,).
+            logarithms: Of their errors (n,).
+            noise: Variance of each logarithm where it is known (n,).
+            measured: Which are no forecasts (n,).
+        """
         sure = np.flatnonzero(measured)
         sure = sure if len(sure) > 1 else np.arange(len(logarithms))
         points, chosen = self.features[observed[sure]], logarithms[sure]

@@ -12,8 +12,9 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from ...space import check_name
-from .candidates import Candidates, History
+from .candidates import Candidates
 from .cost_aware import Suggestion
+from .history import History
 
 # Of a pruned trial the accuracy it would have come to, and its deviation: an attribute, or in its result.
 FORECAST = "forecast"

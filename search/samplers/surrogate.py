@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -93,11 +93,15 @@ class Kernel:
 
     def covariance(self, a: Features, b: Features) -> Floats:
         """(len(a), len(b)), without the noise."""
-        smooth, rough = _correlations(_squared_distance(a.columns, b.columns, self.weights))
+        smooth, rough = self.correlations(a, b)
         smooth *= self.smooth
         rough *= self.rough
         smooth += rough
         return smooth
+
+    def correlations(self, a: Features, b: Features) -> tuple[Floats, Floats]:
+        """Of the smooth and of the rough part (len(a), len(b))."""
+        return _correlations(_squared_distance(a.columns, b.columns, self.weights))
 
 
 def _squared_distance(a: Floats, b: Floats, weights: Floats) -> Floats:
@@ -215,7 +219,20 @@ def _precision(features: Features) -> Floats:
     return np.asarray(np.linalg.inv(covariance))
 
 
-class Posterior:
+class Points(Protocol):
+    def __getitem__(self, chosen: Integers | slice) -> Any: ...
+
+
+P = TypeVar("P", bound=Points)
+Q = TypeVar("Q", contravariant=True)
+
+
+class Covariance(Protocol[Q]):
+    def prior(self, points: Q) -> Floats: ...
+    def covariance(self, a: Q, b: Q) -> Floats: ...
+
+
+class Posterior(Generic[P]):
     """What observations say about every candidate; it can take in further ones at little cost.
 
     Args:
@@ -226,7 +243,7 @@ class Posterior:
         variance: Of the function at every candidate (N,).
     """
 
-    def __init__(self, candidates: Any, kernel: Any) -> None:
+    def __init__(self, candidates: P, kernel: Covariance[P]) -> None:
         self.variance: Floats = kernel.prior(candidates)
         self._kernel = kernel
         self._candidates = candidates
@@ -235,7 +252,7 @@ class Posterior:
         # of the observations each (N, n), which later posteriors share.
         self._solved: tuple[Floats, ...] = ()
 
-    def extended(self, observed: Integers, noise: Floats) -> "Posterior":
+    def extended(self, observed: Integers, noise: Floats) -> "Posterior[P]":
         """The posterior with further observations.
 
         Args:

@@ -1,3 +1,4 @@
+import math
 import random
 
 import numpy as np
@@ -6,12 +7,12 @@ import pytest
 from cheapsearch.models import cost_table
 from cheapsearch.search.samplers import cost_aware
 from cheapsearch.search.samplers.candidates import (
-    History,
     ListedCandidates,
     SampledCandidates,
     encode,
     make_candidates,
 )
+from cheapsearch.search.samplers.history import History
 from cheapsearch.search.samplers.limits import Limits
 from cheapsearch.space import SearchSpace, architecture_hash
 
@@ -121,3 +122,58 @@ def test_encode_numbers_the_options():
     parameters = {"a": ("x", "y"), "b": ("u", "v", "w")}
     points = [{"b": "w", "a": "x"}, {"a": "y", "b": "u"}]
     assert np.array_equal(encode(parameters, points), [[0, 2], [1, 0]])
+
+
+def _decisions(candidates, space, budget, *, noise=None):
+    """Decide one after another on accuracies that grow with the rung; the history, and what was left."""
+    points, accuracies, rungs, left = [], [], [], budget
+    while True:
+        history = History(points, accuracies, [0.0] * len(points), [], [], noise, rungs)
+        found = candidates.decide(history, rungs=(1, 4, 16), left=left, seed=len(points))
+        if found is None:
+            return points, accuracies, rungs, left
+        choices, suggestion = found
+        points.append(choices)
+        rungs.append(suggestion.rung)
+        left -= suggestion.rung
+        name = architecture_hash(space.architecture(choices))
+        accuracies.append(_accuracy(name) / 2 + 5 * math.log2(suggestion.rung))
+
+
+@pytest.mark.parametrize("per_stage", [(), ("expand", "project")])
+def test_candidates_decide_within_the_limits_and_the_budget(table, per_stage):
+    space = SearchSpace("mobilenet_v2", per_stage=per_stage)
+    candidates = make_candidates(space, table, LIMITS, COST_NAMES, seed=0)
+    points, _, rungs, left = _decisions(candidates, space, 60)
+    assert sum(rungs) + left == 60
+    assert 0 <= left < 16
+    assert set(rungs) >= {1, 16}
+    assert all(not LIMITS.refusal(table.cost(space.architecture(point))) for point in points)
+
+
+@pytest.mark.parametrize("per_stage", [(), ("expand",)])
+def test_candidates_decide_the_same_after_a_resume(table, per_stage):
+    space = SearchSpace("mobilenet_v2", per_stage=per_stage)
+    made = [make_candidates(space, table, LIMITS, COST_NAMES, seed=3) for _ in range(2)]
+    points, accuracies, rungs, _ = _decisions(made[0], space, 50)
+    count = len(points) - 2
+    history = History(points[:count], accuracies[:count], [0.0] * count, [], [], None, rungs[:count])
+    left = 50 - sum(rungs[:count])
+    choices, suggestion = made[1].decide(history, rungs=(1, 4, 16), left=left, seed=count)
+    assert choices == points[count]
+    assert suggestion.rung == rungs[count]
+
+
+def test_candidates_decide_leaves_out_trainings_of_other_lengths(table):
+    space = SearchSpace("mobilenet_v2")
+    candidates = make_candidates(space, table, LIMITS, COST_NAMES, seed=0)
+    points, accuracies, rungs, _ = _decisions(candidates, space, 40)
+    pending = [points[0]]
+
+    def decide(observed, told, lengths, waiting, at):
+        history = History(observed, told, [0.0] * len(observed), waiting, [], None, lengths, at)
+        return candidates.decide(history, rungs=(1, 4, 16), left=40, seed=1)
+
+    known = decide(points, accuracies, rungs, pending, [16])
+    others = decide([*points, points[0]], [*accuracies, 99.0], [*rungs, 8], [*pending, points[1]], [16, 2])
+    assert others == known

@@ -16,8 +16,8 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError
 
 from cheapsearch.models import CostTable
-from cheapsearch.search.samplers.candidates import History
 from cheapsearch.search.samplers.cost_aware import Suggestion
+from cheapsearch.search.samplers.history import History
 from cheapsearch.search.samplers.limits import Limits
 from cheapsearch.search.samplers.registry import CostAwareSampler, fixed_sampler
 from cheapsearch.search.study.domain import ArchitectureDomain
@@ -480,6 +480,9 @@ def test_a_record_says_why_the_sampler_chose_it(make_store: MakeStore) -> None:
         def propose(self, history: History, *, seed: int) -> tuple[dict[str, str], Suggestion]:
             why = Suggestion(0, accuracy=61.23456789, deviation=2.5, gain=0.1) if seed else Suggestion(0)
             return space.choices(REUSE if seed else UNMODIFIED), why
+
+        def decide(self, history: History, **asked: object) -> None:
+            raise AssertionError("there is one rung alone")
 
     def told(seed: int) -> TrialRecord:
         number, subject, reasons = store.ask(CostAwareSampler(Sure(), seed=seed))
