@@ -47,7 +47,7 @@ def decide(
         return Suggestion(index, rung=rungs[0] if left >= rungs[0] + rungs[-1] else rungs[-1])
     with BLAS.limit(limits=1):
         model = _model(core, known, noise, len(rungs))
-        found = _most_worth(_Outlook(core, model, known), known, free, rungs, left)
+        found = _most_worth(_Outlook(core, model, known, len(rungs) - 1), known, free, rungs, left)
         if found is None:
             return None
         network, rung, gain = found
@@ -67,9 +67,9 @@ class _Outlook:
         accuracy: To be expected, in percent (N,).
     """
 
-    def __init__(self, core: CostAware, model: RungModel, known: Trainings) -> None:
-        self._core, self._model, self._warp = core, model, model.warps[-1]
-        self.mean, self.deviation = model.mean[-1], model.deviation[-1]
+    def __init__(self, core: CostAware, model: RungModel, known: Trainings, top: int) -> None:
+        self._core, self._model, self._warp = core, model, model.warps[top]
+        self.mean, self.deviation = model.mean[top], model.deviation[top]
         self.accuracy = expected_improvement(self.mean, self.deviation, np.zeros(1), self._warp)[:, 0]
         self._worst = core.worst(self.accuracy, self.accuracy[known.tried])
 
@@ -128,13 +128,15 @@ def _most_worth(
     last, top = len(rungs) - 1, rungs[-1]
     done, candidates = known.at(last), np.flatnonzero(free)
     tried = np.intersect1d(known.tried, candidates)
-    plan = outlook.plan(tried, done, int(left // top))
+    # What is being trained is trained longer when it is known.
+    measured = np.intersect1d(known.networks, candidates)
+    plan = outlook.plan(measured, done, int(left // top))
     planned = np.array([network for network, _ in plan], dtype=np.int64)
     believed = outlook.best(np.union1d(tried, done))
     choices = []
     for number, rung in enumerate(rungs):
         # What is new begins with the shortest.
-        allowed = tried if number else candidates
+        allowed = measured if number else candidates
         if number == last:
             allowed = np.setdiff1d(allowed, planned)
         gain, network = outlook.most_changing(number, allowed, believed)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...space.rungs import FULL
 from .rungs import Trainings
 from .surrogate import Integers
 
@@ -40,14 +41,18 @@ def trainings_of(
 ) -> Trainings:
     """By numbers of the candidates and the rungs, without trainings of other lengths or over a limit.
 
+    Full trainings have the number after that of the longest rung.
+
     Args:
         rungs: In rising order.
         find: Gives the numbers of those that are candidates.
     """
 
+    levels = (*rungs, FULL)
+
     def numbered(points: Sequence[Mapping[str, str]], lengths: Sequence[int]) -> list[tuple[int, int, int]]:
         each = enumerate(zip(points, lengths or [1] * len(points), strict=True))
-        return [(x, rungs.index(r), i) for i, (point, r) in each if r in rungs for x in find([point])]
+        return [(x, levels.index(r), i) for i, (point, r) in each if r in levels for x in find([point])]
 
     def columns(rows: list[tuple[int, int, int]]) -> Integers:
         return np.array(rows, dtype=np.int64).reshape(-1, 3).T

@@ -13,6 +13,8 @@ from .warp import LEAST_ERROR, Warp
 class Trainings:
     """Those of a search, by numbers of the networks and of the rungs, 0 for the shortest.
 
+    There may be longer ones than the search's own, under a full policy: the number after its longest.
+
     Attributes:
         networks: What was trained, in the order it became known; may repeat (n,).
         rungs: The rung of each (n,).
@@ -39,7 +41,7 @@ class Trainings:
 
     def begun(self, count: int) -> Integers:
         """Trainings at each of so many rungs (R,)."""
-        return np.bincount(np.concatenate([self.rungs, self.pending_rungs]), minlength=count)
+        return np.bincount(np.concatenate([self.rungs, self.pending_rungs]), minlength=count)[:count]
 
 
 class RungModel:
@@ -51,7 +53,7 @@ class RungModel:
         warp: Of the shortest rung.
         known: The trainings, two of the shortest at least.
         noise: Standard deviation of an accuracy between seeds in points, None where it is to be inferred.
-        count: How many rungs there are, R.
+        count: How many rungs the search has; with full trainings R is one more.
 
     Attributes:
         warps: The scale of each rung.
@@ -69,7 +71,8 @@ class RungModel:
         noise: float | None,
         count: int,
     ) -> None:
-        self._size, rungs = len(features.columns), known.rungs
+        self._size, self._top, rungs = len(features.columns), count - 1, known.rungs
+        count = max(count, int(rungs.max()) + 1)
         errors = 100.0 - known.accuracies + LEAST_ERROR
         logarithms = np.log(errors)
         # All rungs have warps of one slope; the knot of each is where the shortest's moves.
@@ -107,7 +110,7 @@ class RungModel:
 
     def learnt(self, rung: int) -> Floats:
         """Standard deviation by which a training of each network at a rung moves its mean at the top (N,)."""
-        networks, top = np.arange(self._size), len(self.warps) - 1
+        networks, top = np.arange(self._size), self._top
         here, there = np.full(self._size, rung), np.full(self._size, top)
         shared = self._kernel.between(here, there) - self._posterior.explained(
             self._number(networks, here), self._number(networks, there)

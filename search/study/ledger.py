@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Generic
 
 from ...space.rungs import FULL, is_copy, units
-from ..samplers.candidates import History
+from ..samplers.history import History
 from .domain import Domain, RecordT, SubjectT
 from .proposal import Proposal, Training
 

@@ -145,3 +145,27 @@ def test_model_takes_a_noise_that_is_known(table):
     assert loud.deviation[0][drawn].mean() > 1.5 * quiet.deviation[0][drawn].mean()
     # Where chance is small another seed says what is known.
     assert loud.learnt(0)[drawn].mean() > 3 * quiet.learnt(0)[drawn].mean()
+
+
+def test_full_trainings_are_one_more_rung_to_learn_from(table):
+    features, accuracies = table
+    drawn = _drawn(40)
+    rows = [(network, 0) for network in drawn] + [(network, 1) for network in drawn[:6]]
+    without = _model(table, rows, count=2)
+    # The networks' longest trainings as full ones, of which a search of two rungs has none.
+    known = _trainings(accuracies, rows + [(network, 2) for network in drawn[6:30]])
+    first = known.rungs == 0
+    kernel, warp = fit_kernel(
+        features[known.networks[first]], np.log(100.0 - known.accuracies[first] + LEAST_ERROR)
+    )
+    model = RungModel(features, kernel, warp, known, noise=None, count=2)
+    assert (len(without.mean), len(model.mean)) == (2, 3)
+    assert known.begun(2).tolist() == [40, 6]
+
+    def error_at_second(found):
+        logs = np.log(100.0 - accuracies[1] + LEAST_ERROR)
+        return np.sqrt(np.mean((found.warps[1].inverse(found.mean[1]) - logs) ** 2))
+
+    assert error_at_second(model) < error_at_second(without)
+    # What a training tells is still told of the search's own longest.
+    np.testing.assert_array_less(model.learnt(1)[drawn[:6]], model.deviation[1][drawn[:6]] + 1e-9)

@@ -107,10 +107,29 @@ def test_trials_say_their_rung_to_whoever_reads_the_study(
 def test_search_with_rungs_does_not_go_on_with_what_failed(
     make_plan: MakePlan, make_store: Callable[..., Store], fake_pool: Callable[..., Any]
 ) -> None:
-    pool = fake_pool(fails=lambda architecture: architecture.expand == "reuse")
+    pool = fake_pool(fails=lambda architecture: architecture.last_stage == "group_conv")
     records = searched(make_plan(**RUNGS), make_store(), pool)
     tried = Counter(record.hash for record in records)
     failed = [record.hash for record in records if record.state == "failed"]
     assert failed
     assert {tried[name] for name in failed} == {1}
     assert units(records) > 30 - 3
+
+
+def test_search_with_rungs_learns_from_full_trainings(
+    make_plan: MakePlan, make_store: Callable[..., Store], fake_pool: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A search that goes on with more budget, after networks with ghost expansions came out far better."""
+    found = []
+    for number, best in enumerate(("none", "ghost")):
+        storage = f"sqlite:///{tmp_path / f'{number}.db'}"
+        before = searched(make_plan(**RUNGS), make_store(storage), fake_pool())
+        tried = list({record.hash: record.architecture for record in before}.values())
+        full = [(network, 99.0 if network.expand == best else 60.0) for network in tried]
+        assert any(accuracy == 99.0 for _, accuracy in full) == (best == "ghost")
+        plan = make_plan(**RUNGS | {"budget": 42})
+        search = Search(plan, make_store(storage), full=full)
+        more = list(run_search(search, fake_pool()))
+        assert 42 - 3 < units([*before, *more]) <= 42
+        found.append(known(more))
+    assert found[0] != found[1]
