@@ -40,7 +40,7 @@ def fit_proxy(
     base = replace(default_proxy(settings.dataset, devices[0]), **settings.proxy)
     if settings.hours is None and _fits(base, settings, images):
         proxy = fitted(base, settings.proxy, settings.space, images.input_size)
-        return _with_rungs(replace(settings, proxy=proxy.to_dict()), given), None
+        return _with_rungs(replace(settings, proxy=proxy.to_dict()), given, say), None
     several = settings.has_rungs or (settings.rungs is None and len(default_rungs(settings, given)) > 1)
     wish = Wish(
         given=settings.proxy,
@@ -67,13 +67,17 @@ def fit_proxy(
     if settings.hours is not None:
         repeats = settings.repeats if "repeats" in given else None
         settings = replace(settings, budget=pilot.record.trainings, repeats=repeats)
-    return _with_rungs(settings, given), pilot
+    return _with_rungs(settings, given, say), pilot
 
 
-def _with_rungs(settings: RunSettings, given: Mapping[str, Any]) -> RunSettings:
+def _with_rungs(settings: RunSettings, given: Mapping[str, Any], say: Callable[[str], None]) -> RunSettings:
     """With the lengths of trainings, where they are not given."""
     if settings.rungs is not None:
         return settings
+    if settings.dataset == "digits":
+        say(
+            "trainings of one length: on digits longer ones rank networks alike (--rungs 1,4 for two lengths)"
+        )
     repeats = settings.repeats if "repeats" in given else None
     return replace(settings, rungs=default_rungs(settings, given), repeats=repeats)
 
