@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..space.channels import modulo
+from .layers import Tile
 from .traced import Traced
 
 Rule = Callable[[Traced, fx.Node, fx.Node], bool]  # of a node and one that reads it: whether it applied
@@ -102,11 +103,10 @@ def selection_into_groups(traced: Traced, selection: fx.Node, reader: fx.Node) -
     whole = all(sorted(r) == list(range(start, start + size)) for r, start in zip(read, first, strict=True))
     if rest or not whole or len({len(groups) for groups in readers}) > 1:
         return False
-    rows = len(weight) // grouped.groups
-    placed = [group * rows + row for groups in readers for group in groups for row in range(rows)]
-    columns = [sorted(range(size), key=read[row // rows].__getitem__) for row in placed]
-    taken = weight[torch.tensor(placed)[:, None], torch.tensor(columns)]
-    traced.put(reader, remade(grouped, taken, _rows(grouped.bias, placed), groups=blocks))
+    rows, together = len(weight) // grouped.groups, [group for groups in readers for group in groups]
+    filters = [weight[g * rows : (g + 1) * rows, _inverse(read[g])] for g in together]
+    placed = [group * rows + row for group in together for row in range(rows)]
+    traced.put(reader, remade(grouped, torch.cat(filters), _rows(grouped.bias, placed), groups=blocks))
     traced.skip(reader, selection)
     traced.select_after(reader, len(placed), _inverse(placed))
     return True
@@ -115,12 +115,14 @@ def selection_into_groups(traced: Traced, selection: fx.Node, reader: fx.Node) -
 def permutation_past_depthwise(traced: Traced, selection: fx.Node, reader: fx.Node) -> bool:
     """A tile in another order is a tile before the convolution and the order behind it."""
     layer, depthwise = traced.layer(selection), traced.layer(reader)
+    if isinstance(layer, Tile):
+        return False
     channels, copies = layer.in_channels, [0] * layer.in_channels
     order = []  # channel j is channel order[j] of the tile
     for channel in layer.order:
         order.append(channel + channels * copies[channel])
         copies[channel] += 1
-    if not _permutes(order) or order == sorted(order):
+    if not _permutes(order):
         return False
     back = _inverse(order)
     traced.put(reader, remade(depthwise, depthwise.weight[back], _rows(depthwise.bias, back)))

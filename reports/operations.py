@@ -4,7 +4,16 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from ..space import COSTS, STAGED_SITES, Architecture, averaged, canonical, join_choice, text
+from ..space import (
+    COSTS,
+    STAGED_SITES,
+    Architecture,
+    averaged,
+    canonical,
+    join_choice,
+    shown_costs,
+    text,
+)
 from ..space.canonical import stage_forms
 from ..space.saved_run import SavedRun
 
@@ -17,12 +26,13 @@ def operation_frame(run: SavedRun) -> pd.DataFrame:
 
     Returns:
         Columns `choice` (`expand`, or `expand.1` where a site goes stage by stage), `site`, `stage` (0
-        for the whole network), `operation`, `number`, `accuracy`, the costs, `unmodified`
+        for the whole network), `operation`, `number`, `accuracy`, the costs to show, `unmodified`
         (whether the unmodified network uses the operation there) and `matched`: the difference in
         accuracy to the trial that differs in nothing but having the unmodified network's operation
         there, not a number where there is none.
     """
     searched = run.space.parameters
+    costs = shown_costs(run.record.settings.objectives)
     complete = averaged(run.trials)
     chosen = pd.DataFrame(
         [_operations(trial.architecture, searched) for trial in complete],
@@ -30,9 +40,9 @@ def operation_frame(run: SavedRun) -> pd.DataFrame:
         dtype=object,
     )
     results = pd.DataFrame(
-        [(trial.number, trial.accuracy, *(trial.costs.get(name) for name in COSTS)) for trial in complete],
-        columns=["number", "accuracy", *COSTS],
-    ).astype({"accuracy": "float64"} | dict.fromkeys(COSTS, "float64"))
+        [(trial.number, trial.accuracy, *(trial.costs.get(name) for name in costs)) for trial in complete],
+        columns=["number", "accuracy", *costs],
+    ).astype({"accuracy": "float64"} | dict.fromkeys(costs, "float64"))
     parts = []
     for name, operations in searched.items():
         site, _, stage = name.partition(".")
@@ -55,7 +65,7 @@ def operation_means(operations: pd.DataFrame) -> pd.DataFrame:
     means = kept.groupby(["choice", "site", "stage", "operation", "unmodified"], sort=False).agg(
         trials=("number", "size"),
         accuracy=("accuracy", "mean"),
-        **{name: (name, "mean") for name in COSTS},
+        **{name: (name, "mean") for name in COSTS if name in operations},
         pairs=("matched", "count"),
         matched=("matched", "mean"),
     )
