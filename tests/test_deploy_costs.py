@@ -12,7 +12,7 @@ from cheapsearch.models import cost_table, describe, load
 from cheapsearch.reports.page import render
 from cheapsearch.search.cli.main import main
 from cheapsearch.search.cli.search_display import front_table, trial_line
-from cheapsearch.space import Architecture, RunRecord, RunSettings, SearchSpace, TrialRecord
+from cheapsearch.space import PRESETS, Architecture, RunRecord, RunSettings, SearchSpace, TrialRecord
 from cheapsearch.space.saved_run import SavedRun, load_run
 
 DEPLOY = ("deploy_params", "deploy_flops")
@@ -26,8 +26,15 @@ COMMAND = (
 @pytest.fixture
 def saved(tmp_path: Path) -> SavedRun:
     settings = RunSettings(width=0.25, input_size=32, budget=2, workers=1, device="cpu")
-    facts = {"num_classes": 10, "train_images": 1000, "val_images": 500}
-    record = RunRecord("0.1.0", "2026-01-02T03:04:05+00:00", settings, "0123abcd", **facts)
+    record = RunRecord(
+        version="0.1.0",
+        created="2026-01-02T03:04:05+00:00",
+        settings=settings,
+        fingerprint="0123abcd",
+        num_classes=10,
+        train_images=1000,
+        val_images=500,
+    )
     table = cost_table("mobilenet_v2", width=0.25)
     tried = (SPACE.unmodified, replace(SPACE.unmodified, last_stage="reuse"))
     trials = tuple(
@@ -122,3 +129,15 @@ def test_an_export_holds_them_and_is_loaded_whatever_they_are(tmp_path: Path) ->
     for written in (without, data | {"deploy_params": 5}):  # a version that folds otherwise wrote the last
         path.write_text(yaml.safe_dump(written), encoding="utf-8")
         assert load(path).architecture == architecture
+
+
+@pytest.mark.parametrize(("classes", "pixels"), [(100, 32), (1000, 224)])
+def test_the_documents_table_holds_the_costs(classes: int, pixels: int) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "deploy.md").read_text("utf-8")
+    after = page[page.index(f"{classes:,} classes, {pixels} x {pixels} pixels:") :]
+    table = cost_table("mobilenet_v2", num_classes=classes, input_size=pixels)
+    for name in ("mobilenet_v2", "cheap_v2", "mobilenet_v2_paper"):
+        row = next(line for line in after.splitlines() if line.startswith(f"| `{name}` |"))
+        cost = table.cost(PRESETS[name])
+        assert f"| {cost.params:,} → {cost.deploy_params:,} |" in row
+        assert f"| {cost.flops / 1e6:.2f} M → {cost.deploy_flops / 1e6:.2f} M |" in row
