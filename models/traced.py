@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from .layers import ChannelConv, GroupSum, Shuffle, Tile
+from .layers import ChannelConv, DepthwiseConv2d, GroupSum, Shuffle, Tile
 
 
 class Select(nn.Module):
@@ -46,6 +46,7 @@ KINDS: dict[type[nn.Module], str] = {
     Shuffle: "selection",
     Select: "selection",
 }
+CONVOLUTIONS = (nn.Conv2d, DepthwiseConv2d)
 IN_PLACE = (nn.ReLU, nn.Hardswish, nn.Hardsigmoid)
 FUNCTIONS: dict[Callable[..., Any] | str, str] = {operator.add: "add", operator.mul: "scale"}
 
@@ -87,7 +88,7 @@ class Traced:
         if node.op != "call_module" or self._calls[str(node.target)] > 1:
             return "other"
         layer = self.layer(node)
-        if not isinstance(layer, nn.Conv2d):
+        if type(layer) not in CONVOLUTIONS:
             return KINDS.get(type(layer), "other")
         if layer.groups == 1:
             return "dense"

@@ -107,6 +107,10 @@ KEPT: dict[str, tuple[nn.Module, Layers]] = {
     "norm of what is called twice": (Twice(called=True), [Conv, Conv, Norm]),
     "tile, depthwise": (net(Tile(6, 12), depthwise(12)), [Tile, Conv]),
     "tile, groups across its copies": (net(Tile(6, 24), Conv(24, 6, 1, groups=6)), [Tile, Conv]),
+    "tile, shuffle, groups of two copies": (
+        net(Tile(6, 12), Shuffle(12, 2), Conv(12, 6, 1, groups=6)),
+        [Select, Conv],
+    ),
     "shuffle, groups": (net(Shuffle(6, 3), Conv(6, 4, 1, groups=2)), [Shuffle, Conv]),
     "groups, shuffle": (net(Conv(6, 8, 1, groups=2), Shuffle(8, 4)), [Conv, Shuffle]),
     "shuffle, sum of others": (net(Shuffle(6, 3), GroupSum(6, 2)), [Shuffle, GroupSum]),
@@ -119,8 +123,11 @@ def test_fold_leaves_these_layers_and_the_same_answers(case: str) -> None:
     network, left = (FOLDED | KEPT)[case]
     for layer in network.modules():
         if isinstance(layer, Norm):
-            for tensor in layer.state_dict().values():
-                tensor.data = torch.rand_like(tensor.float()) + 0.5
+            for name, tensor in layer.state_dict().items():  # these are the layer's own numbers
+                if name == "running_var":
+                    tensor.uniform_(0.5, 1.5)
+                elif tensor.is_floating_point():
+                    tensor.normal_()
     network.double().eval()
     deployed = deploy(network)
     assert isinstance(deployed, fx.GraphModule)
