@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .models import build as build
     from .models import count as count
+    from .models import deploy as deploy
     from .models import load as load
     from .search.api import rehearse as rehearse
     from .search.api import retrain as retrain
@@ -30,6 +31,7 @@ _PUBLIC = {
     "canonical": "space",
     "build": "models",
     "count": "models",
+    "deploy": "models",
     "load": "models",
     "predict": "search.training.predict",
     "rehearse": "search.api",

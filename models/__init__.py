@@ -4,6 +4,7 @@ from .config import describe, load
 from .contract import check_operation
 from .cost import COUNTERS, count, count_flops, count_params
 from .cost_table import CostTable, cost_table
+from .deploy import deploy
 from .network import Network, build
 from .weights_file import read_weights_config, weights_bytes
 
@@ -17,6 +18,7 @@ __all__ = [
     "count",
     "count_flops",
     "count_params",
+    "deploy",
     "describe",
     "load",
     "read_weights_config",

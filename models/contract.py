@@ -11,6 +11,7 @@ from typing import NamedTuple, NoReturn
 
 import torch
 from torch import Tensor, nn
+from torch.fx.proxy import TraceError
 
 from ..space import (
     BACKBONES,
@@ -28,6 +29,7 @@ from ..space.channels import Order
 from ..space.effects import IDENTITY
 from ..space.operation import FOLLOWERS, READERS
 from .cost import count_flops
+from .deploy import deploy
 from .operations import Builder, build_operation
 from .rearranging import equal, load, matching, randomise, rearrangements
 
@@ -49,8 +51,8 @@ def check_operation(operation: Operation, builder: Builder | None = None) -> Non
     """Build an operation at every backbone that offers it and compare it with its row.
 
     Checked are: shapes and, at the last stage, features; that the input of `expand` and `shortcut`, which a
-    block reads twice, is left alone; that all its operators are counted; that it computes the same as the
-    operations of the same effect, and as its plain one; and that it follows and makes the orders it says.
+    block reads twice, is left alone; that all its operators are counted; that it deploys to the same answers;
+    that it computes the same as others of its effect, and as its plain one; and the orders it says.
 
     Args:
         operation: Its row, which need not be in the table yet.
@@ -84,6 +86,7 @@ def check_operation(operation: Operation, builder: Builder | None = None) -> Non
             if kind not in counted:
                 counted.add(kind)
                 count_flops(module, place.given)
+                _check_deploys(operation, place, module)
 
 
 def _places(operation: Operation) -> Iterator[Place]:
@@ -147,6 +150,17 @@ def _check_shapes(operation: Operation, place: Place, module: nn.Module) -> None
         _refuse(operation, place, f"must make {place.wanted} of {place.given}, got {tuple(y.shape)}")
     if operation.site in ("expand", "shortcut") and not torch.equal(given, x):
         _refuse(operation, place, "must not write into its input, which the block reads twice")
+
+
+@torch.no_grad()
+def _check_deploys(operation: Operation, place: Place, module: nn.Module) -> None:
+    x = torch.randn(place.given, dtype=torch.float64)
+    try:
+        deployed = deploy(nn.Sequential(module))  # inside another, as in a network
+    except TraceError as error:
+        _refuse(operation, place, f"must be one that torch.fx can trace ({error})")
+    if not equal(deployed(x.clone()), module(x.clone())):
+        _refuse(operation, place, "must answer the same in its deploy form (models.folding)")
 
 
 @torch.no_grad()

@@ -3,11 +3,12 @@
 `flops`, counted by fvcore, are the multiply-adds of convolutions, linear layers and matrix products, one
 each, in eval mode for one image. Every other operator has an explicit handle of zero in `HANDLES`; an
 operator without a handle is an error, so that nothing is skipped silently. Batch norm, activations,
-pooling, additions and copies are not counted.
+pooling, additions and copies are not counted. Costs of the deploy form are those of `models.deploy`'s module.
 """
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from ..space import COSTS, Cost
+from .deploy import deploy
 from .memory import enough_memory
 from .network import Network
 
@@ -57,12 +59,14 @@ HANDLES: MappingProxyType[str, Handle] = MappingProxyType(
         "aten::hardsigmoid": _zero,
         "aten::hardswish": _zero,
         "aten::hardswish_": _zero,
+        "aten::index_select": _zero,
         "aten::mul": _zero,
         "aten::pad": _zero,
         "aten::relu": _zero,
         "aten::relu_": _zero,
         "aten::slice": _zero,
         "aten::split": _zero,
+        "aten::sub": _zero,
         "aten::transpose": _zero,
         "aten::unflatten": _zero,
     }
@@ -101,12 +105,16 @@ def count_flops(model: nn.Module, input_shape: tuple[int, ...]) -> Mapping[str, 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", (DeprecationWarning, FutureWarning))
             with enough_memory(f"input_size {input_shape[-1]}"):
-                by_module = analysis.by_module()
+                by_module = dict(analysis.by_module())
             missing = analysis.unsupported_ops()
             if missing:
                 raise NotImplementedError(
                     f"no FLOP handle for {', '.join(sorted(missing))}; add it to HANDLES"
                 )
+            for name, module in reversed([*model.named_modules()]):
+                if name in analysis.uncalled_modules():  # it only holds others
+                    children = (f"{name}.{child}" for child, _ in module.named_children())
+                    by_module[name] = sum(by_module.get(child, 0) for child in children)
             return {name: int(flops) for name, flops in by_module.items()}
     finally:
         torch.set_num_threads(threads)
@@ -119,20 +127,45 @@ def count_params(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def _params(network: Network) -> dict[str, int]:
-    return {name: count_params(module) for name, module in network.named_modules()}
+def _params(model: nn.Module, input_size: int) -> dict[str, int]:
+    return {name: count_params(module) for name, module in model.named_modules()}
 
 
-def _flops(network: Network) -> Mapping[str, int]:
-    size = network.input_size
-    return count_flops(network, (1, 3, size, size))
+def _flops(model: nn.Module, input_size: int) -> Mapping[str, int]:
+    return count_flops(model, (1, 3, input_size, input_size))
+
+
+@dataclass(frozen=True)
+class OfDeployForm:
+    """What a function counts in the deploy form of a network, at the network's own input size."""
+
+    counted: Callable[[nn.Module, int], Mapping[str, float]]
+
+    def __call__(self, network: Network, deployed: nn.Module | None = None) -> Mapping[str, float]:
+        return self.counted(deployed or deploy(network), network.input_size)
 
 
 # By cost what counts it, at the network's own input size: for the whole network under "" and, where the cost
-# is additive, for each of its submodules by name.
-COUNTERS: dict[str, Counter] = {"params": _params, "flops": _flops}
+# is additive, for each of its submodules by name. The deploy form lacks those that cost nothing.
+COUNTERS: dict[str, Counter] = {
+    "params": lambda network: _params(network, network.input_size),
+    "flops": lambda network: _flops(network, network.input_size),
+    "deploy_params": OfDeployForm(_params),
+    "deploy_flops": OfDeployForm(_flops),
+}
+
+
+def count_each(network: Network, counters: Mapping[str, Counter]) -> dict[str, Mapping[str, float]]:
+    """What each counter says of a network, whose deploy form is made once for all of them."""
+    of_deploy = [counter for counter in counters.values() if isinstance(counter, OfDeployForm)]
+    deployed = deploy(network) if of_deploy else None
+    return {
+        name: counter(network, deployed) if isinstance(counter, OfDeployForm) else counter(network)
+        for name, counter in counters.items()
+    }
 
 
 def count(network: Network) -> Cost:
     """Every cost of a network."""
-    return Cost({name: COUNTERS[name](network)[""] for name in COSTS})
+    found = count_each(network, {name: COUNTERS[name] for name in COSTS})
+    return Cost({name: by_module[""] for name, by_module in found.items()})

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..space import largest_divisor
+from ..space import largest_divisor, shuffle_order
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "hardswish": nn.Hardswish}
 
@@ -105,8 +105,14 @@ class Tile(nn.Module):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
+        self.in_channels, self.channels = in_channels, channels
         # Plain numbers, since a shape read while tracing is a tensor.
         self.copies, self.rest = divmod(channels, in_channels)
+
+    @property
+    def order(self) -> list[int]:
+        """The input channel that each output channel is."""
+        return [channel % self.in_channels for channel in range(self.channels)]
 
     def forward(self, x: Tensor) -> Tensor:
         parts = [x] * self.copies
@@ -123,7 +129,13 @@ class Shuffle(nn.Module):
 
     def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
+        self.in_channels = channels
         self.groups = largest_divisor(channels, groups)
+
+    @property
+    def order(self) -> list[int]:
+        """The input channel that each output channel is."""
+        return shuffle_order(self.in_channels, self.groups)
 
     def forward(self, x: Tensor) -> Tensor:
         return x if self.groups == 1 else F.channel_shuffle(x, self.groups)
@@ -177,12 +189,13 @@ class Ghost(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, act: str) -> None:
         super().__init__()
         self.made = out_channels // 2  # from as many of the others
+        self.odd = out_channels % 2 == 1
         self.primary = conv_bn(in_channels, out_channels - self.made, act=act)
         self.cheap = conv_bn(self.made, self.made, kernel_size=3, groups=self.made, act=act)
 
     def forward(self, x: Tensor) -> Tensor:
         primary = self.primary(x)
-        read = primary if primary.shape[1] == self.made else primary[:, : self.made]
+        read = primary[:, : self.made] if self.odd else primary
         return torch.cat([primary, self.cheap(read)], dim=1)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from ..space import COSTS, SITE_NAMES, check_name, text
+from ..space import COSTS, SITE_NAMES, check_name, shown_costs, text
 from .theme import (
     BAND,
     BLUE,
@@ -198,7 +198,7 @@ def _hover_text(row: Mapping[Hashable, Any], sites: Sequence[str]) -> str:
         escape(", ".join([row["origin"], *marks])),
         f"accuracy {text.percent(row['accuracy'])} %"
         + (f", training {text.times(row['rung'])}" if row["rung"] > 1 else ""),
-        ", ".join(f"{kind.format(row[name])} {kind.title}" for name, kind in COSTS.items()),
+        ", ".join(f"{COSTS[name].format(row[name])} {COSTS[name].title}" for name in shown_costs()),
         *(f"{site}: {text.choice(row[site])}" for site in sites),
         *(escape(line) for line in wrap(row["reason"], 60)),
     ]

@@ -24,13 +24,14 @@ def operations_by_site(operations: pd.DataFrame) -> go.Figure:
     means = operation_means(whole)
     if means.empty:
         return say_empty(new_figure(height=200))
+    kinds = [kind for name, kind in COSTS.items() if name in means]
     sites = list(means.groupby("site", sort=False))
     heights = [len(rows) for _, rows in sites]
     figure = make_subplots(
         rows=len(sites),
-        cols=1 + len(COSTS),
+        cols=1 + len(kinds),
         row_heights=heights,
-        column_widths=[0.5, *[0.5 / len(COSTS)] * len(COSTS)],
+        column_widths=[0.5, *[0.5 / len(kinds)] * len(kinds)],
         shared_xaxes=True,
         shared_yaxes=True,
         horizontal_spacing=0.03,
@@ -45,9 +46,9 @@ def operations_by_site(operations: pd.DataFrame) -> go.Figure:
         bargap=0.45,
         showlegend=False,
     )
-    for column, title in enumerate((ACCURACY_TITLE, *(f"mean {kind.heading}" for kind in COSTS.values())), 1):
+    for column, title in enumerate((ACCURACY_TITLE, *(f"mean {kind.heading}" for kind in kinds)), 1):
         figure.update_xaxes(title_text=title, row=len(sites), col=column)
-    for column in range(2, 2 + len(COSTS)):
+    for column in range(2, 2 + len(kinds)):
         figure.update_xaxes(rangemode="tozero", tickformat="~s", nticks=4, col=column)
     return figure
 
@@ -125,13 +126,14 @@ def _draw_site(figure: go.Figure, row: int, site: str, means: pd.DataFrame, tria
         row=row,
         col=1,
     )
-    for column, (cost, kind) in enumerate(COSTS.items(), 2):
+    kinds = [kind for name, kind in COSTS.items() if name in means]
+    for column, kind in enumerate(kinds, 2):
         figure.add_bar(
-            x=means[cost],
+            x=means[kind.name],
             y=list(place.values()),
             orientation="h",
             marker={"color": [VERMILLION if unmodified else SKY for unmodified in means["unmodified"]]},
-            text=[kind.format(value) for value in means[cost]],
+            text=[kind.format(value) for value in means[kind.name]],
             hovertemplate="mean %{text}<extra></extra>",
             row=row,
             col=column,

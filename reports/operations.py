@@ -4,7 +4,16 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from ..space import COSTS, STAGED_SITES, Architecture, averaged, canonical, join_choice, text
+from ..space import (
+    COSTS,
+    STAGED_SITES,
+    Architecture,
+    averaged,
+    canonical,
+    join_choice,
+    shown_costs,
+    text,
+)
 from ..space.canonical import stage_forms
 from ..space.rungs import fullest, networks_at
 from ..space.saved_run import SavedRun
@@ -20,12 +29,13 @@ def operation_frame(run: SavedRun) -> pd.DataFrame:
 
     Returns:
         Columns `choice` (`expand`, or `expand.1` where a site goes stage by stage), `site`, `stage` (0
-        for the whole network), `operation`, `number`, `accuracy`, the costs, `unmodified`
+        for the whole network), `operation`, `number`, `accuracy`, the costs to show, `unmodified`
         (whether the unmodified network uses the operation there) and `matched`: the difference in
         accuracy to the trial that differs in nothing but having the unmodified network's operation
         there, not a number where there is none.
     """
     searched = run.space.parameters
+    costs = shown_costs(run.record.settings.objectives)
     rung = operations_rung(run)
     complete = [trial for trial in averaged(run.trials, every_rung=True) if trial.rung == rung]
     chosen = pd.DataFrame(
@@ -34,9 +44,9 @@ def operation_frame(run: SavedRun) -> pd.DataFrame:
         dtype=object,
     )
     results = pd.DataFrame(
-        [(trial.number, trial.accuracy, *(trial.costs.get(name) for name in COSTS)) for trial in complete],
-        columns=["number", "accuracy", *COSTS],
-    ).astype({"accuracy": "float64"} | dict.fromkeys(COSTS, "float64"))
+        [(trial.number, trial.accuracy, *(trial.costs.get(name) for name in costs)) for trial in complete],
+        columns=["number", "accuracy", *costs],
+    ).astype({"accuracy": "float64"} | dict.fromkeys(costs, "float64"))
     parts = []
     for name, operations in searched.items():
         site, _, stage = name.partition(".")
@@ -64,7 +74,7 @@ def operation_means(operations: pd.DataFrame) -> pd.DataFrame:
     means = kept.groupby(["choice", "site", "stage", "operation", "unmodified"], sort=False).agg(
         trials=("number", "size"),
         accuracy=("accuracy", "mean"),
-        **{name: (name, "mean") for name in COSTS},
+        **{name: (name, "mean") for name in COSTS if name in operations},
         pairs=("matched", "count"),
         matched=("matched", "mean"),
     )

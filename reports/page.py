@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..space import COSTS, text, write_text
+from ..space import COSTS, shown_costs, text, write_text
 from ..space.saved_run import SavedRun, load_run
 from . import run_tables, sections
 from .figures import accuracy_against_cost, progress
@@ -84,7 +84,10 @@ def _results(run: SavedRun, frame: pd.DataFrame, trainings: list[Training]) -> l
     return [
         "<h2>Accuracy against cost</h2>",
         '<div class="pair">',
-        *(_cost_figure(frame, cost, cost in objectives, run.claims.gap, length) for cost in COSTS),
+        *(
+            _cost_figure(frame, cost, cost in objectives, run.claims.gap, length)
+            for cost in shown_costs(objectives)
+        ),
         "</div>",
         "<h2>The front</h2>",
         f"<p>What no trial beats in all of {', '.join(objectives)}. Differences are to the unmodified "
@@ -146,7 +149,7 @@ def _retrained(run: SavedRun, frame: pd.DataFrame, trainings: list[Training]) ->
                 label=f"Retrained accuracy against {COSTS[cost].title}",
                 caption="Means over the seeds; bars are one standard deviation." + published,
             )
-            for cost in COSTS
+            for cost in shown_costs(settings.objectives)
         ),
         "</div>",
         '<div class="pair">',

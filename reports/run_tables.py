@@ -41,7 +41,7 @@ def front_table(run: SavedRun, frame: pd.DataFrame) -> str:
             if frame.loc[frame["compared"], "seeds"].max() > 1
             else []
         ),
-        *_cost_columns("{}, ± %", noted=True),
+        *_cost_columns(frame, "{}, ± %", noted=True),
         *_site_columns(run),
         Column("hash", "hash", code=True),
     ]
@@ -74,7 +74,7 @@ def retrained_table(retrained: pd.DataFrame) -> str:
         Column("val", "validation %, ±", text.percent, numeric=True, note="val_note"),
         Column("test", "test %, ±", text.percent, numeric=True, note="test_note"),
         Column("seeds", "seeds", numeric=True),
-        *_cost_columns("{}"),
+        *_cost_columns(frame, "{}"),
         Column("hash", "hash", code=True),
     ]
     return sortable_table(
@@ -93,7 +93,7 @@ def operations_table(means: pd.DataFrame) -> str:
         Column("operation", "operation"),
         Column("trials", "trials", numeric=True),
         Column("accuracy", "mean accuracy %", text.percent, numeric=True),
-        *_cost_columns("mean {}"),
+        *_cost_columns(means, "mean {}"),
         Column("pairs", "matched pairs", lambda value: f"{value:.0f}", numeric=True),
         Column("matched", "mean difference in pairs", lambda value: text.signed(value, 2), numeric=True),
     ]
@@ -122,7 +122,7 @@ def trials_table(run: SavedRun, frame: pd.DataFrame) -> str:
         *([Column("rung", "length", text.times, numeric=True)] if run.record.settings.has_rungs else []),
         Column("accuracy", "accuracy %", text.percent, numeric=True),
         *(why if ordered["predicted"].notna().any() else ()),
-        *_cost_columns("{}"),
+        *_cost_columns(ordered, "{}"),
         *_site_columns(run),
         Column("seconds", "seconds", lambda value: f"{value:.1f}", numeric=True),
         Column("hash", "hash", code=True),
@@ -159,10 +159,12 @@ def name_of(preset: str, unmodified: bool) -> str:
     return ", ".join([*(["unmodified"] if unmodified else []), *([preset] if preset else [])])
 
 
-def _cost_columns(title: str, *, noted: bool = False) -> list[Column]:
+def _cost_columns(frame: pd.DataFrame, title: str, *, noted: bool = False) -> list[Column]:
+    """Every cost that is known of some network; older files lack those of the deploy form."""
     return [
         Column(name, title.format(name), kind.format, numeric=True, note=f"{name}_note" if noted else None)
         for name, kind in COSTS.items()
+        if not kind.deploy or (name in frame and frame[name].notna().any())
     ]
 
 

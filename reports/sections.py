@@ -1,13 +1,13 @@
 """The sections of the page as HTML; everything that comes from a file is escaped."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from ..space import COSTS, METRIC_TITLES, pick, text, verdict
+from ..space import COSTS, METRIC_TITLES, pick, shown_costs, text, verdict
 from ..space.agreement import FEW_TO_RANK, RankAgreement, rank_agreement, rung_agreements
 from ..space.claims import SURE
 from ..space.rungs import networks_at, networks_trained, units
@@ -52,7 +52,8 @@ def highlights(run: SavedRun, frame: pd.DataFrame) -> str:
         title = f"Lowest in {COSTS[cost].title} of those not surely worse than unmodified"
         titles.setdefault(int(as_good["number"].iloc[0]), []).append(title)
     rows = {row["number"]: row for _, row in front.iterrows()}
-    cards = "".join(_card("; ".join(found), rows[number]) for number, found in titles.items())
+    costs = shown_costs(objectives)
+    cards = "".join(_card("; ".join(found), rows[number], costs) for number, found in titles.items())
     return f'<div class="cards">{cards}</div>'
 
 
@@ -106,10 +107,14 @@ def facts(run: SavedRun, frame: pd.DataFrame) -> str:
     ]
     if settings.reference_accuracy is not None:
         limits.append(f"an accuracy below {settings.reference_accuracy:g} % is worth nothing")
-    full = (
-        f"of the full network as it is trained, at width {settings.width:g}, for {record.num_classes} "
-        f"classes and images of {record.input_size} x {record.input_size} pixels; folding can make it cheaper"
+    where = (
+        f"at width {settings.width:g}, for {record.num_classes} classes and images of "
+        f"{record.input_size} x {record.input_size} pixels"
     )
+    forms = {
+        False: f"of the full network as it is trained, {where}",
+        True: "of the smaller module that cheapsearch.deploy makes of it, which answers the same",
+    }
     costs = [COSTS[name].title for name in settings.objectives if name != "accuracy"]
     items = {
         "Trained": f"{spent}, "
@@ -133,7 +138,7 @@ def facts(run: SavedRun, frame: pd.DataFrame) -> str:
     }
     for kind in COSTS.values():
         counted = f": {kind.convention}" if kind.convention else ""
-        items[kind.title[:1].upper() + kind.title[1:]] = f"{full}{counted}."
+        items[kind.title[:1].upper() + kind.title[1:]] = f"{forms[kind.deploy]}{counted}."
     return _definitions(items)
 
 
@@ -255,17 +260,17 @@ def repeat(run: SavedRun) -> str:
     )
 
 
-def _card(title: str, row: pd.Series) -> str:
-    costs = "<br>".join(
-        f"{kind.format(row[cost])} {kind.title} "
+def _card(title: str, row: pd.Series, costs: Sequence[str]) -> str:
+    said = "<br>".join(
+        f"{COSTS[cost].format(row[cost])} {COSTS[cost].title} "
         f'<span class="muted">{text.difference(row[f"{cost}_difference"], " %")}</span>'
-        for cost, kind in COSTS.items()
+        for cost in costs
     )
     known = name_of(row["preset"], row["unmodified"])
     return (
         f'<div class="card"><h3>{escape(title)}</h3>'
         f'<div class="value">{text.percent(row["expected"])} <small>% '
-        f"{text.difference(row['accuracy_difference'], ' points')}</small></div><p>{costs}</p>"
+        f"{text.difference(row['accuracy_difference'], ' points')}</small></div><p>{said}</p>"
         f'<p class="muted">trial {row["number"]}{f", {escape(known)}" if known else ""}</p></div>'
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ..space import COSTS, write_text
+from ..space import COSTS, shown_costs, write_text
 from . import sections
 from .template import page
 from .theme import BLUE, ORANGE, SKY, TEMPLATE, TRIAL_MARKER, UNMODIFIED_MARKER
@@ -22,7 +22,7 @@ def range_of_costs(facts: Mapping[str, Any], costs: Sequence[Mapping[str, float]
         facts: `ranges`, by cost the least, unmodified and most.
         costs: Costs by name of the networks to draw.
     """
-    first, *others = facts["ranges"]
+    first, *others = _drawn(facts)
     figure = make_subplots(cols=len(others), shared_yaxes=True, horizontal_spacing=0.04)
     unmodified = {name: span["unmodified"] for name, span in facts["ranges"].items()}
     for column, other in enumerate(others, 1):
@@ -56,7 +56,7 @@ def cost_by_operation(facts: Mapping[str, Any]) -> go.Figure:
         for operation, cost in part["operations"].items()
         if len(part["operations"]) > 1
     ]
-    names = list(facts["ranges"])
+    names = _drawn(facts)
     figure = make_subplots(
         cols=len(names), shared_yaxes=True, subplot_titles=[COSTS[name].title for name in names]
     )
@@ -76,6 +76,10 @@ def cost_by_operation(facts: Mapping[str, Any]) -> go.Figure:
     return figure.update_yaxes(autorange="reversed").update_xaxes(ticksuffix=" %")
 
 
+def _drawn(facts: Mapping[str, Any]) -> list[str]:
+    return [name for name in shown_costs() if name in facts["ranges"]]
+
+
 def write_space(facts: Mapping[str, Any], costs: Sequence[Mapping[str, float]], path: Path) -> Path:
     """Write a search space as one self-contained HTML page.
 
@@ -83,7 +87,7 @@ def write_space(facts: Mapping[str, Any], costs: Sequence[Mapping[str, float]], 
         facts: What `cheapsearch space --json` prints.
         costs: As for `range_of_costs`.
     """
-    kinds = [COSTS[name] for name in facts["ranges"]]
+    kinds = [COSTS[name] for name in _drawn(facts)]
     conventions = "".join(f" {kind.title}: {kind.convention}." for kind in kinds if kind.convention)
     title = f"{facts['backbone']} at width {facts['width']:g}"
     drawn = "all of them" if len(costs) == facts["distinct"] else f"{len(costs):,} random ones"

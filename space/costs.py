@@ -3,7 +3,7 @@
 A further cost is a row here and the function that counts it in `models/cost.py`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ class CostKind:
         format: Writes one number short, with the unit of a measurement: `1.174 M`, `3.2 ms`.
         convention: What is counted and what is not, empty where the title says it all.
         additive: Whether it adds up over the sites of a network; else whole networks are measured.
+        deploy: Whether it is of the deploy form (`models.deploy`), not of the network as it is trained.
     """
 
     name: str
@@ -35,6 +36,7 @@ class CostKind:
     format: Callable[[float], str] = text.count
     convention: str = ""
     additive: bool = True
+    deploy: bool = False
 
     @property
     def heading(self) -> str:
@@ -47,6 +49,14 @@ COSTS: dict[str, CostKind] = {
     for kind in (
         CostKind("params", "parameters"),
         CostKind("flops", "FLOPs", unit="multiply-adds", convention=FLOPS_CONVENTION),
+        CostKind("deploy_params", "deployed parameters", deploy=True),
+        CostKind(
+            "deploy_flops",
+            "deployed FLOPs",
+            unit="multiply-adds",
+            convention=FLOPS_CONVENTION,
+            deploy=True,
+        ),
     )
 }
 
@@ -80,10 +90,12 @@ class Cost(Mapping[str, float]):
         return self._values[name]
 
     @classmethod
-    def total(cls, parts: Iterable["Cost"]) -> "Cost":
-        """Of one or more parts of a network, whose costs have the same names."""
+    def total(cls, parts: Iterable["Cost"], names: Iterable[str] | None = None) -> "Cost":
+        """Of one or more parts of a network, whose costs have the same names; of some of these alone."""
         values = [part._values for part in parts]
-        return cls({name: sum([value[name] for value in values]) for name in values[0]})
+        return cls(
+            {name: sum([value[name] for value in values]) for name in (values[0] if names is None else names)}
+        )
 
     def __add__(self, other: "Cost") -> "Cost":
         return self.total((self, other))
@@ -98,6 +110,11 @@ class Cost(Mapping[str, float]):
 def additive_costs() -> list[str]:
     """Names of the costs that add up over the sites of a network."""
     return [name for name, kind in COSTS.items() if kind.additive]
+
+
+def shown_costs(objectives: Collection[str] = ()) -> list[str]:
+    """Those that are shown where there is room for few: of networks as they are trained, and objectives."""
+    return [name for name, kind in COSTS.items() if not kind.deploy or name in objectives]
 
 
 def check_cost(cost: Mapping[str, float], prefix: str = "") -> None:

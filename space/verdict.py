@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from .agreement import FEW_TO_RANK, RankAgreement, RungAgreement
 from .claims import Claims
-from .costs import COSTS
+from .costs import COSTS, shown_costs
 from .noise import averaged
 from .run_record import RunRecord
 from .saved_run import SavedRun
@@ -68,9 +68,10 @@ def _equals(claims: Claims, images: int, best: int) -> str:
 
 def against(record: RunRecord) -> list[str]:
     """What published networks that the space leaves out cost, for differences are to the unmodified one."""
+    shown = shown_costs(record.settings.objectives)
     return [
         f"for comparison, not trained here: {name} costs "
-        + ", ".join(f"{kind.format(costs[cost])} {cost}" for cost, kind in COSTS.items() if cost in costs)
+        + ", ".join(f"{COSTS[cost].format(costs[cost])} {cost}" for cost in shown if cost in costs)
         for name, costs in record.published.items()
         if name.endswith(_AS_PUBLISHED)
     ]

@@ -196,4 +196,4 @@ def test_public_names_in_sentences_exist() -> None:
 
 def test_cost_in_the_example_is_counted() -> None:
     network = cheapsearch.build("cheap_v2", num_classes=100, input_size=32)
-    assert f"print(cheapsearch.count(network))  # {cheapsearch.count(network)!r}\n" in README
+    assert f"print(cheapsearch.count(network))\n# {cheapsearch.count(network)!r}\n" in README

@@ -7,7 +7,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from ...space import COSTS, TrainingResult, text
+from ...space import TrainingResult, shown_costs, text
 from ..training.full import TrainingJob
 from ..workers.jobs import Failed, Outcome, Progress, Trained
 from .console import LiveDisplay
@@ -64,7 +64,8 @@ def results_table(results: Sequence[TrainingResult]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     metric = next((f"{result.metric} " for result in results if result.metric != "accuracy"), "")
     scores = (f"validation {metric}%", f"test {metric}%", "test top-5 %")
-    for column in ("trial", "seed", *scores, *COSTS, "best epoch"):
+    costs = shown_costs()
+    for column in ("trial", "seed", *scores, *costs, "best epoch"):
         table.add_column(column, justify="right", no_wrap=True)
     for result in results:
         settings = result.settings
@@ -74,7 +75,7 @@ def results_table(results: Sequence[TrainingResult]) -> Table:
             text.percent(result.val_score),
             text.MISSING if result.test_score is None else text.percent(result.test_score),
             text.MISSING if result.test_top5 is None else text.percent(result.test_top5),
-            *(f"{settings.costs[name]:,}" if name in settings.costs else text.MISSING for name in COSTS),
+            *(f"{settings.costs[name]:,}" if name in settings.costs else text.MISSING for name in costs),
             f"{result.best_epoch} of {result.epochs}",
         )
     return table

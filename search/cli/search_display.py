@@ -1,7 +1,7 @@
 """What a person sees of a search: a live display on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rich.console import Console, Group
@@ -19,6 +19,7 @@ from ...space import (
     get_backbone,
     join_choice,
     pareto_front,
+    shown_costs,
     text,
 )
 from ...space.claims import SURE, Claims
@@ -41,6 +42,7 @@ class SearchDisplay(LiveDisplay):
         self._workers = len(run.devices)
         self._unmodified = run.space.unmodified
         self._several = run.saved.record.settings.has_rungs
+        self._objectives = run.saved.record.settings.objectives
         self._start = time.monotonic()
         self._at_start = self._trained + len(run.known)  # what a pilot trained is told at once
         self._shown: tuple[int, Group] = (-1, Group())
@@ -50,7 +52,7 @@ class SearchDisplay(LiveDisplay):
         self._trials.append(trial)
         if self._live is None and trial.state != "refused":
             left = time_left(self._seconds_left())
-            what = trial_line(trial, self._unmodified)
+            what = trial_line(trial, self._unmodified, self._objectives)
             print_line(self._console, f"{self._trained}/{self._wanted}  {what}{left}")
 
     @property
@@ -110,7 +112,8 @@ def front_table(run: SavedRun, *, rows: int | None = None) -> Table:
     front = pareto_front(run.trials, run.record.settings.objectives)
     base = next((t for t in averaged(run.trials) if t.hash == architecture_hash(unmodified)), None)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("trial", "expected", "sure", *COSTS):
+    costs = shown_costs(run.record.settings.objectives)
+    for column in ("trial", "expected", "sure", *costs):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("operations other than the unmodified network's")
     tied = claims.ties(front)
@@ -120,7 +123,7 @@ def front_table(run: SavedRun, *, rows: int | None = None) -> Table:
             str(trial.number),
             expected(trial, base, claims),
             sure(trial.number, claims, tied),
-            *(amount(name, trial, base) for name in COSTS),
+            *(amount(name, trial, base) for name in costs),
             operations(trial.architecture, unmodified),
         )
     return table
@@ -143,10 +146,11 @@ def sure(number: int, claims: Claims, tied: Mapping[int, int]) -> str:
     return f"{100 * claims.front[number]:.0f} %{tie}"
 
 
-def trial_line(trial: TrialRecord, unmodified: Architecture) -> str:
+def trial_line(trial: TrialRecord, unmodified: Architecture, objectives: Sequence[str] = ()) -> str:
     """One trial on one line."""
     accuracy = text.MISSING if trial.accuracy is None else f"{text.percent(trial.accuracy)} %"
-    cost = "  ".join(f"{COSTS[name].format(value)} {name}" for name, value in trial.costs.items())
+    costs = [name for name in shown_costs(objectives) if name in trial.costs]
+    cost = "  ".join(f"{COSTS[name].format(trial.costs[name])} {name}" for name in costs)
     length = f"  {text.times(trial.rung)}" if trial.rung > 1 else ""
     seconds = f"  {text.duration(trial.seconds)}" if trial.seconds is not None else ""
     state = "" if trial.accuracy is not None and not trial.reason else f"  {trial.state}: {trial.reason}"

@@ -1,7 +1,8 @@
 """`cheapsearch show`: what an architecture is and costs, site by site."""
 
 import argparse
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from ...space import (
     COSTS,
@@ -14,8 +15,12 @@ from ...space import (
     architecture_hash,
     canonical,
     join_choice,
+    shown_costs,
 )
 from .parser import add_json, add_network, given_architecture
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def add(commands: Any) -> None:
@@ -85,9 +90,7 @@ def architecture_facts(architecture: Architecture, *, num_classes: int, input_si
 
 def print_architecture(facts: dict[str, Any]) -> None:
     """Print `architecture_facts`."""
-    from rich.table import Table
-
-    from .console import make_console, print_table
+    from .console import fits, make_console, print_table
 
     console = make_console()
     console.print(
@@ -96,25 +99,12 @@ def print_architecture(facts: dict[str, Any]) -> None:
     )
     if facts["same_as"]:
         console.print(f"published as {', '.join(facts['same_as'])}")
-    console.print("   ".join(f"{name} [bold]{facts[name]:,}[/]" for name in COSTS))
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("site")
-    table.add_column("operation")
-    for name in additive_costs():
-        table.add_column(name, justify="right")
-        table.add_column("%", justify="right")
-    rows = [(site, join_choice(part["operation"]), part) for site, part in facts["sites"].items()]
-    rows += [("(depthwise convs)", "", facts["rest"]["depthwise"])]
-    for site, operation, part in rows:
-        table.add_row(
-            site,
-            operation,
-            *(
-                shown
-                for name in additive_costs()
-                for shown in (f"{part[name]:,}", f"{100 * part[f'{name}_share']:.1f}")
-            ),
-        )
+    for deploy in (False, True):
+        names = [name for name, kind in COSTS.items() if kind.deploy is deploy]
+        console.print("   ".join(f"{name} [bold]{facts[name]:,}[/]" for name in names))
+    table = _site_table(facts, additive_costs())
+    if not fits(console, table):
+        table = _site_table(facts, [name for name in shown_costs() if name in additive_costs()])
     print_table(console, table)
     for site, part in facts["sites"].items():
         if part["operation"] != part["canonical"]:
@@ -122,4 +112,25 @@ def print_architecture(facts: dict[str, Any]) -> None:
                 f"{site}: {join_choice(part['operation'])} is the same function class here as "
                 f"{join_choice(part['canonical'])}; the hash is that network's, and it is trained once"
             )
-    console.print(f"flops: {facts['flops_convention']}; last_stage includes the classifier", style="dim")
+    console.print(
+        f"flops: {facts['flops_convention']}; last_stage includes the classifier; deploy_: of what "
+        "cheapsearch.deploy makes of it",
+        style="dim",
+    )
+
+
+def _site_table(facts: dict[str, Any], costs: list[str]) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("site")
+    table.add_column("operation")
+    for name in costs:
+        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("%", justify="right", no_wrap=True)
+    rows = [(site, join_choice(part["operation"]), part) for site, part in facts["sites"].items()]
+    rows += [("(depthwise convs)", "", facts["rest"]["depthwise"])]
+    for site, operation, part in rows:
+        numbers = ((f"{part[name]:,}", f"{100 * part[f'{name}_share']:.1f}") for name in costs)
+        table.add_row(site, operation, *chain.from_iterable(numbers))
+    return table

@@ -17,10 +17,13 @@ from ...space import (
     SearchSpace,
     additive_costs,
     get_backbone,
+    shown_costs,
 )
 from .parser import add_json, add_network, names, words
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from ...models import CostTable
 
 _DRAWN = 2_000  # networks drawn at most
@@ -125,9 +128,7 @@ def space_costs(
 
 def print_space(facts: dict[str, Any]) -> None:
     """Print `space_facts`."""
-    from rich.table import Table
-
-    from .console import make_console, print_table
+    from .console import fits, make_console, print_table
 
     console = make_console()
     console.print(
@@ -138,20 +139,29 @@ def print_space(facts: dict[str, Any]) -> None:
         console.print(
             f"{name} from {span['least']:,} to {span['most']:,}, unmodified [bold]{span['unmodified']:,}[/]"
         )
+    table = _site_table(facts, additive_costs())
+    if not fits(console, table):
+        table = _site_table(facts, [name for name in shown_costs() if name in additive_costs()])
+    print_table(console, table)
+    console.print(f"costs of a site, all stages together; flops: {facts['flops_convention']}", style="dim")
+
+
+def _site_table(facts: dict[str, Any], costs: Sequence[str]) -> "Table":
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("site", "operation", "what it is"):
         table.add_column(column)
-    for column in additive_costs():
+    for column in costs:
         table.add_column(column, justify="right", no_wrap=True)
     for site, part in facts["sites"].items():
         label = f"{site} (per stage)" if part["per_stage"] else site
         for operation, cost in part["operations"].items():
             what = SITES[site].operations[operation]
-            table.add_row(label, operation, what, *(f"{value:,}" for value in cost.values()))
+            table.add_row(label, operation, what, *(f"{cost[name]:,}" for name in costs))
             label = ""
         table.add_section()
-    print_table(console, table)
-    console.print(f"costs of a site, all stages together; flops: {facts['flops_convention']}", style="dim")
+    return table
 
 
 def _table(unmodified: Architecture, num_classes: int, input_size: int) -> "CostTable":

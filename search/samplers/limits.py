@@ -7,7 +7,16 @@ from itertools import combinations_with_replacement
 from math import comb
 from typing import TYPE_CHECKING
 
-from ...space import COSTS, Architecture, SearchSpace, UserError, additive_costs, check_name, join_choice
+from ...space import (
+    COSTS,
+    Architecture,
+    SearchSpace,
+    UserError,
+    additive_costs,
+    check_name,
+    flag,
+    join_choice,
+)
 from ...space.sites import SITE_NAMES
 
 if TYPE_CHECKING:
@@ -41,7 +50,7 @@ class Limits(Mapping[str, float]):
         """Why an architecture of this cost is refused, empty if it is not."""
         for name, limit in self.most.items():
             if cost[name] > limit:
-                return f"{name} {cost[name]:,} are over --max-{name} {limit:,}"
+                return f"{name} {cost[name]:,} are over {_flag(name)} {limit:,}"
         return ""
 
     def check_reachable(self, space: SearchSpace, table: "CostTable") -> str:
@@ -60,7 +69,7 @@ class Limits(Mapping[str, float]):
             least = table.cost(cheapest, [name])[name]
             if least > self.most[name]:
                 raise UserError(
-                    f"--max-{name}: must be at least {least:,}, that of the cheapest {space.backbone} "
+                    f"{_flag(name)}: must be at least {least:,}, that of the cheapest {space.backbone} "
                     f"at width {space.width:g} ({_describe(cheapest)}), got {self.most[name]:,}; "
                     "raise it or lower --width"
                 )
@@ -69,7 +78,7 @@ class Limits(Mapping[str, float]):
         reachable = self._listed(space, table) if space.size <= LISTABLE else self._mixed(space, table, added)
         if reachable:
             return ""
-        flags = ", ".join(f"--max-{name}" for name in self.most)
+        flags = ", ".join(map(_flag, self.most))
         together = " and ".join(f"{limit:,}" for limit in self.most.values())
         every = {1: "", 2: "both "}.get(len(self.most), "all of ")
         if reachable is None:
@@ -144,6 +153,10 @@ def choice_costs(
                 weight * costs[operation][name] for name, weight in weights.items()
             )
     return totals
+
+
+def _flag(name: str) -> str:
+    return flag(f"max_{name}")
 
 
 def _describe(architecture: Architecture) -> str:

@@ -187,5 +187,21 @@ def test_every_operator_must_be_counted() -> None:
         check_operation(mine, softplus)
 
 
+@pytest.mark.parametrize(
+    ("branches", "rule"),
+    [
+        (lambda x: x.shape[1] > 1, r"must be one that torch.fx can trace \(symbolically traced"),
+        (lambda x: isinstance(x, Tensor), "must answer the same in its deploy form"),
+    ],
+)
+def test_the_deploy_form_must_answer_the_same(branches: Callable[[Tensor], bool], rule: str) -> None:
+    class Branching(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) if branches(x) else super().forward(-x)
+
+    with pytest.raises(UserError, match=f"^expand conv: {rule}"):
+        check_operation(get_operation("expand", "conv"), lambda *given: Branching(expand_conv(*given)))
+
+
 def test_a_missing_builder_is_named() -> None:
     assert "builder must name a function of models/operations.py, got None" in refusal(SUM)

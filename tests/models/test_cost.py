@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cheapsearch.models import Network, build, cost, count, count_flops, count_params
+from cheapsearch.models import Network, build, cost, count, count_flops, count_params, deploy
 from cheapsearch.models.layers import ChannelConv
-from cheapsearch.space import BACKBONES, Architecture
+from cheapsearch.space import BACKBONES, Architecture, Preprocessing
 
 COUNTED = ("_convolution", "addmm", "bmm", "linear", "matmul", "mm")
 
@@ -96,11 +96,19 @@ def test_count_flops_equals_torchs_count_at_224_pixels(
     name: str, random_architecture: Callable[[random.Random, str, float], Architecture]
 ) -> None:
     network = build(random_architecture(random.Random(name), name, 0.5), input_size=224)
-    assert count(network).flops == torch_flops(network, (1, 3, 224, 224))[""]
+    cost = count(network)
+    assert cost.flops == torch_flops(network, (1, 3, 224, 224))[""]
+    assert cost.deploy_flops == torch_flops(deploy(network), (1, 3, 224, 224))[""] <= cost.flops
 
 
-def test_handles_of_zero_are_each_met_by_some_operation(walks: dict[tuple[str, int], Walk]) -> None:
+def test_handles_of_zero_are_each_met_by_some_operation(
+    walks: dict[tuple[str, int], Walk], monkeypatch: pytest.MonkeyPatch
+) -> None:
     met = set().union(*(walk.met for walk in walks.values()))
+    monkeypatch.setattr(cost, "HANDLES", recording(met))
+    network = build(Architecture("mobilenet_v3_small", 0.35, expand="shuffle_reuse", se="eca"))
+    network.preprocessing = Preprocessing(32, "square", 32, (0.5,) * 3, (0.25,) * 3)
+    count_flops(deploy(network, normalise=True), (1, 3, 32, 32))
     zero = {name for name in cost.HANDLES if name.removeprefix("aten::") not in COUNTED}
     assert sorted(zero - met) == []
 
@@ -192,6 +200,16 @@ def test_count_flops_by_submodule_adds_up() -> None:
         "1": 0,
         "2": 32,
     }
+
+
+def test_count_flops_of_what_only_holds_modules_is_that_of_these() -> None:
+    deployed = deploy(build(Architecture("mobilenet_v3_small", 0.25, first_conv="reuse")))
+    flops = count_flops(deployed, (1, 3, 32, 32))
+    assert sum(flops[name] for name, _ in deployed.named_children()) == flops[""]
+    # Of stride 1: 3 channels of 3x3 to 3, these to the stem's.
+    assert flops["first_conv"] == 32 * 32 * 3 * (
+        27 + deployed.get_parameter("first_conv.2.0.weight").shape[0]
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cheapsearch.models import build, cost_table, count, count_params
+from cheapsearch.models import build, cost_table, count, count_params, deploy
 from cheapsearch.space import (
     BACKBONES,
     SITE_NAMES,
@@ -29,6 +29,7 @@ SETTINGS = [  # backbone, width, input size, classes
     ("mobilenet_v3_large", 1.4, 33, 100),
     ("mobilenet_v3_small", 0.5, 65, 2),
 ]
+NOTHING = Cost(params=0, flops=0, deploy_params=0, deploy_flops=0)
 Draw = Callable[[random.Random, str, float], Architecture]
 
 
@@ -43,7 +44,13 @@ def test_cost_equals_the_count_of_random_architectures(name: str, random_archite
         cost = table.cost(architecture)
         if index < TRACED:
             assert cost == count(network), architecture
-        assert cost == Cost(params=count_params(network), flops=multiply_adds(network)), architecture
+        deployed = deploy(network)
+        assert cost == Cost(
+            params=count_params(network),
+            flops=multiply_adds(network),
+            deploy_params=count_params(deployed),
+            deploy_flops=multiply_adds(deployed),
+        ), architecture
 
 
 def multiply_adds(network: nn.Module) -> int:
@@ -84,11 +91,11 @@ def test_by_site_and_by_part_add_up_to_the_cost(name: str, random_architecture: 
         architecture = random_architecture(rng, name, 1.0)
         by_site, by_part = table.by_site(architecture), table.by_part(architecture)
         assert list(by_site) == [*SITE_NAMES, "depthwise"]
-        assert sum(by_site.values(), Cost(params=0, flops=0)) == table.cost(architecture)
+        assert sum(by_site.values(), NOTHING) == table.cost(architecture)
         assert sum(by_part.values(), table.fixed) == table.cost(architecture)
         for site in SITE_NAMES:
             parts = [cost for (part_site, _), cost in by_part.items() if part_site == site]
-            assert sum(parts, Cost(params=0, flops=0)) == by_site[site]
+            assert sum(parts, NOTHING) == by_site[site]
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -107,13 +114,17 @@ def test_parts_list_every_operation_of_every_site_and_stage(name: str) -> None:
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_fixed_cost_is_that_of_the_depthwise_convolutions(name: str) -> None:
-    params = flops = 0
+    weights = channels = flops = 0
     side = 32
     for block in get_backbone(name).layout().blocks:
         side = -(-side // block.stride)
-        params += block.hidden * block.kernel_size**2 + 2 * block.hidden
+        weights += block.hidden * block.kernel_size**2
+        channels += block.hidden
         flops += block.hidden * block.kernel_size**2 * side**2
-    assert cost_table(name).fixed == Cost(params=params, flops=flops)
+    # A batch norm has two parameters a channel, the bias in its place one.
+    assert cost_table(name).fixed == Cost(
+        params=weights + 2 * channels, flops=flops, deploy_params=weights + channels, deploy_flops=flops
+    )
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -121,9 +132,37 @@ def test_reuse_costs_nothing_but_what_the_classifier_reads(name: str) -> None:
     layout = get_backbone(name).layout()
     table = cost_table(name)
     by_site = table.by_site(Architecture(name, expand="reuse", shortcut="reuse", last_stage="reuse"))
-    assert by_site["expand"] == by_site["shortcut"] == Cost(params=0, flops=0)
-    features = layout.blocks[-1].out_channels * (4 if name == "mobilenet_v2" else 12)
-    assert by_site["last_stage"] == Cost(params=features * 10 + 10, flops=features * 10)
+    assert by_site["expand"] == by_site["shortcut"] == NOTHING
+    channels = layout.blocks[-1].out_channels
+    features = channels * (4 if name == "mobilenet_v2" else 12)
+    # Deployed, the classifier reads one copy.
+    assert by_site["last_stage"] == Cost(
+        params=features * 10 + 10,
+        flops=features * 10,
+        deploy_params=channels * 10 + 10,
+        deploy_flops=channels * 10,
+    )
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_deployed_stems_convolve_no_copies(name: str) -> None:
+    layout = get_backbone(name).layout(input_size=64)  # of stride 1
+    table = cost_table(name, input_size=64)
+    channels, pixels = layout.stem_channels, 64 * 64
+    # A 3x3 convolution to the stem's channels, or one of few channels and a 1x1 one; each has a bias.
+    expected = {"conv": [(3, channels, 9)], "reuse": [(3, 3, 9), (3, channels, 1)]}
+    expected["pre_reuse"] = [(3, 12, 9), (12, channels, 1)]
+    for operation, convolutions in expected.items():
+        cost = table.by_site(Architecture(name, first_conv=operation))["first_conv"]
+        assert cost.deploy_params == sum(read * made * size + made for read, made, size in convolutions)
+        assert cost.deploy_flops == pixels * sum(read * made * size for read, made, size in convolutions)
+
+
+def test_costs_that_nobody_asks_for_are_left_out() -> None:
+    table = cost_table("mobilenet_v2")
+    cost = table.cost(Architecture("mobilenet_v2"))
+    assert table.cost(Architecture("mobilenet_v2"), ["deploy_flops"]) == Cost(deploy_flops=cost.deploy_flops)
+    assert list(table.cost(Architecture("mobilenet_v2"), [])) == []
 
 
 @pytest.mark.parametrize("name", BACKBONES)

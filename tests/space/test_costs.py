@@ -5,7 +5,15 @@ import pickle
 
 import pytest
 
-from cheapsearch.space import COSTS, DEFAULT_OBJECTIVES, Cost, CostKind, UserError, additive_costs
+from cheapsearch.space import (
+    COSTS,
+    DEFAULT_OBJECTIVES,
+    Cost,
+    CostKind,
+    UserError,
+    additive_costs,
+    shown_costs,
+)
 from cheapsearch.space.costs import check_cost, flattened, gathered, in_every_file
 
 COST = Cost(params=1_173_732, flops=43_887_616)
@@ -14,7 +22,13 @@ COST = Cost(params=1_173_732, flops=43_887_616)
 def test_every_row_has_its_name_and_a_default_search_is_for_the_first_two() -> None:
     assert all(name == kind.name for name, kind in COSTS.items())
     assert DEFAULT_OBJECTIVES == ("accuracy", "params", "flops")
-    assert in_every_file() == additive_costs() == list(COSTS) == ["params", "flops"]
+    assert in_every_file() == ["params", "flops"]
+    assert additive_costs() == list(COSTS) == ["params", "flops", "deploy_params", "deploy_flops"]
+
+
+def test_costs_of_the_deploy_form_are_shown_where_there_is_room_or_they_are_objectives() -> None:
+    assert shown_costs() == ["params", "flops"]
+    assert shown_costs(("accuracy", "deploy_flops", "params")) == ["params", "flops", "deploy_flops"]
 
 
 def test_a_row_says_how_its_numbers_are_written() -> None:
@@ -53,7 +67,9 @@ def test_cost_is_copied_and_sent_to_other_processes() -> None:
 
 def test_costs_add_up() -> None:
     assert Cost(params=1, flops=10) + Cost(params=2, flops=20) == Cost(params=3, flops=30)
-    assert Cost.total([Cost(params=n, flops=n * n) for n in range(5)]) == Cost(params=10, flops=30)
+    parts = [Cost(params=n, flops=n * n) for n in range(5)]
+    assert Cost.total(parts) == Cost(params=10, flops=30)
+    assert (Cost.total(parts, ["flops"]), Cost.total(parts, [])) == (Cost(flops=30), Cost())
 
 
 def test_a_file_has_the_costs_beside_its_other_entries_and_in_their_place() -> None:

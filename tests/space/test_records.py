@@ -23,8 +23,9 @@ from cheapsearch.space.records import STATES, split_choice
 MIXED = Architecture(
     "mobilenet_v2", 0.5, expand=("conv", "reuse", "ghost", "conv", "reuse", "reuse", "conv"), project="reduce"
 )
+COST = Cost(params=1_234_567, flops=91_272_192, deploy_params=1_200_000, deploy_flops=90_000_000)
 COMPLETE = TrialRecord(
-    *(7, MIXED, "complete", "cost_aware", Cost(params=1_234_567, flops=91_272_192), 61.25, 12.5),
+    *(7, MIXED, "complete", "cost_aware", COST, 61.25, 12.5),
     predicted=60.5,
     deviation=1.75,
     gain=0.0625,
@@ -35,7 +36,7 @@ REFUSED = TrialRecord(0, MIXED, "refused", "unmodified", FEW, reason="params 5 a
 DUPLICATE = TrialRecord(12, MIXED, "duplicate", "random", FEW, reason="same network as trial 7")
 TRIALS = [COMPLETE, FAILED, REFUSED, DUPLICATE]
 WHY = ("predicted", "deviation", "gain")
-OPTIONAL = ("accuracy", "seconds", *WHY, "reason", "rung")
+OPTIONAL = ("accuracy", "seconds", *WHY, "reason", "rung", "deploy_params", "deploy_flops")
 
 
 def through_csv(records: list[TrialRecord]) -> list[dict[str, Any]]:
@@ -76,6 +77,7 @@ def test_trial_row_has_the_columns_of_the_design() -> None:
     assert list(row) == TrialRecord.columns()
     assert list(row) == [
         *("number", "hash", "state", "origin", "rung", "accuracy", "params", "flops"),
+        *("deploy_params", "deploy_flops"),
         *SITE_NAMES,
         *("seconds", *WHY, "reason"),
     ]

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from cheapsearch.models import build, count
+from cheapsearch.search.cli import console
 from cheapsearch.search.cli.presets import preset_facts
 from cheapsearch.search.cli.show import architecture_facts, print_architecture
 from cheapsearch.space import (
@@ -80,13 +83,24 @@ def test_print_architecture_shows_every_site_with_its_share(capsys: pytest.Captu
     for site, part in facts["sites"].items():
         assert row(text, site) == [
             *(site, part["operation"]),
-            *(f"{part['params']:,}", f"{100 * part['params_share']:.1f}"),
-            *(f"{part['flops']:,}", f"{100 * part['flops_share']:.1f}"),
+            *chain(*((f"{part[name]:,}", f"{100 * part[f'{name}_share']:.1f}") for name in COSTS)),
         ]
     assert f"{facts['rest']['depthwise']['params']:,}" in row(text, "(depthwise", "convs)")
     assert FLOPS_CONVENTION in text
+    assert f"deploy_params {facts['deploy_params']:,}   deploy_flops {facts['deploy_flops']:,}" in text
     assert "same function class" not in text
     assert "published as" not in text
+
+
+def test_print_architecture_leaves_the_deploy_form_out_of_a_table_that_has_no_room(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "make_console", lambda: Console(width=80, highlight=False))
+    facts = architecture_facts(Architecture("mobilenet_v2", 0.25), **NARROW)
+    print_architecture(facts)
+    text = capsys.readouterr().out
+    assert f"deploy_params {facts['deploy_params']:,}" in text
+    assert row(text, "site") == ["site", "operation", "params", "%", "flops", "%"]
 
 
 def test_print_architecture_says_when_two_operations_are_the_same(capsys: pytest.CaptureFixture[str]) -> None:

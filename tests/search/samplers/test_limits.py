@@ -40,6 +40,11 @@ def refusal(limits: Limits, space: SearchSpace, table: CostTable) -> str:
         (Limits(), Cost(params=10**12, flops=10**15), ""),
         (Limits({"params": 1000}), Cost(params=1000, flops=10**9), ""),  # at the limit is within it
         (Limits({"params": 1000}), Cost(params=1001, flops=1), "params 1,001 are over --max-params 1,000"),
+        (
+            Limits({"deploy_params": 1000}),
+            Cost(params=2000, deploy_params=1001),
+            "deploy_params 1,001 are over --max-deploy-params 1,000",
+        ),
         (Limits({"flops": 5000}), Cost(params=10**9, flops=5000), ""),
         (Limits({"flops": 5000}), Cost(params=1, flops=5001), "flops 5,001 are over --max-flops 5,000"),
         (Limits({"params": 1000, "flops": 5000}), Cost(params=1000, flops=5000), ""),
@@ -209,8 +214,9 @@ def test_check_reachable_warns_where_it_can_neither_find_nor_exclude(table: Cost
     }
     made = replace(table, parts=parts, fixed=Cost(params=1000, flops=1000))
     kept = space.architecture(space.choices(space.unmodified) | {"expand.1": "ghost"})
-    assert made.cost(kept) == Cost(params=1012, flops=1020)
-    assert Limits(made.cost(kept)).check_reachable(space, made) == (
+    limits = made.cost(kept, ["params", "flops"])
+    assert limits == Cost(params=1012, flops=1020)
+    assert Limits(limits).check_reachable(space, made) == (
         "--max-params, --max-flops: no architecture is known yet that keeps both 1,012 and 1,020; "
         "the search goes on"
     )
