@@ -35,8 +35,8 @@ def random_function(choices: pd.DataFrame, rng: np.random.Generator) -> Floats:
         groups = choices.groupby(list(columns)).ngroup().to_numpy()
         return np.asarray(rng.normal(size=groups.max() + 1)[groups])
 
-    alone = np.sum([effects(column) for column in choices], axis=0)
-    pairs = np.sum([effects(*two) for two in combinations(choices, 2)], axis=0)
+    alone = np.sum([effects(str(column)) for column in choices], axis=0)
+    pairs = np.sum([effects(*two) for two in combinations(map(str, choices), 2)], axis=0)
     values = alone / alone.std() + pairs / pairs.std()
     return np.asarray((values - values.mean()) / values.std())
 
@@ -53,8 +53,8 @@ def disturbed(logs: Floats, function: Floats, agreement: float) -> Floats:
 def simulate(table: pd.DataFrame, agreement: float) -> pd.DataFrame:
     rng = np.random.default_rng(7)
     some = table.iloc[np.sort(rng.choice(len(table), NETWORKS, replace=False))].reset_index(drop=True)
-    choices = some[[column for column in some if column.startswith("choice_")]]
-    runs = some[[column for column in some if column.startswith("accuracy_")]]
+    choices = some.filter(like="choice_")
+    runs = some.filter(like="accuracy_")
     logs = np.log(100.0 - runs.mean(axis=1).to_numpy())
     first, own = random_function(choices, rng), random_function(choices, rng)
     functions = {1: first, 4: 0.7 * (first + own), 16: first}
@@ -66,7 +66,7 @@ def simulate(table: pd.DataFrame, agreement: float) -> pd.DataFrame:
         for run in range(1, RUNS + 1):
             seen = accuracy + noise * rng.normal(size=len(some))
             found[f"accuracy@{length}_{run}"] = seen.clip(0.0, 100.0).round(3)
-    return found.join(some[[column for column in some if column.startswith("cost_")]])
+    return found.join(some.filter(like="cost_"))
 
 
 def main() -> None:
