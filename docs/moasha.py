@@ -134,14 +134,17 @@ def stopped(
                 break
 
 
-def shares(table: Rungs, trainings: Iterator[Training], shown: list[int]) -> list[float]:
+def shares(
+    table: Rungs, trainings: Iterator[Training], shown: list[int], reference: float | None
+) -> list[float]:
     """Of the best possible hypervolume, that of the front reported after so many units.
 
     As in `rehearse`, networks are reported by the runs that were seen, and count by the mean of all.
     """
     top = max(table.accuracies)
     mean = table.accuracies[top].mean(axis=1)
-    corner = np.array([-np.quantile(mean, 0.1), *np.ones(table.costs.shape[1])])
+    least = np.quantile(mean, 0.1) if reference is None else reference
+    corner = np.array([-least, *np.ones(table.costs.shape[1])])
 
     def volume(networks: list[int]) -> float:
         return float(moocore.hypervolume(np.column_stack([-mean, table.costs])[networks], ref=corner))
@@ -179,12 +182,16 @@ def main() -> None:
     parser.add_argument("table", metavar="TABLE.csv", type=Path)
     parser.add_argument("--budget", type=int, default=400, metavar="N", help="units to spend")
     parser.add_argument("--seeds", type=int, default=10, metavar="S", help="searches")
+    parser.add_argument("--reference-accuracy", type=float, metavar="A", help="to score by, as for rehearse")
     given = parser.parse_args()
     table = read(given.table)
     shown = sorted({*(units for units in CHECKPOINTS if units < given.budget), given.budget})
     print("units".ljust(9), *(f"{units:>20}" for units in shown))
     for name, rule in RULES.items():
-        each = [shares(table, rule(table, np.random.default_rng(seed)), shown) for seed in range(given.seeds)]
+        each = [
+            shares(table, rule(table, np.random.default_rng(seed)), shown, given.reference_accuracy)
+            for seed in range(given.seeds)
+        ]
         columns = (f"{of.mean():.3f} ±{of.std():.3f} ≥{of.min():.3f}" for of in np.array(each).T)
         print(name.ljust(9), *(f"{column:>20}" for column in columns))
 

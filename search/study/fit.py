@@ -76,7 +76,7 @@ def _with_rungs(settings: RunSettings, given: Mapping[str, Any], say: Callable[[
         return settings
     if settings.dataset == "digits":
         say(
-            "trainings of one length: on digits longer ones rank networks alike (--rungs 1,4 for two lengths)"
+            "trainings of one length: longer ones leave networks alike on digits (--rungs 1,4 for two lengths)"
         )
     repeats = settings.repeats if "repeats" in given else None
     return replace(settings, rungs=default_rungs(settings, given), repeats=repeats)

@@ -8,7 +8,7 @@ from ...space import RunSettings
 from ..samplers.registry import CHOOSE_RUNGS
 
 # By budget in units of the shortest training: see docs/search.md.
-_RUNGS = ((200, (1, 4, 16)), (40, (1, 4)), (0, (1,)))
+_RUNGS = ((40, (1, 4)), (0, (1,)))
 
 
 @dataclass(frozen=True)
