@@ -75,9 +75,7 @@ def _with_rungs(settings: RunSettings, given: Mapping[str, Any], say: Callable[[
     if settings.rungs is not None:
         return settings
     if settings.dataset == "digits":
-        say(
-            "trainings of one length: longer ones leave networks alike on digits (--rungs 1,4 for two lengths)"
-        )
+        say("trainings of one length, since longer ones leave networks alike on digits (else --rungs 1,4)")
     repeats = settings.repeats if "repeats" in given else None
     return replace(settings, rungs=default_rungs(settings, given), repeats=repeats)
 
