@@ -9,7 +9,7 @@ from ..data import OpenImages
 from ..training.proxy import FIXED_SIZE, Proxy, default_proxy, fitted
 from ..workers.executor import ExecutorFactory
 from .pilot import Pilot, explain, run_pilot
-from .plan import default_rungs
+from .plan import ALIKE_WHEN_LONGER, affordable_rungs, default_rungs
 from .proxy_ladder import Wish
 
 # Trainings that a proxy is chosen for where only the time is given: of one length, and the shortest of some.
@@ -74,8 +74,9 @@ def _with_rungs(settings: RunSettings, given: Mapping[str, Any], say: Callable[[
     """With the lengths of trainings, where they are not given."""
     if settings.rungs is not None:
         return settings
-    if settings.dataset == "digits":
-        say("trainings of one length, since longer ones leave networks alike on digits (else --rungs 1,4)")
+    if settings.dataset in ALIKE_WHEN_LONGER and len(affordable_rungs(settings, given)) > 1:
+        alike = f"longer ones leave networks alike on {settings.dataset}"
+        say(f"trainings of one length: {alike} (else --rungs 1,4)")
     repeats = settings.repeats if "repeats" in given else None
     return replace(settings, rungs=default_rungs(settings, given), repeats=repeats)
 

@@ -125,7 +125,7 @@ class Run:
         make_trainer = partial(ProxyTrainer, self._data, proxy, **scored)
         told = {"workers": len(self.devices), "known": len(self.known)}
         pace = pace_of(self.record, self.trials, began=self.began, **told)
-        search = Search(self.plan, self._store, pace=pace, full=self._retrained)
+        search = Search(self.plan, self._store, pace=pace, full=self.retrained)
         with closing(self._make_executor(make_trainer, self.devices)) as executor:
             for trial in run_search(search, KnownFirst(executor, self.known)):
                 self.trials.append(trial)
@@ -135,7 +135,7 @@ class Run:
                 yield trial
 
     @property
-    def _retrained(self) -> list[tuple[Architecture, float]]:
+    def retrained(self) -> list[tuple[Architecture, float]]:
         """Networks of the space trained in full, by the same metric, and their validation scores."""
         folders = sorted((self.folder.path / RETRAIN_FOLDER).glob("*"))
         return [

@@ -1,6 +1,7 @@
 """A run from its settings to its files, in one process, and again from what an earlier one left."""
 
 import csv
+import json
 import re
 import shlex
 import sqlite3
@@ -43,6 +44,8 @@ from cheapsearch.space import (
     RunRecord,
     RunSettings,
     SearchSpace,
+    TrainingRecord,
+    TrainingResult,
     TrialRecord,
     UserError,
     architecture_hash,
@@ -106,6 +109,38 @@ def begun(templates: Path, tmp_path: Path) -> Path:
 def finished(templates: Path, tmp_path: Path) -> Path:
     """The folder of a run that has trained its budget of three."""
     return copytree(templates / "finished", tmp_path / "run")
+
+
+def write_full_training(run: Path, architecture: Architecture, accuracy: float, **changes: Any) -> None:
+    """What `cheapsearch retrain` leaves of a network that it has trained."""
+    settings = TrainingRecord(
+        version="0.1.0",
+        created="2026-03-15T10:22:31+00:00",
+        architecture=architecture,
+        trial=0,
+        costs=Cost(params=1, flops=1),
+        num_classes=10,
+        input_size=32,
+        dataset="digits",
+        data_dir="",
+        data_seed=0,
+        fingerprint="9c2f0b1d",
+        train_images=1150,
+        val_images=288,
+        policy={"epochs": 2} | changes,
+        seed=0,
+        device="cpu",
+        processes=1,
+        threads=1,
+    )
+    scores = {"val_loss": 1.0, "val_top1": accuracy, "val_top5": 99.0, "final_top1": accuracy}
+    scores |= {"test_loss": None, "test_top1": None, "test_top5": None, "seconds": 60.0}
+    result = TrainingResult(
+        settings=settings, epochs=2, best_epoch=2, val_score=accuracy, test_score=None, **scores
+    )
+    folder = run / "retrain" / f"{settings.hash}-{len(list(run.glob('retrain/*')))}"
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(json.dumps(result.to_dict()))
 
 
 # --- from the beginning -----------------------------------------------------------------------------
@@ -765,3 +800,23 @@ def test_run_of_no_time_is_refused(tmp_path: Path) -> None:
     said = refusal(tmp_path / "run", {"dataset": "digits", "workers": 0, "device": "cpu", "hours": 1e-4})
     assert "enough for 8 trainings" in said
     assert not (tmp_path / "run").exists()
+
+
+def test_run_that_goes_on_knows_its_networks_full_trainings(finished: Path) -> None:
+    unmodified = Architecture("mobilenet_v2")
+    write_full_training(finished, unmodified, 97.5)
+    write_full_training(finished, replace(unmodified, width=0.5), 91.0)  # no network of the space
+    write_full_training(finished, unmodified, 95.0, metric="balanced_accuracy")  # no accuracy
+    with open_run({}, out=finished) as run:
+        assert run.retrained == [(unmodified, 97.5)]
+
+
+def test_run_on_digits_says_that_it_has_one_length_where_the_budget_has_room_for_two(tmp_path: Path) -> None:
+    said: list[str] = []
+    given = SETTINGS | {"sampler": "cost_aware", "budget": 40}
+    with open_run(given, out=tmp_path / "run", say=said.append) as run:
+        assert run.record.settings.rungs == (1,)
+    assert said == ["trainings of one length: longer ones leave networks alike on digits (else --rungs 1,4)"]
+    with open_run(given | {"rungs": (1, 4)}, out=tmp_path / "two", say=said.append) as run:
+        assert run.record.settings.rungs == run.plan.rungs == (1, 4)
+    assert len(said) == 1
