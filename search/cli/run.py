@@ -189,13 +189,15 @@ def print_result(console: "Console", result: "RunResult") -> None:
         style="dim",
     )
     done = units(result.trials)
-    if done < settings.budget + settings.confirm:
-        why = (
-            "nothing that the rest has room for is worth it"
-            if several
-            else ("nothing untried was found within the limits")
-        )
-        why = why if settings.hours is None else "the time is up"
+    if (left := settings.budget + settings.confirm - done) > 0:
+        if several and left < settings.lengths[-1]:
+            why = "the rest is too little for one of the longest trainings"
+        elif settings.hours is not None:
+            why = "the time is up"
+        elif several:
+            why = "nothing that the rest has room for is worth it"
+        else:
+            why = "nothing untried was found within the limits"
         console.print(f"{why}: {spent(settings, done, 'trained')}")
     folder, best = RunFolder(result.folder), result.best
     quoted, best_path = shlex.quote(str(folder.path)), shlex.quote(str(folder.best_path))
