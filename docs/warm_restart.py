@@ -11,9 +11,10 @@ accurate they are, and how well each ranks networks as 16 epochs do.
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from rungs_table import networks, read
+from rungs_table import networks, read  # type: ignore[import-not-found]
 
 from cheapsearch.models import build, cost_table
 from cheapsearch.search.data import load_images
@@ -24,7 +25,7 @@ from cheapsearch.space import Architecture, SearchSpace, architecture_hash
 from cheapsearch.space.agreement import rank_agreement
 
 SPACE = SearchSpace("mobilenet_v2")
-OWN = {"epochs": 1, "width": 0.25, "input_size": 12, "batch_size": 32, "learning_rate": 0.035}
+OWN: dict[str, Any] = {"epochs": 1, "width": 0.25, "input_size": 12, "batch_size": 32, "learning_rate": 0.035}
 MORE = (3, 4)  # epochs from the weights of the first
 
 

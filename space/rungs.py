@@ -50,12 +50,15 @@ def fullest(counts: Mapping[int, int]) -> int:
 
 
 def longest_with_enough(counts: Mapping[int, int]) -> int:
-    """The longest rung with three networks or more, else the shortest with any; 1 where there is none.
+    """The longest rung with three networks, or all that the shortest has where those are fewer; 1 for none.
 
     Args:
         counts: Networks trained to the end of each.
     """
-    return max((rung for rung, count in counts.items() if count >= _FEWEST), default=min(counts, default=1))
+    if not counts:
+        return 1
+    enough = min(_FEWEST, counts[min(counts)])
+    return max(rung for rung, count in counts.items() if count >= enough)
 
 
 def at_rung(trials: Sequence[TrialT], rung: int | None = None) -> list[TrialT]:

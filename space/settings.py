@@ -19,7 +19,6 @@ from .setting import Kind, Setting, setting
 from .sites import STAGED_SITES
 
 _MOST_REPEATS = 5
-_LEAST_TOP = 4  # trainings of the longest kind that a budget has room for
 _LIMIT = "max_"  # before the name of a cost
 
 
@@ -205,11 +204,6 @@ class RunSettings:
             raise UserError(f"--rungs: must begin with 1, the shortest, got {','.join(map(str, rungs))}")
         if not self.has_rungs:
             return
-        if _LEAST_TOP * rungs[-1] > self.budget:
-            raise UserError(
-                f"--rungs: the longest must be at most a quarter of --budget {self.budget}, got {rungs[-1]}; "
-                "raise the budget, which counts in the shortest"
-            )
         for name in ("repeats", "confirm"):
             if getattr(self, name):
                 raise UserError(

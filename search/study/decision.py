@@ -97,7 +97,7 @@ class Decision(Generic[SubjectT, RecordT]):
         plan = self._plan
         left = plan.budget - ledger.spent
         left = left if room is None else min(left, room)
-        if left < plan.rungs[0]:
+        if left < plan.rungs[0] or ledger.barren >= MAX_BARREN:
             return None
         if own < len(self._first):
             origin, choices = self._first[own]
@@ -106,7 +106,8 @@ class Decision(Generic[SubjectT, RecordT]):
         if own == len(self._first) and self._first and _EARLY_SHARE * top <= plan.budget and top <= left:
             # What all others are compared with, and a first look at how rungs relate.
             _, choices = self._first[0]
-            if not self._domain.refusal(self._domain.subject(choices)):
+            subject = self._domain.subject(choices)
+            if not self._domain.refusal(subject) and not ledger.has_failed(self._domain.key(subject)):
                 return Wanted(fixed_sampler(choices, seed=seed), LONGER, top)
         found = self._domain.candidates.decide(ledger.history, rungs=plan.rungs, left=left, seed=seed)
         if found is None:

@@ -99,7 +99,10 @@ class Search(Generic[SubjectT, RecordT]):
                 continue
             ledger.barren = 0
             if not proposal.repeat and ledger.is_copy(proposal):
-                return None  # so that it is told of, and known, before anything else is proposed
+                if len(self.plan.rungs) == 1:
+                    return None  # so that it is told of, and known, before anything else is proposed
+                ledger.copies[proposal.training] = proposal
+                continue
             ledger.under_way[proposal.training] = proposal
             seed = training_seed(self.plan.seed, proposal.repeat)
             return Job(proposal.number, proposal.subject, seed, proposal.floors, proposal.rung)
@@ -114,6 +117,7 @@ class Search(Generic[SubjectT, RecordT]):
         ledger, proposal = self._ledger, min(self._pending, key=lambda open_one: open_one.turn)
         if proposal.training not in ledger.under_way:
             result = self._untrained(proposal)
+            ledger.copies.pop(proposal.training, None)
         elif proposal.number in self._outcomes:
             outcome = self._outcomes.pop(proposal.number)
             if self.plan.stopping and isinstance(outcome, Trained) and outcome.curve:

@@ -9,7 +9,7 @@ from ..data import OpenImages
 from ..training.proxy import FIXED_SIZE, Proxy, default_proxy, fitted
 from ..workers.executor import ExecutorFactory
 from .pilot import Pilot, explain, run_pilot
-from .plan import ALIKE_WHEN_LONGER, affordable_rungs, default_rungs
+from .plan import ALIKE_WHEN_LONGER, affordable_rungs, check_budget, default_rungs
 from .proxy_ladder import Wish
 
 # Trainings that a proxy is chosen for where only the time is given: of one length, and the shortest of some.
@@ -67,6 +67,7 @@ def fit_proxy(
     if settings.hours is not None:
         repeats = settings.repeats if "repeats" in given else None
         settings = replace(settings, budget=pilot.record.trainings, repeats=repeats)
+        check_budget(settings)
     return _with_rungs(settings, given, say), pilot
 
 

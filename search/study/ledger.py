@@ -19,6 +19,7 @@ class Ledger(Generic[SubjectT, RecordT]):
     Attributes:
         told: In the order they were told.
         under_way: Proposals that are being trained, in the order they were made.
+        copies: Proposals that wait for what another comes to, since the proxy cannot tell the two apart.
         barren: Proposals in a row that trained nothing.
     """
 
@@ -31,6 +32,7 @@ class Ledger(Generic[SubjectT, RecordT]):
     ) -> None:
         self.told: list[RecordT] = []
         self.under_way: dict[Training, Proposal[SubjectT]] = {}
+        self.copies: dict[Training, Proposal[SubjectT]] = {}
         self.barren = 0
         self._domain, self._full = domain, full
         self._known: dict[tuple[str, int], RecordT] = {}  # by key and rung
@@ -57,7 +59,7 @@ class Ledger(Generic[SubjectT, RecordT]):
 
     def is_new(self, proposal: Proposal[SubjectT]) -> bool:
         """Whether a proposal is to be trained, as far as its subject and rung go."""
-        tried = self.original(proposal) is not None or proposal.training in self.under_way
+        tried = self.original(proposal) is not None or proposal.training in self._open
         return not tried and not self._domain.refusal(proposal.subject)
 
     def is_copy(self, proposal: Proposal[SubjectT]) -> bool:
@@ -99,19 +101,29 @@ class Ledger(Generic[SubjectT, RecordT]):
             record.hash == key and record.rung == rung and record.state in ("complete", "repeat")
             for record in self.told
         )
-        return done + sum(training[:2] == (key, rung) for training in self.under_way)
+        return done + sum(training[:2] == (key, rung) for training in self._open)
+
+    def has_failed(self, key: str) -> bool:
+        """Whether a training of a subject has failed."""
+        return any(record.hash == key and record.state == "failed" for record in self.told)
+
+    @property
+    def _open(self) -> dict[Training, Proposal[SubjectT]]:
+        return self.under_way | self.copies
 
     @property
     def history(self) -> History:
         """What a sampler is told that chooses rungs."""
-        domain, pending = self._domain, self.under_way.values()
+        domain, pending = self._domain, self._open.values()
         known = [
             (domain.subject_of(record), record.accuracy or 0.0, record.rung)
             for record in self.told
             if record.state in ("complete", "repeat")
         ]
         known += [(subject, accuracy, FULL) for subject, accuracy in self._full]
-        closed = [record for record in self.told if record.state in ("failed", "refused")]
+        # A duplicate without an accuracy is of what failed.
+        ended = [record for record in self.told if record.state in ("failed", "refused", "duplicate")]
+        closed = [record for record in ended if record.accuracy is None]
         return History(
             observed=[domain.choices(subject) for subject, _, _ in known],
             accuracies=[accuracy for _, accuracy, _ in known],

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ...space import RunSettings
+from ...space import RunSettings, UserError
 from ..samplers.registry import CHOOSE_RUNGS
 
 # Data sets on which longer trainings leave networks alike: see docs/search.md.
 ALIKE_WHEN_LONGER = frozenset({"digits"})
+_LEAST_LONGEST = 4
 # By budget in units of the shortest training: see there too.
 _RUNGS = ((40, (1, 4)), (0, (1,)))
 
@@ -51,6 +52,26 @@ class Plan:
             stopping=settings.stopping and not settings.has_rungs,
             images=images,
         )
+
+
+def check_budget(settings: RunSettings) -> None:
+    """Make sure that a new run has room for some of its longest trainings.
+
+    Raises:
+        UserError: If it has not.
+    """
+    longest = settings.lengths[-1]
+    if not settings.has_rungs or _LEAST_LONGEST * longest <= settings.budget:
+        return
+    if settings.hours is None:
+        raise UserError(
+            f"--rungs: the longest must be at most a quarter of --budget {settings.budget}, got {longest}; "
+            "raise the budget, which counts in the shortest"
+        )
+    raise UserError(
+        f"--hours: must be enough for {_LEAST_LONGEST} of the longest trainings, {_LEAST_LONGEST * longest} "
+        f"of the shortest, but {settings.budget} fit into {settings.hours:g}; raise it, or shorten --rungs"
+    )
 
 
 def default_rungs(settings: RunSettings, given: Mapping[str, Any]) -> tuple[int, ...]:

@@ -136,13 +136,22 @@ class Run:
 
     @property
     def retrained(self) -> list[tuple[Architecture, float]]:
-        """Networks of the space trained in full, by the same metric, and their validation scores."""
+        """Networks of the space trained in full, by the same metric, and their validation scores.
+
+        None in a search of one length, which learns from its own alone; and none that were trained no longer
+        than the search's longest.
+        """
+        settings = self.record.settings
+        if not settings.has_rungs:
+            return []
+        longest = settings.lengths[-1] * Proxy.from_dict(settings.proxy).epochs
         folders = sorted((self.folder.path / RETRAIN_FOLDER).glob("*"))
         return [
             (result.settings.architecture, result.val_score)
             for result in read_results(folders)
             if result.settings.architecture in self.space
-            and result.metric == METRIC_TITLES[self.record.settings.metric]
+            and result.metric == METRIC_TITLES[settings.metric]
+            and result.epochs > longest
         ]
 
     def write_trials(self) -> None:

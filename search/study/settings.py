@@ -12,6 +12,7 @@ from ...space import RunRecord, RunSettings, UserError, check_keys, check_name, 
 from ..data import DATASETS
 from ..samplers.registry import CHOOSE_RUNGS, SAMPLERS
 from ..training.proxy import Proxy
+from .plan import check_budget
 
 
 def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -> RunSettings:
@@ -26,7 +27,10 @@ def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -
         UserError: If a setting is unknown or out of range, or contradicts the record.
     """
     if record is None:
-        return _checked(RunSettings.from_dict(given))
+        settings = _checked(RunSettings.from_dict(given))
+        if settings.hours is None:
+            check_budget(settings)
+        return settings
     before = record.settings
     asked = _checked(RunSettings.from_dict({"backbone": before.backbone, **given}))
     recorded, wanted = before.to_dict(), asked.to_dict()

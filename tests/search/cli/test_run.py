@@ -257,7 +257,7 @@ def test_run_that_cannot_train_exits_1_with_its_trials_and_report(
 def test_run_within_limits_that_nothing_keeps_names_the_cheapest(refused: Refused, tmp_path: Path) -> None:
     table = cost_table("mobilenet_v2")
     least = min(table.cost(architecture).params for architecture in SearchSpace("mobilenet_v2"))
-    shown = refused("run", "--dataset", "digits", "--max-params", "10k", *TINY)
+    shown = refused("run", "--dataset", "digits", "--rungs", "1", "--max-params", "10k", *TINY)
     start = f"--max-params: must be at least {least:,}, that of the cheapest mobilenet_v2 at width 1 ("
     assert shown.startswith(start)
     sites = dict(part.split() for part in shown.removeprefix(start).partition(")")[0].split(", "))

@@ -111,7 +111,9 @@ def finished(templates: Path, tmp_path: Path) -> Path:
     return copytree(templates / "finished", tmp_path / "run")
 
 
-def write_full_training(run: Path, architecture: Architecture, accuracy: float, **changes: Any) -> None:
+def write_full_training(
+    run: Path, architecture: Architecture, accuracy: float, epochs: int = 5, **changes: Any
+) -> None:
     """What `cheapsearch retrain` leaves of a network that it has trained."""
     settings = TrainingRecord(
         version="0.1.0",
@@ -127,16 +129,16 @@ def write_full_training(run: Path, architecture: Architecture, accuracy: float, 
         fingerprint="9c2f0b1d",
         train_images=1150,
         val_images=288,
-        policy={"epochs": 2} | changes,
+        policy={"epochs": epochs} | changes,
         seed=0,
         device="cpu",
         processes=1,
         threads=1,
     )
-    scores = {"val_loss": 1.0, "val_top1": accuracy, "val_top5": 99.0, "final_top1": accuracy}
+    scores: dict[str, Any] = {"val_loss": 1.0, "val_top1": accuracy, "val_top5": 99.0, "final_top1": accuracy}
     scores |= {"test_loss": None, "test_top1": None, "test_top5": None, "seconds": 60.0}
     result = TrainingResult(
-        settings=settings, epochs=2, best_epoch=2, val_score=accuracy, test_score=None, **scores
+        settings=settings, epochs=epochs, best_epoch=2, val_score=accuracy, test_score=None, **scores
     )
     folder = run / "retrain" / f"{settings.hash}-{len(list(run.glob('retrain/*')))}"
     folder.mkdir(parents=True)
@@ -802,13 +804,19 @@ def test_run_of_no_time_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_run_that_goes_on_knows_its_networks_full_trainings(finished: Path) -> None:
-    unmodified = Architecture("mobilenet_v2")
-    write_full_training(finished, unmodified, 97.5)
-    write_full_training(finished, replace(unmodified, width=0.5), 91.0)  # no network of the space
-    write_full_training(finished, unmodified, 95.0, metric="balanced_accuracy")  # no accuracy
-    with open_run({}, out=finished) as run:
+def test_run_with_rungs_that_goes_on_knows_its_full_trainings(finished: Path, tmp_path: Path) -> None:
+    unmodified, out = Architecture("mobilenet_v2"), tmp_path / "two"
+    with open_run(SETTINGS | {"sampler": "cost_aware", "budget": 40, "rungs": (1, 4)}, out=out):
+        pass
+    for folder in (out, finished):
+        write_full_training(folder, unmodified, 97.5)
+        write_full_training(folder, replace(unmodified, width=0.5), 91.0)  # no network of the space
+        write_full_training(folder, unmodified, 95.0, metric="balanced_accuracy")  # no accuracy
+        write_full_training(folder, unmodified, 96.0, epochs=4)  # as long as the longest of the search
+    with open_run({}, out=out) as run:
         assert run.retrained == [(unmodified, 97.5)]
+    with open_run({}, out=finished) as run:
+        assert run.retrained == []  # it has one length, and learns from that
 
 
 def test_run_on_digits_says_that_it_has_one_length_where_the_budget_has_room_for_two(tmp_path: Path) -> None:

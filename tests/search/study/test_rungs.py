@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,42 @@ def test_search_with_rungs_learns_from_full_trainings(
         assert 42 - 3 < units([*before, *more]) <= 42
         found.append(known(more))
     assert found[0] != found[1]
+
+
+def with_twins(store: Store) -> Store:
+    """Networks that differ in nothing but their first convolution are one to the proxy."""
+    domain = store.domain
+    domain.alike = lambda subject: domain.key(  # type: ignore[method-assign]
+        replace(subject, first_conv="conv")
+    )
+    return store
+
+
+@pytest.mark.parametrize("after", [6, 10, 14])
+def test_search_with_rungs_and_copies_goes_on_as_it_would_have(
+    make_plan: MakePlan,
+    make_store: Callable[..., Store],
+    fake_pool: Callable[..., Any],
+    tmp_path: Path,
+    after: int,
+) -> None:
+    plan, storage = make_plan(**RUNGS | {"seed": 2}), f"sqlite:///{tmp_path / 'study.db'}"
+    whole = searched(plan, with_twins(make_store()), fake_pool())
+    assert any(record.reason.startswith("the same network to the proxy") for record in whole)
+    assert not any(record.state == "duplicate" for record in whole)
+    assert 30 - 3 < units(whole) <= 30
+    searched(plan, with_twins(make_store(storage)), fake_pool("last"), until=after)
+    searched(plan, with_twins(make_store(storage)), fake_pool("all"))
+    assert known(make_store(storage).records()) == known(whole)
+
+
+def test_search_with_rungs_ends_where_a_network_fails_and_its_copies_with_it(
+    make_plan: MakePlan, make_store: Callable[..., Store], fake_pool: Callable[..., Any]
+) -> None:
+    pool = fake_pool(fails=lambda architecture: architecture.last_stage == "group_conv")
+    records = searched(make_plan(**RUNGS | {"seed": 1}), with_twins(make_store()), pool)
+    failed = [record for record in records if record.state in ("failed", "duplicate")]
+    assert failed
+    # What was under way when it was chosen again is trained twice; then nothing of it is left to choose.
+    assert max(Counter(record.hash for record in failed).values()) <= 2
+    assert units(records) > 30 - 3
