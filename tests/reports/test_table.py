@@ -120,6 +120,10 @@ def test_trials_frame_compares_at_the_longest_length_that_three_have(lengths_run
 
 
 def test_trials_frame_compares_short_trainings_while_few_are_longer(make_run, make_trial):
-    trials = [make_trial(0, 50.0, 20, 30), make_trial(1, 60.0, 20, 30, rung=4, origin="longer")]
+    trials = [
+        make_trial(0, 50.0, 20, 30),
+        make_trial(1, 51.0, 10, 15, expand="reuse"),
+        make_trial(2, 60.0, 20, 30, rung=4, origin="longer"),
+    ]
     frame = trials_frame(load_run(make_run(trials, rungs=(1, 4))))
-    assert frame["compared"].tolist() == [True, False]
+    assert frame["compared"].tolist() == [True, True, False]
