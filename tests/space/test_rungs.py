@@ -54,6 +54,7 @@ def test_compared_rung_is_the_longest_that_three_networks_have() -> None:
     assert at_rung(TRIALS) == [trial for trial in TRIALS if trial.rung == 4]
     assert compared_rung([*TRIALS[:7], TRIALS[8]]) == 1
     assert compared_rung(TRIALS[5:7]) == 4  # nothing shorter is there
+    assert compared_rung([TRIALS[0], TRIALS[5]]) == 4  # as many as are shorter
     assert compared_rung(()) == 1
 
 
