@@ -1,6 +1,52 @@
 """One thread a process, before numpy and torch load: the machine's cores are for processes side by side."""
 
 import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from cheapsearch.space import Architecture, TrainingResult
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # processes that a test starts inherit it
+
+
+@pytest.fixture(scope="session")
+def make_result() -> "Callable[..., TrainingResult]":
+    """Makes the result of a full training with scores in percent; keywords change its settings."""
+    from cheapsearch.space import Cost, TrainingRecord, TrainingResult
+
+    def make(
+        architecture: "Architecture",
+        val: float,
+        test: float | None = None,
+        *,
+        epochs: int = 2,
+        **changes: Any,
+    ) -> TrainingResult:
+        settings: dict[str, Any] = {
+            **{"version": "0.1.0", "created": "2026-03-15T10:22:31+00:00", "trial": 0},
+            **{"costs": Cost(params=1, flops=1), "num_classes": 10, "input_size": 32},
+            **{"dataset": "cifar10", "data_dir": "", "data_seed": 7, "fingerprint": "9c2f0b1d"},
+            **{"train_images": 45000, "val_images": 5000, "policy": {"epochs": epochs}, "seed": 0},
+            **{"device": "cpu", "processes": 1, "threads": 1},
+        }
+        return TrainingResult(
+            settings=TrainingRecord(architecture=architecture, **settings | changes),
+            epochs=epochs,
+            best_epoch=epochs,
+            val_loss=1.0,
+            val_top1=val,
+            val_top5=99.0,
+            final_top1=val,
+            test_loss=None if test is None else 1.0,
+            test_top1=test,
+            test_top5=None if test is None else 99.0,
+            seconds=60.0,
+            val_score=val,
+            test_score=test,
+        )
+
+    return make

@@ -10,14 +10,13 @@ from optuna.samplers import BaseSampler
 from ..samplers.registry import SAMPLERS, SamplerFactory, fixed_sampler, make_sampler, why
 from .domain import Domain, RecordT, SubjectT
 from .ledger import Ledger
-from .plan import Plan
+from .plan import LEAST_LONGEST, Plan
 from .repeats import REPEAT, early_repeat, late_repeat, number_of, repeats_left
 from .seeds import proposal_seed
 
 MAX_BARREN = 8  # proposals in a row that train nothing, before an untried subject is drawn
 ENQUEUED = "enqueued"  # origin of what was put into the study by its user
 LONGER = "longer"  # origin of a training of a subject that is known from a shorter one
-_EARLY_SHARE = 4  # a budget has room for so many of the first subject's longest training
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class Decision(Generic[SubjectT, RecordT]):
             origin, choices = self._first[own]
             return Wanted(fixed_sampler(choices, seed=seed), origin, plan.rungs[0])
         top = plan.rungs[-1]
-        if own == len(self._first) and self._first and _EARLY_SHARE * top <= plan.budget and top <= left:
+        if own == len(self._first) and self._first and LEAST_LONGEST * top <= plan.budget and top <= left:
             # What all others are compared with, and a first look at how rungs relate.
             _, choices = self._first[0]
             subject = self._domain.subject(choices)

@@ -9,7 +9,7 @@ from ..samplers.registry import CHOOSE_RUNGS
 
 # Data sets on which longer trainings leave networks alike: see docs/search.md.
 ALIKE_WHEN_LONGER = frozenset({"digits"})
-_LEAST_LONGEST = 4
+LEAST_LONGEST = 4  # of the longest trainings, that a budget has room for
 # By budget in units of the shortest training: see there too.
 _RUNGS = ((40, (1, 4)), (0, (1,)))
 
@@ -61,7 +61,7 @@ def check_budget(settings: RunSettings) -> None:
         UserError: If it has not.
     """
     longest = settings.lengths[-1]
-    if not settings.has_rungs or _LEAST_LONGEST * longest <= settings.budget:
+    if not settings.has_rungs or LEAST_LONGEST * longest <= settings.budget:
         return
     if settings.hours is None:
         raise UserError(
@@ -69,7 +69,7 @@ def check_budget(settings: RunSettings) -> None:
             "raise the budget, which counts in the shortest"
         )
     raise UserError(
-        f"--hours: must be enough for {_LEAST_LONGEST} of the longest trainings, {_LEAST_LONGEST * longest} "
+        f"--hours: must be enough for {LEAST_LONGEST} of the longest trainings, {LEAST_LONGEST * longest} "
         f"of the shortest, but {settings.budget} fit into {settings.hours:g}; raise it, or shorten --rungs"
     )
 

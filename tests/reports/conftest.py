@@ -15,7 +15,6 @@ from cheapsearch.space import (
     Architecture,
     Cost,
     RunRecord,
-    TrainingRecord,
     TrainingResult,
     TrialRecord,
 )
@@ -131,58 +130,29 @@ def make_trial() -> Callable[..., TrialRecord]:
     return trial
 
 
-def _write_training(
-    run: Path, number: int, seed: int, val: float, test: float | None, curve: tuple[float, ...] = (10.0, 20.0)
-) -> Path:
-    """A finished training of a trial, as `cheapsearch retrain` leaves it."""
-    trial = load_run(run).trials[number]
-    record = TrainingRecord(
-        version="0.1.0",
-        created="2026-03-15T10:22:31+00:00",
-        architecture=trial.architecture,
-        trial=number,
-        costs=trial.costs,
-        num_classes=10,
-        input_size=32,
-        dataset="cifar10",
-        data_dir="",
-        data_seed=7,
-        fingerprint="9c2f0b1d",
-        train_images=45000,
-        val_images=5000,
-        policy={"epochs": len(curve)},
-        seed=seed,
-        device="cpu",
-        processes=1,
-        threads=1,
-    )
-    result = TrainingResult(
-        settings=record,
-        epochs=len(curve),
-        best_epoch=len(curve),
-        val_loss=1.0,
-        val_top1=val,
-        val_top5=99.0,
-        final_top1=val,
-        test_loss=None if test is None else 1.0,
-        test_top1=test,
-        test_top5=None if test is None else 99.0,
-        seconds=60.0,
-        val_score=val,
-        test_score=test,
-    )
-    folder = run / "retrain" / f"{trial.hash}-seed{seed}"
-    folder.mkdir(parents=True)
-    (folder / "result.json").write_text(json.dumps(result.to_dict()))
-    rows = [f"{epoch},0.1,2.0,2.0,{top1},90.0,{top1}" for epoch, top1 in enumerate(curve, start=1)]
-    (folder / "metrics.csv").write_text("\n".join([",".join(METRICS), *rows]) + "\n")
-    return folder
-
-
 @pytest.fixture(scope="session")
-def write_training() -> Callable[..., Path]:
-    """Writes a finished training of a trial into a run folder."""
-    return _write_training
+def write_training(make_result: Callable[..., TrainingResult]) -> Callable[..., Path]:
+    """Writes a finished training of a trial into a run folder, as `cheapsearch retrain` leaves it."""
+
+    def write(
+        run: Path,
+        number: int,
+        seed: int,
+        val: float,
+        test: float | None,
+        curve: tuple[float, ...] = (10.0, 20.0),
+    ) -> Path:
+        trial = load_run(run).trials[number]
+        settings = {"trial": number, "costs": trial.costs, "seed": seed}
+        result = make_result(trial.architecture, val, test, epochs=len(curve), **settings)
+        folder = run / "retrain" / f"{trial.hash}-seed{seed}"
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text(json.dumps(result.to_dict()))
+        rows = [f"{epoch},0.1,2.0,2.0,{top1},90.0,{top1}" for epoch, top1 in enumerate(curve, start=1)]
+        (folder / "metrics.csv").write_text("\n".join([",".join(METRICS), *rows]) + "\n")
+        return folder
+
+    return write
 
 
 @pytest.fixture

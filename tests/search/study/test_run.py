@@ -44,7 +44,6 @@ from cheapsearch.space import (
     RunRecord,
     RunSettings,
     SearchSpace,
-    TrainingRecord,
     TrainingResult,
     TrialRecord,
     UserError,
@@ -109,40 +108,6 @@ def begun(templates: Path, tmp_path: Path) -> Path:
 def finished(templates: Path, tmp_path: Path) -> Path:
     """The folder of a run that has trained its budget of three."""
     return copytree(templates / "finished", tmp_path / "run")
-
-
-def write_full_training(
-    run: Path, architecture: Architecture, accuracy: float, epochs: int = 5, **changes: Any
-) -> None:
-    """What `cheapsearch retrain` leaves of a network that it has trained."""
-    settings = TrainingRecord(
-        version="0.1.0",
-        created="2026-03-15T10:22:31+00:00",
-        architecture=architecture,
-        trial=0,
-        costs=Cost(params=1, flops=1),
-        num_classes=10,
-        input_size=32,
-        dataset="digits",
-        data_dir="",
-        data_seed=0,
-        fingerprint="9c2f0b1d",
-        train_images=1150,
-        val_images=288,
-        policy={"epochs": epochs} | changes,
-        seed=0,
-        device="cpu",
-        processes=1,
-        threads=1,
-    )
-    scores: dict[str, Any] = {"val_loss": 1.0, "val_top1": accuracy, "val_top5": 99.0, "final_top1": accuracy}
-    scores |= {"test_loss": None, "test_top1": None, "test_top5": None, "seconds": 60.0}
-    result = TrainingResult(
-        settings=settings, epochs=epochs, best_epoch=2, val_score=accuracy, test_score=None, **scores
-    )
-    folder = run / "retrain" / f"{settings.hash}-{len(list(run.glob('retrain/*')))}"
-    folder.mkdir(parents=True)
-    (folder / "result.json").write_text(json.dumps(result.to_dict()))
 
 
 # --- from the beginning -----------------------------------------------------------------------------
@@ -804,15 +769,23 @@ def test_run_of_no_time_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_run_with_rungs_that_goes_on_knows_its_full_trainings(finished: Path, tmp_path: Path) -> None:
+def test_run_with_rungs_that_goes_on_knows_its_full_trainings(
+    finished: Path, tmp_path: Path, make_result: Callable[..., TrainingResult]
+) -> None:
     unmodified, out = Architecture("mobilenet_v2"), tmp_path / "two"
     with open_run(SETTINGS | {"sampler": "cost_aware", "budget": 40, "rungs": (1, 4)}, out=out):
         pass
-    for folder in (out, finished):
-        write_full_training(folder, unmodified, 97.5)
-        write_full_training(folder, replace(unmodified, width=0.5), 91.0)  # no network of the space
-        write_full_training(folder, unmodified, 95.0, metric="balanced_accuracy")  # no accuracy
-        write_full_training(folder, unmodified, 96.0, epochs=4)  # as long as the longest of the search
+    balanced = {"epochs": 5, "metric": "balanced_accuracy"}
+    results = [
+        make_result(unmodified, 97.5, epochs=5),
+        make_result(replace(unmodified, width=0.5), 91.0, epochs=5),  # no network of the space
+        make_result(unmodified, 95.0, epochs=5, policy=balanced),  # no accuracy
+        make_result(unmodified, 96.0, epochs=4),  # as long as the longest of the search
+    ]
+    for number, result in enumerate(results):
+        for folder in (out, finished):
+            (folder / "retrain" / str(number)).mkdir(parents=True)
+            (folder / "retrain" / str(number) / "result.json").write_text(json.dumps(result.to_dict()))
     with open_run({}, out=out) as run:
         assert run.retrained == [(unmodified, 97.5)]
     with open_run({}, out=finished) as run:
