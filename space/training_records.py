@@ -136,10 +136,10 @@ METRICS = ("epoch", "learning_rate", "train_loss", "val_loss", "val_top1", "val_
 def _checked(cls: type, kind: str, where: str, data: Any, *, also: tuple[str, ...] = ()) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         raise UserError(f"{where}: must be a mapping, got {type(data).__name__}")
-    data = unstamped(kind, data, where)
+    known = unstamped(kind, data, where)
     names = [f.name for f in fields(cls)]
     if "costs" in names:
         names = [*(name for name in names if name != "costs"), *in_every_file()]
         also = (*also, *(name for name in COSTS if name not in names))
-    check_complete(where, (key for key in data if key not in also), names)
-    return data
+    check_complete(where, (key for key in known if key not in also), names)
+    return known
