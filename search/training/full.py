@@ -249,6 +249,7 @@ class FullTrainer:
             seconds=rows[-1]["seconds"] + time.perf_counter() - start,
             val_score=best["val_score"],
             test_score=None if scores is None else scores.score,
+            test_images=None if test is None else len(test),
         )
         if self.team.leads:
             write_bytes(folder.weights_path, weights_bytes(weights, config))
