@@ -746,8 +746,9 @@ def test_run_of_some_hours_trains_what_fits_and_nothing_twice(
     pilot = record.pilot
     assert pilot is not None
     assert pilot.timed
-    trained = sum(trial.state in ("complete", "repeat") for trial in trials)
-    assert record.settings.budget == max(trained, record.settings.repeats + 1)
+    done = sum(trial.state in ("complete", "repeat") for trial in trials)
+    assert record.settings.repeats is not None
+    assert record.settings.budget == max(done, record.settings.repeats + 1)
     assert read_record(out) == record
     assert PROXY.items() <= record.settings.proxy.items()
     assert sum("largest class" in line for line in said) == 1

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def test_search_of_a_time_alone_goes_on_until_it_is_up(
     for timed in (False, True):
         now, plan = [0.0], make_plan(**RUNGS | {"budget": 12, "in_flight": 1, "rungs": rungs, "timed": timed})
         # A training takes a quarter of a second, a fifth of what was expected.
-        pace = Pace(15.0, workers=1, expected=1.25, clock=lambda now=now: now[0])
+        pace = Pace(15.0, workers=1, expected=1.25, clock=partial(now.__getitem__, 0))
         records = []
         for record in run_search(Search(plan, make_store(), pace=pace), fake_pool()):
             now[0] += record.seconds or 0.0
