@@ -85,7 +85,7 @@ def test_root_holds_only_the_files_packaging_needs() -> None:
 
 def test_tests_mirror_the_layers() -> None:
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and in_tree(path)}
-    assert folders == LAYERS
+    assert folders == LAYERS | {"fixtures"}
 
 
 # --- public names -----------------------------------------------------------------------------------
