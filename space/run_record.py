@@ -75,6 +75,11 @@ class RunRecord:
         assert self.settings.workers is not None
         return self.settings.workers
 
+    @property
+    def timed(self) -> bool:
+        """Whether the search goes on until its time is up; the budget is what was expected to fit into it."""
+        return self.settings.hours is not None and self.pilot is not None and self.pilot.timed
+
     def to_dict(self) -> dict[str, Any]:
         """Settings and the rest side by side, as plain data; a path or text that is none is empty."""
         data: dict[str, Any] = {}

@@ -13,7 +13,7 @@ import pytest
 import cheapsearch
 
 ROOT = Path(__file__).parents[1]
-LAYERS = {"space", "models", "search", "reports"}
+LAYERS = {"space", "models", "devices", "search", "reports"}
 FOLDERS = LAYERS | {"tests", "docs"}
 FILES = {
     *("__init__.py", "__main__.py", "py.typed"),
