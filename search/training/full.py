@@ -226,12 +226,11 @@ class FullTrainer:
         weights: Weights,
     ) -> None:
         """Score the best weights on the test split; write them and the result."""
-        state.scored.load_state_dict(weights)
+        network = state.scored
+        network.load_state_dict(weights)
         start = time.perf_counter()
         test = self.images.open_test()
-        scores = (
-            None if test is None else score(state.scored, test, team=self.team, metric=self.policy.metric)
-        )
+        scores = None if test is None else score(network, test, team=self.team, metric=self.policy.metric)
         record = folder.read_record()
         assert record is not None
         best = _best(rows)

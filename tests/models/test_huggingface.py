@@ -20,7 +20,7 @@ from huggingface_hub import ModelCard
 from safetensors.torch import save_file
 
 import cheapsearch
-from cheapsearch.models import build, huggingface
+from cheapsearch.models import build, huggingface, weights_bytes
 from cheapsearch.models.huggingface import HubNetwork
 from cheapsearch.models.model_card import CardFacts, card_text
 from cheapsearch.space import Architecture, ArchitectureConfig, Cost, UserError
@@ -87,7 +87,7 @@ def test_pushed_network_is_pulled_by_its_name(tmp_path: Path, monkeypatch: pytes
     assert network.push_to_hub("me/clothes", token="secret") == "https://hub.example/me/clothes"
     found = HubNetwork.from_pretrained("me/clothes")
     assert torch.equal(found(X), network(X))
-    written = ModelCard.load(hub / "me" / "clothes" / "README.md")
+    written: Any = ModelCard.load(hub / "me" / "clothes" / "README.md")
     assert "HubNetwork.from_pretrained('me/clothes')" in written.text
     assert written.data.model_name == "clothes"
 
@@ -111,7 +111,7 @@ def test_card_says_what_the_training_came_to(tmp_path: Path) -> None:
     assert "(0.305836, 0.305836, 0.305836)" in text
     for known in ("cheapsearch 0.1.0", "seed 0", "epoch 1 of 2", r"learning\_rate 0.05", "fbadeb031dd16aec"):
         assert known in text
-    data = ModelCard(text).data
+    data: Any = ModelCard(text).data
     assert (data.library_name, data.pipeline_tag) == ("cheapsearch", "image-classification")
     assert data.eval_results is not None
     assert {found.dataset_split: found.metric_value for found in data.eval_results} == {
@@ -157,7 +157,7 @@ def test_nothing_that_is_uploaded_says_where_images_lay(tmp_path: Path) -> None:
     weights = training / "best.safetensors"
     network = HubNetwork.of(training)
     config = network.facts.config.to_dict() | {"origin": {"trained_on": dataset, "seed": 0}}
-    weights.write_bytes(huggingface.weights_bytes(network.state_dict(), ArchitectureConfig.from_dict(config)))
+    weights.write_bytes(weights_bytes(network.state_dict(), ArchitectureConfig.from_dict(config)))
     assert "1,150 images of clothes" in card(training, tmp_path / "saved")
     for path in (tmp_path / "saved").iterdir():
         assert b"somebody" not in path.read_bytes(), path.name
