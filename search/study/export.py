@@ -26,6 +26,8 @@ from ...space.provenance import now
 from ...space.saved_run import SavedRun, load_run
 from ...space.training_folder import TrainingFolder
 
+__all__ = ["export", "export_trial", "find_source"]
+
 
 @dataclass(frozen=True)
 class Source:
@@ -134,7 +136,7 @@ def find_source(
         for name, value in sizes.items():
             if value is not None:
                 owner = "training" if trained else "run"
-                raise UserError(f"{flag(name)}: is the {owner}'s own; leave it out for a {owner}'s folder")
+                raise UserError(f"{flag(name)}: is the {owner}'s own; leave it out for a {owner} folder")
     if trained:
         return _of_weights(folder.weights_path if path.is_dir() else path)
     if path.is_dir():
