@@ -6,7 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ...space import Architecture, ArchitectureConfig, UserError, find_architecture, flag
+from ...space import Architecture, UserError, flag
+from ...space.config import sized_architecture
 from ...space.setting import Kind, Setting
 from ..training.policy import CHOICES, POLICY_NAMES, Policy
 
@@ -37,12 +38,7 @@ def given_architecture(reference: str, options: argparse.Namespace) -> tuple[Arc
     Raises:
         UserError: If ARCH is neither a preset nor an exported file.
     """
-    found = find_architecture(reference)
-    own = (found.num_classes, found.input_size) if isinstance(found, ArchitectureConfig) else (10, 32)
-    architecture = found.architecture if isinstance(found, ArchitectureConfig) else found
-    asked = (options.num_classes, options.input_size)
-    num_classes, input_size = (mine if it is None else it for it, mine in zip(asked, own, strict=True))
-    return architecture, num_classes, input_size
+    return sized_architecture(reference, options.num_classes, options.input_size)
 
 
 def add_training(parser: argparse.ArgumentParser) -> None:
