@@ -57,6 +57,8 @@ HANDLES: MappingProxyType[str, Handle] = MappingProxyType(
         "aten::dropout": _zero,
         "aten::flatten": _zero,
         "aten::hardsigmoid": _zero,
+        "aten::hardtanh": _zero,  # of which ReLU6 is one
+        "aten::hardtanh_": _zero,
         "aten::hardswish": _zero,
         "aten::hardswish_": _zero,
         "aten::index_select": _zero,

@@ -8,6 +8,7 @@ from .config import check_classes
 from .costs import COSTS, in_every_file
 from .errors import UserError, check_complete
 from .pilot_record import PilotRecord
+from .schema import stamped, unstamped
 from .settings import RunSettings
 
 _DECIDED = ("input_size", "workers")  # whose default is none
@@ -74,6 +75,11 @@ class RunRecord:
         assert self.settings.workers is not None
         return self.settings.workers
 
+    @property
+    def timed(self) -> bool:
+        """Whether the search goes on until its time is up; the budget is what was expected to fit into it."""
+        return self.settings.hours is not None and self.pilot is not None and self.pilot.timed
+
     def to_dict(self) -> dict[str, Any]:
         """Settings and the rest side by side, as plain data; a path or text that is none is empty."""
         data: dict[str, Any] = {}
@@ -84,7 +90,8 @@ class RunRecord:
         lists = {"skipped": list(self.skipped), "classes": classes}
         published = {name: dict(costs) for name, costs in self.published.items()}
         pilot = None if self.pilot is None else self.pilot.to_dict()
-        return data | lists | {"versions": dict(self.versions), "published": published, "pilot": pilot}
+        data |= lists | {"versions": dict(self.versions), "published": published, "pilot": pilot}
+        return stamped("run", data)
 
     def _settings_to_dict(self) -> dict[str, Any]:
         found = self.settings.to_dict()
@@ -102,7 +109,7 @@ class RunRecord:
         """
         if not isinstance(data, Mapping):
             raise UserError(f"run.yaml: must be a mapping, got {type(data).__name__}")
-        data = _before_it_was_there() | dict(data)
+        data = _before_it_was_there() | unstamped("run", data, "run.yaml")
         facts = [f.name for f in fields(cls) if f.name != "settings"]
         check_complete("run.yaml", data, [*facts, *RunSettings.declared()])
         asked = {name: data[name] for name in RunSettings.declared()}

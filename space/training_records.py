@@ -8,6 +8,7 @@ from .architecture import Architecture
 from .canonical import architecture_hash
 from .costs import COSTS, Cost, flattened, gathered, in_every_file
 from .errors import UserError, check_complete
+from .schema import stamped, unstamped
 from .scoring import METRIC_TITLES
 
 
@@ -55,7 +56,8 @@ class TrainingRecord:
         return architecture_hash(self.architecture)
 
     def to_dict(self) -> dict[str, Any]:
-        return flattened(asdict(self) | {"architecture": self.architecture.to_dict(), "costs": self.costs})
+        data = asdict(self) | {"architecture": self.architecture.to_dict(), "costs": self.costs}
+        return stamped("training", flattened(data))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "TrainingRecord":
@@ -64,7 +66,7 @@ class TrainingRecord:
         Raises:
             UserError: If a key is unknown or missing.
         """
-        _check(cls, "training.yaml", data)
+        data = _checked(cls, "training", "training.yaml", data)
         return cls(**{**gathered(data), "architecture": Architecture.from_dict(data["architecture"])})
 
 
@@ -110,7 +112,8 @@ class TrainingResult:
         return METRIC_TITLES[self.settings.policy.get("metric", "accuracy")]
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"settings": self.settings.to_dict(), "hash": self.settings.hash}
+        data = asdict(self) | {"settings": self.settings.to_dict(), "hash": self.settings.hash}
+        return stamped("result", data)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "TrainingResult":
@@ -121,7 +124,7 @@ class TrainingResult:
         """
         if isinstance(data, Mapping):  # trainings of before knew top-1 alone
             data = {"val_score": data.get("val_top1"), "test_score": data.get("test_top1"), **data}
-        _check(cls, "result.json", data, also=("hash",))
+        data = _checked(cls, "result", "result.json", data, also=("hash",))
         kept = {key: value for key, value in data.items() if key != "hash"}
         return cls(**{**kept, "settings": TrainingRecord.from_dict(data["settings"])})
 
@@ -130,11 +133,13 @@ RETRAIN_FOLDER = "retrain"  # of a run folder: a folder for each network and see
 METRICS = ("epoch", "learning_rate", "train_loss", "val_loss", "val_top1", "val_top5", "val_score")
 
 
-def _check(cls: type, where: str, data: Any, *, also: tuple[str, ...] = ()) -> None:
+def _checked(cls: type, kind: str, where: str, data: Any, *, also: tuple[str, ...] = ()) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         raise UserError(f"{where}: must be a mapping, got {type(data).__name__}")
+    known = unstamped(kind, data, where)
     names = [f.name for f in fields(cls)]
     if "costs" in names:
         names = [*(name for name in names if name != "costs"), *in_every_file()]
         also = (*also, *(name for name in COSTS if name not in names))
-    check_complete(where, (key for key in data if key not in also), names)
+    check_complete(where, (key for key in known if key not in also), names)
+    return known

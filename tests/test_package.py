@@ -13,7 +13,7 @@ import pytest
 import cheapsearch
 
 ROOT = Path(__file__).parents[1]
-LAYERS = {"space", "models", "search", "reports"}
+LAYERS = {"space", "models", "devices", "search", "reports"}
 FOLDERS = LAYERS | {"tests", "docs"}
 FILES = {
     *("__init__.py", "__main__.py", "py.typed"),
@@ -85,7 +85,7 @@ def test_root_holds_only_the_files_packaging_needs() -> None:
 
 def test_tests_mirror_the_layers() -> None:
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and in_tree(path)}
-    assert folders == LAYERS
+    assert folders == LAYERS | {"fixtures"}
 
 
 # --- public names -----------------------------------------------------------------------------------

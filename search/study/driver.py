@@ -153,8 +153,8 @@ class Search(Generic[SubjectT, RecordT]):
         room = None
         if self._pace is not None:
             room = self._pace.room(sum(rung for _, rung, _ in self._ledger.under_way))
-        if room == 0:
-            return None
+            if room == 0 or not self._pace.fits(self.plan.rungs[-1]):
+                return None
         if self._interrupted:
             return self._interrupted.popleft()
         start = time.perf_counter()

@@ -11,6 +11,7 @@ from typing import Any
 from ...models import cost_table
 from ...space import (
     Architecture,
+    RunRecord,
     RunSettings,
     UserError,
 )
@@ -88,6 +89,8 @@ def open_run(
     elif existing.settings.hours and "hours" in given and "budget" not in given:
         budget = round(existing.settings.budget * (settings.hours or 0.0) / existing.settings.hours)
         settings = replace(settings, budget=max(1, budget), repeats=None)
+    if existing is not None and existing.pilot is not None and "budget" in given:
+        existing = replace(existing, pilot=replace(existing.pilot, timed=False))
     proxy = Proxy.from_dict(settings.proxy)
     if pilot is None:
         data = opened.load(proxy.input_size, name=settings.dataset, progress=say)
@@ -136,16 +139,17 @@ def open_run(
                 f"--out: the study of the run in {out} must hold the {listed} trials of trials.csv, "
                 f"it has {told}; put it back or choose another --out"
             )
-        run = Run(folder, record, _plan(settings, data), store, data, make_executor)
+        run = Run(folder, record, _plan(record, data), store, data, make_executor)
         run.known, run.began = (() if pilot is None else pilot.outcomes), began_at
         run.write_trials()
         folder.write_errors(store.traces())
         yield run
 
 
-def _plan(settings: RunSettings, data: ImageData) -> Plan:
+def _plan(record: RunRecord, data: ImageData) -> Plan:
     """The plan; unless the user says otherwise, what answers always the largest class is worth nothing."""
-    plan = Plan.of(settings, images=len(data.val_labels))
+    settings = record.settings
+    plan = Plan.of(settings, images=len(data.val_labels), timed=record.timed)
     if plan.reference_accuracy is not None:
         return plan
     return replace(plan, reference_accuracy=Validation(data.val_labels, {}).largest_class(settings.metric))

@@ -102,6 +102,7 @@ def run_pilot(
         largest_class=round(largest, 2),
         learnt=learnt,
         images_needed=_needed([outcome.right for _, _, outcome in outcomes], len(images.val.labels)),
+        timed=wish.trainings is None,
     )
     return Pilot(proxy, record, data, tuple(outcomes))
 

@@ -60,7 +60,7 @@ def test_run_round_trips_through_yaml(run: RunRecord) -> None:
 
 def test_run_to_dict_is_plain_data_side_by_side() -> None:
     data = RUN.to_dict()
-    assert sorted(data) == sorted([*FACTS, *SETTINGS])
+    assert sorted(data) == sorted(["schema", *FACTS, *SETTINGS])
     assert data["per_stage"] == ["expand", "project"]
     assert data["objectives"] == ["accuracy", "params"]
     assert (data["data_dir"], data["storage"]) == ("/my images", "")
@@ -72,6 +72,7 @@ def test_run_s_keys_are_those_of_version_0_1_and_what_was_left_out() -> None:
     written = RUN.to_dict()
     limits = {"max_deploy_params", "max_deploy_flops"}
     newer = {"skip_corrupt", "skipped", "class_weights", "metric", "hours", "rungs", "pilot", "published"}
+    newer |= {"schema"}
     assert set(written) - newer - limits == {
         *("version", "created", "backbone", "width", "per_stage", "dataset", "fingerprint", "num_classes"),
         *("input_size", "train_images", "val_images", "objectives", "max_params", "max_flops", "sampler"),

@@ -65,7 +65,7 @@ def test_training_record_survives_yaml(record: TrainingRecord) -> None:
 def test_training_record_writes_every_field() -> None:
     names = [f.name for f in fields(TrainingRecord)]
     costs = names.index("costs")
-    assert list(RECORD.to_dict()) == [*names[:costs], "params", "flops", *names[costs + 1 :]]
+    assert list(RECORD.to_dict()) == ["schema", *names[:costs], "params", "flops", *names[costs + 1 :]]
     assert RECORD.to_dict()["architecture"] == RECORD.architecture.to_dict()
     assert RECORD.hash == architecture_hash(RECORD.architecture)
 
@@ -92,7 +92,7 @@ def test_training_result_survives_json(result: TrainingResult) -> None:
     ],
 )
 def test_training_records_refuse_other_keys(kind: Any, written: dict[str, Any], where: str) -> None:
-    for name in written.keys() - {"hash", "val_score", "test_score"} if kind is TrainingResult else written:
+    for name in written.keys() - {"schema", "hash", "val_score", "test_score"}:
         rest = {key: value for key, value in written.items() if key != name}
         with pytest.raises(UserError, match=f"^{where}: the key '{name}' is missing"):
             kind.from_dict(rest)

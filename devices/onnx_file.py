@@ -1,0 +1,138 @@
+"""A network as an ONNX file, and whether that answers as the network does."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..space.files import write_bytes
+from .extras import imported
+
+INPUT, OUTPUT = "images", "scores"
+
+# Largest difference of an output that rounding explains, as a share of the largest output.
+TOLERANCE = 1e-4
+
+_NEEDED = {"extra": "deploy", "argument": "--format onnx"}
+
+
+class MismatchError(RuntimeError):
+    """A file was written that does not answer as its network does."""
+
+
+def write_onnx(
+    module: nn.Module,
+    path: Path,
+    *,
+    shape: tuple[int, int, int],
+    metadata: Mapping[str, str],
+    dynamic_batch: bool = True,
+) -> float:
+    """Write a module as an ONNX file, and run that in ONNX Runtime against it.
+
+    The graph is that of eval mode: batch norms are folded, `images` is (N, *shape) float32 and `scores` what
+    the module gives. Traces that the exporter leaves at every node, with paths of this machine, are removed.
+
+    Args:
+        module: With one input and one output; it is left as it is.
+        shape: Of one image: channels, height, width.
+        metadata: What the file says of itself.
+        dynamic_batch: Whether the file takes any number of images at once, or one.
+
+    Returns:
+        The largest difference of an output between file and module, as a share of the largest output.
+
+    Raises:
+        UserError: If a package is missing.
+        MismatchError: If the difference is above `TOLERANCE`; no file is left.
+        OSError: If the file cannot be written.
+    """
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        imported(package, **_NEEDED)
+    module = deepcopy(module).cpu().eval()
+    write_bytes(path, _exported(module, shape, metadata, dynamic_batch))
+    try:
+        return check_onnx(path, module, shape=shape, batches=(1, 3) if dynamic_batch else (1,))
+    except MismatchError:
+        path.unlink()
+        raise
+
+
+@torch.no_grad()
+def check_onnx(
+    path: Path, module: nn.Module, *, shape: tuple[int, int, int], batches: tuple[int, ...] = (1, 3)
+) -> float:
+    """Run a file in ONNX Runtime against a module, on normal random images.
+
+    Args:
+        module: On the CPU, in eval mode.
+        batches: Numbers of images at once.
+
+    Returns:
+        The largest difference of an output, as a share of the largest output.
+
+    Raises:
+        UserError: If ONNX Runtime is missing.
+        MismatchError: If that is above `TOLERANCE`.
+    """
+    session = open_session(path)
+    largest = 0.0
+    for count in batches:
+        images = torch.randn(count, *shape, generator=torch.Generator().manual_seed(count))
+        expected = module(images).numpy()
+        (found,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
+        scale = float(np.abs(expected).max())
+        largest = max(largest, float(np.abs(found - expected).max()) / (scale or 1.0))
+    if not largest <= TOLERANCE:
+        raise MismatchError(
+            f"{path}: answers of the file must be the network's up to {TOLERANCE:g} of the largest, "
+            f"they differ by {largest:.2g}"
+        )
+    return largest
+
+
+def open_session(path: Path, *, threads: int = 1) -> Any:
+    """A file in ONNX Runtime, on the CPU.
+
+    Args:
+        threads: That compute one answer.
+
+    Raises:
+        UserError: If ONNX Runtime is missing.
+    """
+    runtime = imported("onnxruntime", **_NEEDED)
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors alone
+    return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _exported(
+    module: nn.Module, shape: tuple[int, int, int], metadata: Mapping[str, str], dynamic_batch: bool
+) -> bytes:
+    """The bytes of the file."""
+    images = torch.zeros(2 if dynamic_batch else 1, *shape)
+    program = torch.onnx.export(
+        module,
+        (images,),
+        dynamo=True,
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_shapes=({0: torch.export.Dim("batch")},) if dynamic_batch else None,
+        optimize=True,
+        verbose=False,
+    )
+    assert program is not None
+    model: Any = program.model_proto
+    graph = model.graph
+    named = (*graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output)
+    for holder in (model, graph, *named):
+        holder.ClearField("metadata_props")
+        holder.ClearField("doc_string")
+    for key, value in metadata.items():
+        model.metadata_props.add(key=key, value=value)
+    return bytes(model.SerializeToString())
