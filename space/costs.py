@@ -16,7 +16,7 @@ FLOPS_CONVENTION = "multiply-adds of convolutions, linear layers and matrix prod
 
 @dataclass(frozen=True)
 class CostKind:
-    """A cost of a network. All are known before any training.
+    """A cost of a network. All are known before any training, those of a device by a table of it.
 
     Attributes:
         name: In files and on the command line.
@@ -27,6 +27,8 @@ class CostKind:
         convention: What is counted and what is not, empty where the title says it all.
         additive: Whether it adds up over the sites of a network; else whole networks are measured.
         deploy: Whether it is of the deploy form (`models.deploy`), not of the network as it is trained.
+        device: Whether it is known only where there is a table of what pieces of networks cost on a device
+            (`space.device_table`).
     """
 
     name: str
@@ -37,11 +39,26 @@ class CostKind:
     convention: str = ""
     additive: bool = True
     deploy: bool = False
+    device: bool = False
 
     @property
     def heading(self) -> str:
         """Title and unit."""
         return f"{self.title} ({self.unit})" if self.unit else self.title
+
+
+def _on_device(name: str, title: str, unit: str, convention: str) -> CostKind:
+    return CostKind(
+        name,
+        title,
+        unit,
+        float,
+        lambda value: text.measured(value, unit),
+        convention,
+        additive=False,
+        deploy=True,
+        device=True,
+    )
 
 
 COSTS: dict[str, CostKind] = {
@@ -57,6 +74,9 @@ COSTS: dict[str, CostKind] = {
             convention=FLOPS_CONVENTION,
             deploy=True,
         ),
+        _on_device("latency_ms", "latency", "ms", "of one answer of the deploy form, predicted by its pieces"),
+        _on_device("energy_mj", "energy", "mJ", "of one answer, predicted by a table of one's own"),
+        _on_device("own_cost", "own cost", "", "predicted by a table of one's own"),
     )
 }
 
@@ -110,6 +130,11 @@ class Cost(Mapping[str, float]):
 def additive_costs() -> list[str]:
     """Names of the costs that add up over the sites of a network."""
     return [name for name, kind in COSTS.items() if kind.additive]
+
+
+def table_costs() -> list[str]:
+    """Names of the costs that a table of a device says."""
+    return [name for name, kind in COSTS.items() if kind.device]
 
 
 def shown_costs(objectives: Collection[str] = ()) -> list[str]:

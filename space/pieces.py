@@ -10,12 +10,12 @@ small convolution, or behind a grouped one, which runtimes lay out otherwise, an
 alone too, and what it costs is taken off.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
 
-from .architecture import Architecture
+from .architecture import Architecture, Choice
 from .backbones import Backbone, get_backbone
 from .canonical import canonical
 from .channels import conv_groups
@@ -101,7 +101,7 @@ class Piece:
             words |= {"last_stage": chosen["last_stage"], "act": backbone.activation}
             hidden = [] if place.last_hidden is None else [place.last_hidden]
             channels += [*hidden, place.last_channels, self.num_classes]
-        operation = " ".join([backbone.family, *(f"{word}={value}" for word, value in words.items())])
+        operation = " ".join([_kind(backbone), *(f"{word}={value}" for word, value in words.items())])
         return operation, f"{'-'.join(map(str, channels))}@{self.side}"
 
 
@@ -111,7 +111,7 @@ def pieces_of(architecture: Architecture, *, num_classes: int, input_size: int) 
     They are those of its canonical form: equal networks have the same pieces.
     """
     form = canonical(architecture)
-    *blocks, (layout, last_side) = _places(form.backbone, form.width, input_size)
+    blocks, layout, last_side = _places(form.backbone, form.width, input_size)
     pieces = [_end(form.backbone, layout, input_size, "first_conv", str(form.first_conv))]
     left = ("conv", 0)
     for block, side in blocks:
@@ -134,16 +134,14 @@ def pieces_of_space(space: SearchSpace, *, num_classes: int, input_size: int) ->
         found.update({piece.name: piece for piece in made})
         return sorted(set(map(_left, made)))
 
-    *blocks, (layout, last_side) = _places(space.backbone, space.width, input_size)
+    blocks, layout, last_side = _places(space.backbone, space.width, input_size)
     stems, lasts = backbone.operations["first_conv"], backbone.operations["last_stage"]
     every = list(product(*(backbone.operations[site] for site in STAGED_SITES)))
-    if not space.per_stage:  # where a block stands behind another of its own kind, as few do that could
-        ends = [(stem, lasts[index % len(lasts)]) for index, stem in enumerate(stems * len(lasts))]
-        for chosen in every:
-            for stem, last in ends:
-                sites = dict(zip(STAGED_SITES, chosen, strict=True))
-                network = Architecture(space.backbone, space.width, stem, last_stage=last, **sites)
-                keep(pieces_of(network, num_classes=num_classes, input_size=input_size))
+    if not space.per_stage:  # every block stands behind one of the same operations, so there are fewer
+        for stem, chosen, last in product(stems, every, lasts):
+            sites: dict[str, Choice] = dict(zip(STAGED_SITES, chosen, strict=True))
+            network = Architecture(space.backbone, space.width, first_conv=stem, last_stage=last, **sites)
+            keep(pieces_of(network, num_classes=num_classes, input_size=input_size))
         return list(found.values())
     keep(_end(space.backbone, layout, input_size, "first_conv", stem) for stem in stems)
     lefts = [("conv", 0)]
@@ -158,14 +156,67 @@ def pieces_of_space(space: SearchSpace, *, num_classes: int, input_size: int) ->
 
 
 @cache
-def _places(backbone: str, width: float, input_size: int) -> "tuple[tuple[Block | Layout, int], ...]":
-    """The blocks, and at last the layout, with the side of the input of each."""
-    return tuple(_sides(get_backbone(backbone).layout(width, input_size), input_size))
-
-
-def _sides(layout: Layout, side: int) -> Iterator[tuple[Block | Layout, int]]:
-    side = -(-side // layout.stem_stride)
+def _places(backbone: str, width: float, input_size: int) -> tuple[tuple[tuple[Block, int], ...], Layout, int]:
+    """The blocks with the side of the input of each, the layout, and the side of the last stage's input."""
+    layout = get_backbone(backbone).layout(width, input_size)
+    side, blocks = -(-input_size // layout.stem_stride), []
     for block in layout.blocks:
-        yield block, side
+        blocks.append((block, side))
         side = -(-side // block.stride)
-    yield layout, side
+    return tuple(blocks), layout, side
+
+
+@cache
+def _block(backbone: str, block: Block, side: int, chosen: tuple[str, ...], lead: str, groups: int) -> Piece:
+    found = get_backbone(backbone)
+    sites = zip(STAGED_SITES, chosen, strict=True)
+    operations = tuple(own for site, name in sites for own in _as_built(found, block, site, name))
+    return Piece(backbone, block, operations, side, lead, groups)
+
+
+@cache
+def _end(
+    backbone: str,
+    layout: Layout,
+    side: int,
+    site: str,
+    operation: str,
+    lead: str = "",
+    groups: int = 0,
+    num_classes: int = 0,
+) -> Piece:
+    """The stem or the last stage."""
+    chosen = _as_built(get_backbone(backbone), layout, site, operation)
+    return Piece(backbone, layout, chosen, side, lead, groups, num_classes)
+
+
+def _kind(backbone: Backbone) -> str:
+    """The family, and in what the implementation differs from the published one that has weights to run."""
+    differs = ("biases", "rounds_squeeze", "gate_last")
+    return "+".join([backbone.family, *(name for name in differs if getattr(backbone.conventions, name))])
+
+
+def _as_built(
+    backbone: Backbone, place: Block | Layout, site: str, name: str
+) -> tuple[tuple[str, str], ...]:
+    """The first operation that builds the same there, with its site; nothing where nothing is built."""
+    wanted = get_operation(site, name)
+    effect = wanted.effect(place)
+    if effect == ABSENT:
+        return ()
+
+    def alike(other: str) -> bool:
+        operation = get_operation(site, other)
+        ordered = isinstance(place, Layout) or operation.order_at(place) == wanted.order_at(place)
+        return operation.effect(place) == effect and ordered
+
+    return ((site, next(other for other in backbone.operations[site] if alike(other))),)
+
+
+def _left(piece: Piece) -> tuple[str, int]:
+    """The lead of the piece behind a block, and the groups of the shuffle that is left to it."""
+    if not isinstance(piece.place, Block):
+        return "", 0
+    shuffles = dict(piece.operations)["project"] in SHUFFLED_PROJECTIONS
+    groups = conv_groups(piece.place.hidden, piece.place.out_channels) if piece.hands_on else 0
+    return "act" if shuffles else "conv", groups
