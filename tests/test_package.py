@@ -18,7 +18,7 @@ FOLDERS = LAYERS | {"tests", "docs"}
 FILES = {
     *("__init__.py", "__main__.py", "py.typed"),
     *("pyproject.toml", "MANIFEST.in", "LICENSE", ".gitignore"),
-    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "hubconf.py"),
     *("PKG-INFO", "setup.cfg"),  # in a source distribution
 }
 # Left behind by tools; none of it is part of the project.
