@@ -1,7 +1,7 @@
-"""The table of what the pieces of a space's networks take on a device: made here, or written to be made there.
+"""The table of what the pieces of a space's networks take: made here, or written to be made on a device.
 
 Here it is kept between runs, in the user's cache folder under the machine's name: a file for each processor,
-ONNX Runtime, number of threads and batch. Pieces of another space that have the same name are not timed again.
+ONNX Runtime, number of threads and batch. Pieces of another space of the same name are not timed again.
 """
 
 import csv
@@ -21,7 +21,7 @@ import torch
 from ..models import build, cost_table, deploy
 from ..space import Architecture, SearchSpace, UserError, canonical, write_bytes, write_text
 from ..space.device_table import DeviceTable, Predictor, Value, network_name, read_device_table
-from ..space.pieces import IMAGE_CHANNELS, LEAD_CHANNELS, Name, Piece, pieces_of_space
+from ..space.pieces import IMAGE_CHANNELS, Name, Piece, pieces_of_space
 from .extras import imported
 from .onnx_file import onnx_models
 from .piece_models import lead_module, piece_module
@@ -30,7 +30,7 @@ COST = "latency_ms"
 NETWORKS = 24  # that are measured whole, from the smallest to the largest
 _DRAWN = 400  # networks of which they are taken
 _AT_ONCE = 48  # pieces in an export
-_NETWORKS_AT_ONCE = 4
+NETWORKS_AT_ONCE = 4
 
 Say = Callable[[str], None]
 Part = tuple[Name, Callable[[], torch.nn.Module], tuple[int, ...]]  # what makes it, and its input's shape
@@ -68,8 +68,8 @@ def latency_table(request: TableRequest, *, say: Say) -> DeviceTable:
     Raises:
         UserError: If a number is out of range, or ONNX Runtime or what writes its files is missing.
     """
-    measure = _measure()
-    facts = measure.facts(threads=request.threads, batch=request.batch)
+    measure = measure_module()
+    facts = machine_facts(threads=request.threads, batch=request.batch)
     path = cache_file(facts)
     table = DeviceTable(COST, {}, facts, str(path))
     if path.exists():
@@ -151,9 +151,9 @@ def write_folder(
         if piece.lead_name:
             parts[piece.lead_name] = (piece.lead_name, lambda piece=piece: lead_module(piece), own)  # type: ignore[misc]
     left = [part for name, part in parts.items() if name not in known]
-    measure = _measure()
+    measure = measure_module()
     listed: list[tuple[str, str, str]] = []
-    for kind, some, at_once in ((measure.NETWORKS, whole, _NETWORKS_AT_ONCE), ("pieces", left, _AT_ONCE)):
+    for kind, some, at_once in ((measure.NETWORKS, whole, NETWORKS_AT_ONCE), ("pieces", left, _AT_ONCE)):
         (folder / kind).mkdir(parents=True, exist_ok=True)
         for start in range(0, len(some), at_once):
             group = some[start : start + at_once]
@@ -174,12 +174,23 @@ def _network(request: TableRequest, network: Architecture) -> torch.nn.Module:
     return deploy(build(network, num_classes=request.num_classes, input_size=request.input_size))
 
 
-def _measure() -> Any:
-    """The module that times, which needs ONNX Runtime when it is loaded."""
+def machine_facts(*, threads: int, batch: int) -> dict[str, str]:
+    """On what is measured here: machine, runtime, threads, batch.
+
+    Raises:
+        UserError: If ONNX Runtime is missing.
+    """
+    found: dict[str, str] = measure_module().facts(threads=threads, batch=batch)
+    return found
+
+
+def measure_module() -> Any:
+    """The module that times, which needs ONNX Runtime when it is loaded.
+
+    Raises:
+        UserError: If that is missing.
+    """
     imported("onnxruntime", extra="deploy", argument="latency")
     from . import measure
 
     return measure
-
-
-__all__ = ["COST", "LEAD_CHANNELS", "TableRequest", "latency_table", "some_networks", "write_folder"]

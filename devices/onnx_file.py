@@ -125,7 +125,7 @@ def onnx_models(modules: Sequence[nn.Module], shapes: Sequence[tuple[int, ...]])
     """
     utils = imported("onnx.utils", **_NEEDED)
     imported("onnxscript", **_NEEDED)
-    model = _model(_SideBySide(modules), ([torch.zeros(shape) for shape in shapes],))
+    model = _model(_SideBySide(modules).eval(), ([torch.zeros(shape) for shape in shapes],))
     whole = utils.Extractor(model)
     ends = zip(model.graph.input, model.graph.output, strict=True)
     return [whole.extract_model([x.name], [y.name]).SerializeToString() for x, y in ends]

@@ -14,6 +14,9 @@ Number = type[int] | type[float]
 FLOPS_CONVENTION = "multiply-adds of convolutions, linear layers and matrix products (fvcore), one each"
 
 
+LATENCY = "latency_ms"  # the cost that is also measured here
+
+
 @dataclass(frozen=True)
 class CostKind:
     """A cost of a network. All are known before any training, those of a device by a table of it.
@@ -74,7 +77,7 @@ COSTS: dict[str, CostKind] = {
             convention=FLOPS_CONVENTION,
             deploy=True,
         ),
-        _on_device("latency_ms", "latency", "ms", "of one answer of the deploy form, predicted by its pieces"),
+        _on_device(LATENCY, "latency", "ms", "of one answer of the deploy form, predicted by its pieces"),
         _on_device("energy_mj", "energy", "mJ", "of one answer, predicted by a table of one's own"),
         _on_device("own_cost", "own cost", "", "predicted by a table of one's own"),
     )
@@ -140,6 +143,11 @@ def table_costs() -> list[str]:
 def shown_costs(objectives: Collection[str] = ()) -> list[str]:
     """Those that are shown where there is room for few: of networks as they are trained, and objectives."""
     return [name for name, kind in COSTS.items() if not kind.deploy or name in objectives]
+
+
+def exact(name: str, value: float) -> str:
+    """A value with every digit that says something, without the unit."""
+    return f"{value:,}" if COSTS[name].type is int else f"{value:.4g}"
 
 
 def check_cost(cost: Mapping[str, float], prefix: str = "") -> None:

@@ -21,7 +21,7 @@ import numpy as np
 
 from .architecture import Architecture
 from .canonical import canonical
-from .costs import COSTS, table_costs
+from .costs import table_costs
 from .errors import UserError, check_name
 from .pieces import Name, pieces_of
 from .records import join_choice, split_choice
@@ -124,7 +124,9 @@ def read_device_table(path: Path, cost: str, flag: str) -> DeviceTable:
         raise UserError(f"{flag}: must be a CSV file that can be read, got {path} ({error})") from None
     for column in ("operation", "shape", cost):
         if column not in (reader.fieldnames or ()):
-            raise UserError(f"{where}: must have the columns operation, shape and {cost}, {column} is missing")
+            raise UserError(
+                f"{where}: must have the columns operation, shape and {cost}, {column} is missing"
+            )
     values: dict[Name, Value] = {}
     facts: dict[str, str] = {}
     for line, row in enumerate(rows, 2):
@@ -142,6 +144,12 @@ def read_device_table(path: Path, cost: str, flag: str) -> DeviceTable:
                     "measure all of it on one device"
                 )
     return DeviceTable(cost, values, facts, str(path))
+
+
+def said_of(facts: Mapping[str, str]) -> str:
+    """On what something was measured, for a reader: machine and runtime, threads 1, batch 1."""
+    named = {"threads": "threads ", "batch": "batch "}
+    return ", ".join(f"{named.get(name, '')}{facts[name]}" for name in FACTS if name in facts)
 
 
 def _number(text: str | None, where: str) -> float:
@@ -230,6 +238,14 @@ class Predictor:
             errors.append(abs(offset + factor * own - value) / value)
         large = float(np.quantile(errors, 0.9))
         return PredictionError(len(errors), median(errors), large, max(errors))
+
+    @property
+    def said(self) -> str:
+        """On what, and how far off, for a reader."""
+        facts, error = self.table.facts, self.error
+        where = said_of(facts) or self.table.source
+        off = "how far off is not known" if error is None else str(error)
+        return f"predicted for {where}: {off}"
 
     @property
     def _measured(self) -> "tuple[np.ndarray, np.ndarray]":

@@ -1,8 +1,8 @@
-"""The pieces that a deployed network is cut into: its stem, its blocks, and its last stage with the classifier.
+"""The pieces that a deployed network is cut into: stem, blocks, and last stage with the classifier.
 
 A runtime joins the layers of a block (convolution and activation, projection and shortcut) and lays out its
 wide hidden channels in a way of its own, so that the parts of a block cost less together than one by one.
-Between blocks there are few channels. A piece is named by its operations and its shape, and pieces of the same
+Between blocks there are few channels. A piece is named by its operations and its shape, and pieces of one
 name are the same module, whatever network they are of.
 
 What is run of a piece begins with a *lead*, which hands it its channels laid out as the block before would: a
@@ -80,9 +80,9 @@ class Piece:
 
     @property
     def name(self) -> Name:
-        """Its operation, such as `v2 after=conv expand=reuse depthwise=3x3/2 act=relu project=conv`; its shape.
+        """Its operation and its shape.
 
-        The shape is channels from input to output, and the side of the input: `24-144-32@56`.
+        An operation is such as `v2 after=conv expand=reuse depthwise=3x3/2 act=relu project=conv`. The shape is channels from input to output, and the side of the input: `24-144-32@56`.
         """
         backbone, place, chosen = get_backbone(self.backbone), self.place, dict(self.operations)
         words = {"after": self.lead} if self.lead else {}
@@ -156,7 +156,9 @@ def pieces_of_space(space: SearchSpace, *, num_classes: int, input_size: int) ->
 
 
 @cache
-def _places(backbone: str, width: float, input_size: int) -> tuple[tuple[tuple[Block, int], ...], Layout, int]:
+def _places(
+    backbone: str, width: float, input_size: int
+) -> tuple[tuple[tuple[Block, int], ...], Layout, int]:
     """The blocks with the side of the input of each, the layout, and the side of the last stage's input."""
     layout = get_backbone(backbone).layout(width, input_size)
     side, blocks = -(-input_size // layout.stem_stride), []
@@ -196,9 +198,7 @@ def _kind(backbone: Backbone) -> str:
     return "+".join([backbone.family, *(name for name in differs if getattr(backbone.conventions, name))])
 
 
-def _as_built(
-    backbone: Backbone, place: Block | Layout, site: str, name: str
-) -> tuple[tuple[str, str], ...]:
+def _as_built(backbone: Backbone, place: Block | Layout, site: str, name: str) -> tuple[tuple[str, str], ...]:
     """The first operation that builds the same there, with its site; nothing where nothing is built."""
     wanted = get_operation(site, name)
     effect = wanted.effect(place)
