@@ -19,6 +19,7 @@ from ..space.run_folder import RunFolder
 from ..space.saved_run import load_run
 from ..space.training_folder import read_results
 from .data import dataset_name
+from .latency import measure_searched
 from .rehearsal.compare import rehearse as compare_samplers
 from .rehearsal.result_table import DIGITS_TABLE, load_table
 from .results import RehearsalResult, RetrainResult, RunResult, TrainResult
@@ -95,6 +96,8 @@ def run(
                 f"no architecture could be trained; the reasons are in {folder}/trials.csv"
             )
         result = RunResult.of(opened.saved, opened.write_best(), report)
+    if measure_searched(folder, say=say):
+        write_report(folder)
     if not retrain:
         return result
     also = {name: settings[name] for name in ("workers", "device") if name in settings}

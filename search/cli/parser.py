@@ -6,9 +6,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ...space import Architecture, UserError, flag
+from ...space import LATENCY, Architecture, RunSettings, UserError, flag
 from ...space.config import sized_architecture
+from ...space.device_table import DeviceTable, read_device_table
 from ...space.setting import Kind, Setting
+from ...space.table_settings import check_tables
 from ..training.policy import CHOICES, POLICY_NAMES, Policy
 
 
@@ -30,6 +32,26 @@ def add_network(parser: argparse.ArgumentParser, *, default: tuple[int, int] | N
     said = (f" (default {classes})", f" (default {size})") if default else ("", "")
     parser.add_argument("--num-classes", type=int, default=classes, metavar="N", help=f"classes{said[0]}")
     parser.add_argument("--input-size", type=int, default=size, metavar="N", help=f"pixels a side{said[1]}")
+
+
+def add_tables(parser: argparse.ArgumentParser) -> None:
+    """`--latency-table` and `--cost-table`."""
+    declared = RunSettings.declared()
+    parser.add_argument("--latency-table", type=Path, metavar="FILE", help="latencies of pieces on a device")
+    add_setting(parser, "cost_table", declared["cost_table"])
+
+
+def given_tables(options: argparse.Namespace) -> list[DeviceTable]:
+    """The tables of costs on a device.
+
+    Raises:
+        UserError: If one cannot be read.
+    """
+    own = check_tables(options.cost_table or {}, ())
+    tables = [read_device_table(path, name, "--cost-table") for name, path in own.items()]
+    if options.latency_table is None:
+        return tables
+    return [read_device_table(options.latency_table, LATENCY, "--latency-table"), *tables]
 
 
 def given_architecture(reference: str, options: argparse.Namespace) -> tuple[Architecture, int, int]:
@@ -117,6 +139,17 @@ def pairs(text: str) -> dict[str, int | float]:
     return found
 
 
+def files(text: str) -> dict[str, Path]:
+    """`name=FILE,...` as a dict."""
+    found = {}
+    for part in words(text):
+        name, equals, path = part.partition("=")
+        if not equals or not path:
+            raise argparse.ArgumentTypeError(f"must be COST=FILE,..., got {part!r}")
+        found[name.strip()] = Path(path.strip())
+    return found
+
+
 # How the values of a kind of setting are read.
 _READ: dict[Kind, Callable[[str], Any]] = {
     "text": str,
@@ -127,6 +160,7 @@ _READ: dict[Kind, Callable[[str], Any]] = {
     "wholes": wholes,
     "path": Path,
     "pairs": pairs,
+    "files": files,
 }
 
 

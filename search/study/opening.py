@@ -26,6 +26,7 @@ from ..training.proxy import Proxy, default_proxy
 from ..workers.devices import resolve_device, worker_devices
 from ..workers.executor import ExecutorFactory
 from ..workers.local import executor_for
+from .device_tables import device_tables, keep_tables
 from .domain import ArchitectureDomain
 from .fit import fit_proxy
 from .new_record import new_record
@@ -99,6 +100,15 @@ def open_run(
     table = cost_table(
         space.backbone, width=space.width, num_classes=data.num_classes, input_size=data.input_size
     )
+    tables = device_tables(
+        settings,
+        folder,
+        num_classes=data.num_classes,
+        input_size=data.input_size,
+        begun=existing is not None,
+        say=say,
+    )
+    table = table.with_tables(tables)
     limits = Limits(settings.limits)
     if warning := limits.check_reachable(space, table):
         say(warning)
@@ -123,6 +133,7 @@ def open_run(
     with folder.locked(), storage_errors(out):
         # First of all, since the study could not be taken up again without it.
         folder.write_record(record)
+        keep_tables(tables, folder)
         domain = ArchitectureDomain(
             space,
             table,
