@@ -121,5 +121,5 @@ def _before_it_was_there() -> dict[str, Any]:
     none: dict[str, Any] = {"reference_accuracy": None, "classes": None, "skip_corrupt": False, "skipped": []}
     none |= {"hours": None, "pilot": None, "published": {}}
     plain = {"metric": "accuracy", "class_weights": "none"}
-    none |= {"rungs": [1]}
+    none |= {"rungs": [1], "order": "proposal"}
     return {"repeats": 0, "confirm": 0, "stopping": False, **plain, **none, **limits}

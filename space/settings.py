@@ -19,6 +19,7 @@ from .setting import Kind, Setting, setting
 from .sites import STAGED_SITES
 
 _MOST_REPEATS = 5
+ORDERS = ("proposal", "arrival")  # in which trials are told of
 _LIMIT = "max_"  # before the name of a cost
 
 
@@ -148,6 +149,14 @@ class RunSettings:
         metavar="N",
         fixed=True,
     )
+    order: str = setting(
+        "proposal",
+        "trials are told of as they were proposed (proposal, default: the same search on any workers) or as "
+        "they end (arrival: no worker waits)",
+        kind="text",
+        metavar="NAME",
+        fixed=True,
+    )
     device: str = setting("auto", "auto (default), cpu, cuda, cuda:N, mps", kind="text")
     storage: str | None = setting(
         None,
@@ -174,6 +183,7 @@ class RunSettings:
             least = 0 if name in ("confirm", "workers") else 1
             if values[name] is not None and values[name] < least:
                 raise UserError(f"{flag(name)}: must be {least} or more, got {values[name]}")
+        check_name("--order", self.order, ORDERS)
         check_name("--metric", self.metric, METRIC_TITLES)
         check_name("--class-weights", self.class_weights, CLASS_WEIGHTS)
         if self.reference_accuracy is not None and not 0 <= self.reference_accuracy < 100:

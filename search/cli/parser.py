@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from ...space import Architecture, ArchitectureConfig, UserError, find_architecture, flag
 from ...space.setting import Kind, Setting
 from ..training.policy import CHOICES, POLICY_NAMES, Policy
+from ..workers.workplace import CLUSTER
 
 
 class Parser(argparse.ArgumentParser):
@@ -80,6 +81,31 @@ def given_training(options: argparse.Namespace) -> dict[str, Any]:
         if name.startswith("policy_")
     }
     return found | changes
+
+
+def add_workplace(parser: argparse.ArgumentParser) -> None:
+    """Where jobs are done: `--executor` and what belongs to it; only what is typed is an argument."""
+    where: dict[str, Any] = {"default": argparse.SUPPRESS}
+    parser.add_argument(
+        "--executor", metavar="NAME", help="local (default), or ray: workers in a Ray cluster", **where
+    )
+    parser.add_argument(
+        "--ray-address",
+        metavar="URL",
+        help="of the cluster (default: RAY_ADDRESS, else one begun here)",
+        **where,
+    )
+    parser.add_argument(
+        "--ray-cpus", type=float, metavar="N", help="that each worker reserves there (default 1)", **where
+    )
+    parser.add_argument(
+        "--ray-gpus", type=float, metavar="N", help="the same, or a share of one, e.g. 0.25", **where
+    )
+
+
+def given_workplace(options: argparse.Namespace) -> dict[str, Any]:
+    """What `add_workplace` added and was typed."""
+    return {name: value for name, value in vars(options).items() if name in CLUSTER}
 
 
 def names(known: Iterable[str]) -> str:

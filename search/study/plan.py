@@ -29,6 +29,7 @@ class Plan:
         rungs: How long trainings are, as multiples of the shortest. With several the budget counts in units
             of it, and `repeats`, `confirm` and `stopping` are not read: the search decides.
         images: Validation images, 0 where that is not known.
+        order: `proposal`, or `arrival` to tell of trials as they end; the search then depends on the workers.
     """
 
     sampler: str
@@ -41,6 +42,7 @@ class Plan:
     reference_accuracy: float | None = None
     rungs: tuple[int, ...] = (1,)
     images: int = 0
+    order: str = "proposal"
 
     @classmethod
     def of(cls, settings: RunSettings, *, images: int = 0) -> "Plan":
