@@ -12,6 +12,7 @@ from ...space.device_table import DeviceTable, read_device_table
 from ...space.setting import Kind, Setting
 from ...space.table_settings import check_tables
 from ..training.policy import CHOICES, POLICY_NAMES, Policy
+from ..workers.workplace import CLUSTER
 
 
 class Parser(argparse.ArgumentParser):
@@ -98,6 +99,31 @@ def given_training(options: argparse.Namespace) -> dict[str, Any]:
         if name.startswith("policy_")
     }
     return found | changes
+
+
+def add_workplace(parser: argparse.ArgumentParser) -> None:
+    """Where jobs are done: `--executor` and what belongs to it; only what is typed is an argument."""
+    where: dict[str, Any] = {"default": argparse.SUPPRESS}
+    parser.add_argument(
+        "--executor", metavar="NAME", help="local (default), or ray: workers in a Ray cluster", **where
+    )
+    parser.add_argument(
+        "--ray-address",
+        metavar="URL",
+        help="of the cluster (default: RAY_ADDRESS, else one begun here)",
+        **where,
+    )
+    parser.add_argument(
+        "--ray-cpus", type=float, metavar="N", help="that each worker reserves there (default 1)", **where
+    )
+    parser.add_argument(
+        "--ray-gpus", type=float, metavar="N", help="the same, or a share of one, e.g. 0.25", **where
+    )
+
+
+def given_workplace(options: argparse.Namespace) -> dict[str, Any]:
+    """What `add_workplace` added and was typed."""
+    return {name: value for name, value in vars(options).items() if name in CLUSTER}
 
 
 def names(known: Iterable[str]) -> str:
