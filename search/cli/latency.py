@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...space import text
+from ...space.device_table import said_of
 from .parser import add_json
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ def add(commands: Any) -> None:
     latency = commands.add_parser(
         "latency",
         help="measure the latencies of a run's front",
-        description="Measure the front of a finished run in ONNX Runtime, in turn with the unmodified network, "
-        "and write its report again. Once more: whether the order stays.",
+        description="Measure the front of a finished run in ONNX Runtime, in turn with the unmodified "
+        "network, and write its report again. Once more: whether the order stays.",
     )
     latency.add_argument("run", metavar="RUN", type=Path, help="a run folder")
     for name, what in (("batch", "images in an answer"), ("threads", "threads that make it")):
@@ -71,8 +72,8 @@ def print_latency(found: "FrontLatency") -> None:
     print_table(console, table)
     for line in found.lines():
         console.print(line)
-    facts = ", ".join(f"{name} {value}" for name, value in found.facts.items())
     console.print(
-        f"median of rounds in which all run in turn, ± half the width of its 95 % interval; {facts}",
+        "median of rounds in which all run in turn, ± half the width of its 95 % interval; "
+        f"{said_of(found.facts)}",
         style="dim",
     )
