@@ -84,13 +84,12 @@ def test_search_goes_on_without_its_images_and_is_not_taken_up_without_them(tmp_
     arrays = {f"{name}_images": (digits.images[part] * 15).astype(np.uint8) for name, part in splits.items()}
     arrays |= {f"{name}_labels": digits.target[part][:, None] for name, part in splits.items()}
     np.savez(data, **arrays)
-    given = {"dataset": str(data), "out": tmp_path / "run"}
 
     def lose(done: int) -> None:
         if done == 1:
             data.unlink()
 
-    assert len(go_on(**given, befall=lose)) == 3
+    assert len(go_on(tmp_path / "run", lose, dataset=str(data))) == 3
     assert str(data) in refusal(tmp_path / "run", budget=4)
     np.savez(data, **arrays)
     assert len(go_on(tmp_path / "run", budget=4)) == 4
