@@ -11,6 +11,7 @@ from .pilot_record import PilotRecord
 from .schema import stamped, unstamped
 from .settings import RunSettings
 
+_PATHS = ("data_dir", "latency_table")
 _DECIDED = ("input_size", "workers")  # whose default is none
 
 
@@ -96,8 +97,9 @@ class RunRecord:
     def _settings_to_dict(self) -> dict[str, Any]:
         found = self.settings.to_dict()
         found |= {name: list(value) for name, value in found.items() if isinstance(value, tuple)}
-        storage, data_dir = self.settings.storage, self.settings.data_dir
-        found |= {"storage": storage or "", "data_dir": "" if data_dir is None else str(data_dir)}
+        found |= {"storage": self.settings.storage or ""}
+        found |= {name: "" if found[name] is None else str(found[name]) for name in _PATHS}
+        found |= {"cost_table": {name: str(path) for name, path in self.settings.cost_table.items()}}
         return found | {"proxy": dict(self.settings.proxy)}
 
     @classmethod
@@ -113,7 +115,7 @@ class RunRecord:
         facts = [f.name for f in fields(cls) if f.name != "settings"]
         check_complete("run.yaml", data, [*facts, *RunSettings.declared()])
         asked = {name: data[name] for name in RunSettings.declared()}
-        for name in ("data_dir", "storage"):
+        for name in (*_PATHS, "storage"):
             asked[name] = None if asked[name] == "" else asked[name]
         known = {name: data[name] for name in facts}
         for name in ("skipped", "classes"):
@@ -128,5 +130,6 @@ def _before_it_was_there() -> dict[str, Any]:
     none: dict[str, Any] = {"reference_accuracy": None, "classes": None, "skip_corrupt": False, "skipped": []}
     none |= {"hours": None, "pilot": None, "published": {}}
     plain = {"metric": "accuracy", "class_weights": "none"}
-    none |= {"rungs": [1]}
+    none |= {"rungs": [1], "latency_table": "", "latency_batch": 1, "latency_threads": 1, "cost_table": {}}
+    none |= {"order": "proposal"}
     return {"repeats": 0, "confirm": 0, "stopping": False, **plain, **none, **limits}
