@@ -12,6 +12,7 @@ from .schema import stamped, unstamped
 from .settings import RunSettings
 
 _DECIDED = ("input_size", "workers")  # whose default is none
+_EMPTY = ("data_dir", "storage", "weights")  # settings that are empty where they are none
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class RunRecord:
         classes: Their names by label, None in runs of before they were kept.
         published: Costs of published networks of the backbone that the space leaves out, by name.
         pilot: What was measured to choose the proxy, None where it was not chosen so.
+        began_with: Name and hash of the file of pretrained weights, and how many tensors the unmodified
+            network took; empty for fresh weights.
     """
 
     version: str
@@ -43,6 +46,7 @@ class RunRecord:
     classes: tuple[str, ...] | None = None
     pilot: PilotRecord | None = None
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    began_with: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -59,6 +63,8 @@ class RunRecord:
             isinstance(costs, Mapping) for costs in self.published.values()
         ):
             raise UserError(f"published: must be costs by name, got {self.published!r}")
+        if not isinstance(self.began_with, Mapping):
+            raise UserError(f"began_with: must be a mapping, got {self.began_with!r}")
         if self.classes is not None:
             object.__setattr__(self, "classes", check_classes(self.classes, self.num_classes))
         for name in _DECIDED:
@@ -91,13 +97,14 @@ class RunRecord:
         published = {name: dict(costs) for name, costs in self.published.items()}
         pilot = None if self.pilot is None else self.pilot.to_dict()
         data |= lists | {"versions": dict(self.versions), "published": published, "pilot": pilot}
+        data |= {"began_with": dict(self.began_with)}
         return stamped("run", data)
 
     def _settings_to_dict(self) -> dict[str, Any]:
         found = self.settings.to_dict()
         found |= {name: list(value) for name, value in found.items() if isinstance(value, tuple)}
-        storage, data_dir = self.settings.storage, self.settings.data_dir
-        found |= {"storage": storage or "", "data_dir": "" if data_dir is None else str(data_dir)}
+        for name in _EMPTY:
+            found[name] = "" if found[name] is None else str(found[name])
         return found | {"proxy": dict(self.settings.proxy)}
 
     @classmethod
@@ -113,7 +120,7 @@ class RunRecord:
         facts = [f.name for f in fields(cls) if f.name != "settings"]
         check_complete("run.yaml", data, [*facts, *RunSettings.declared()])
         asked = {name: data[name] for name in RunSettings.declared()}
-        for name in ("data_dir", "storage"):
+        for name in _EMPTY:
             asked[name] = None if asked[name] == "" else asked[name]
         known = {name: data[name] for name in facts}
         for name in ("skipped", "classes"):
@@ -127,6 +134,7 @@ def _before_it_was_there() -> dict[str, Any]:
     limits = {f"max_{name}": None for name in COSTS if name not in in_every_file()}
     none: dict[str, Any] = {"reference_accuracy": None, "classes": None, "skip_corrupt": False, "skipped": []}
     none |= {"hours": None, "pilot": None, "published": {}}
-    plain = {"metric": "accuracy", "class_weights": "none"}
+    plain: dict[str, Any] = {"metric": "accuracy", "class_weights": "none"}
+    plain |= {"pretrained": "none", "weights": "", "began_with": {}}
     none |= {"rungs": [1]}
     return {"repeats": 0, "confirm": 0, "stopping": False, **plain, **none, **limits}

@@ -13,7 +13,7 @@ from .costs import COSTS, DEFAULT_OBJECTIVES
 from .errors import UserError, check_keys, check_name, flag
 from .front import check_objectives
 from .rungs import check_rungs
-from .scoring import CLASS_WEIGHTS, METRIC_TITLES
+from .scoring import CLASS_WEIGHTS, METRIC_TITLES, PRETRAINED, is_pretrained
 from .search_space import SearchSpace
 from .setting import Kind, Setting, setting
 from .sites import STAGED_SITES
@@ -126,6 +126,16 @@ class RunSettings:
         metavar="NAME",
         fixed=True,
     )
+    pretrained: str = setting(
+        "none",
+        "weights to begin with: none (default), imagenet: torchvision's, of the backbones named after it",
+        kind="text",
+        metavar="NAME",
+        fixed=True,
+    )
+    weights: Path | None = setting(  # noqa: RUF009  (it makes a field)
+        None, "begin with those of this file instead", kind="path", metavar="FILE"
+    )
     sampler: str = setting(
         "cost_aware",
         "cost_aware (default), tpe, gp, nsga2, random",
@@ -176,6 +186,7 @@ class RunSettings:
                 raise UserError(f"{flag(name)}: must be {least} or more, got {values[name]}")
         check_name("--metric", self.metric, METRIC_TITLES)
         check_name("--class-weights", self.class_weights, CLASS_WEIGHTS)
+        check_name("--pretrained", self.pretrained, PRETRAINED)
         if self.reference_accuracy is not None and not 0 <= self.reference_accuracy < 100:
             raise UserError(
                 f"--reference-accuracy: must be from 0 to below 100 percent, got {self.reference_accuracy:g}"
@@ -191,8 +202,9 @@ class RunSettings:
         if not 0 <= self.seed < 2**31:
             raise UserError(f"--seed: must be from 0 to {2**31 - 1}, got {self.seed}")
         object.__setattr__(self, "objectives", check_objectives(self.objectives))
-        if self.data_dir is not None:  # whole, so that a run goes on from any folder
-            object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser().resolve())
+        for name in ("data_dir", "weights"):  # whole, so that a run goes on from any folder
+            if values[name] is not None:
+                object.__setattr__(self, name, Path(values[name]).expanduser().resolve())
         object.__setattr__(self, "per_stage", self.space.per_stage)
 
     def _check_rungs(self) -> None:
@@ -210,6 +222,11 @@ class RunSettings:
                     f"--{name}: must be 0 with several --rungs, where the search itself decides who is "
                     f"trained again, got {getattr(self, name)}; raise --budget for more"
                 )
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether trainings begin with trained weights."""
+        return is_pretrained(self.pretrained, self.weights)
 
     @property
     def lengths(self) -> tuple[int, ...]:

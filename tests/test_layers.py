@@ -26,7 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "samplers": set(),
     "study": {"data", "workers", "training", "samplers"},
     "testing": {"workers", "samplers", "study"},
-    "rehearsal": {"workers", "samplers", "study"},
+    "rehearsal": {"workers", "samplers", "study", "results"},
     "results": set(),
     "api": {"data", "workers", "training", "samplers", "study", "rehearsal", "results"},
     "cli": {"data", "workers", "training", "samplers", "study", "rehearsal", "results", "api"},

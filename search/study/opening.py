@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...models import cost_table
+from ...models import build, cost_table
+from ...models.pretrained import Pretrained, wanted_weights
 from ...space import (
     Architecture,
     RunRecord,
@@ -18,8 +19,9 @@ from ...space import (
 from ...space.narrowing import narrow_form
 from ...space.provenance import versions
 from ...space.run_folder import RunFolder
+from ...space.training_folder import check_weights
 from ...space.validation_file import Validation
-from ..data import ImageData, dataset_name
+from ..data import ImageData, OpenImages, dataset_name
 from ..samplers.limits import Limits
 from ..training.images import DataSource, searched_images
 from ..training.proxy import Proxy, default_proxy
@@ -79,12 +81,19 @@ def open_run(
     )
     began = existing.fingerprint if existing else None
     opened = searched_images(source, began, limit=limit, say=say)
+    pretrained, began_with = _pretrained(settings, existing, opened, out=out, say=say)
     space, pilot = settings.space, None
     if existing is None:
         if storage:
             check_storage(storage)
         settings, pilot = fit_proxy(
-            settings, given, opened, devices=devices, make_executor=make_executor, say=say
+            settings,
+            given,
+            opened,
+            pretrained=pretrained,
+            devices=devices,
+            make_executor=make_executor,
+            say=say,
         )
     elif existing.settings.hours and "hours" in given and "budget" not in given:
         budget = round(existing.settings.budget * (settings.hours or 0.0) / existing.settings.hours)
@@ -114,7 +123,7 @@ def open_run(
     record = (
         replace(existing, settings=settings, classes=data.classes)
         if existing
-        else new_record(settings, data, pilot, table)
+        else replace(new_record(settings, data, pilot, table), began_with=began_with)
     )
     if record.versions != versions():
         say(f"other versions than this run began with: {_changes(record.versions, versions())}")
@@ -139,11 +148,38 @@ def open_run(
                 f"--out: the study of the run in {out} must hold the {listed} trials of trials.csv, "
                 f"it has {told}; put it back or choose another --out"
             )
-        run = Run(folder, record, _plan(record, data), store, data, make_executor)
+        run = Run(folder, record, _plan(record, data), store, data, make_executor, pretrained)
         run.known, run.began = (() if pilot is None else pilot.outcomes), began_at
         run.write_trials()
         folder.write_errors(store.traces())
         yield run
+
+
+def _pretrained(
+    settings: RunSettings,
+    existing: RunRecord | None,
+    images: OpenImages,
+    *,
+    out: Path,
+    say: Callable[[str], None],
+) -> tuple[Pretrained | None, dict[str, Any]]:
+    """The weights that trainings begin with, and what is written down of them.
+
+    Raises:
+        UserError: If they cannot be read, do not fit the space, or are others than the run began with.
+    """
+    found, began_with = wanted_weights(settings.space.unmodified, settings.pretrained, settings.weights), {}
+    if found is not None:
+        unmodified = build(
+            settings.space.unmodified, num_classes=len(images.classes), input_size=images.input_size
+        )
+        carried = found.start(unmodified, images.classes)
+        began_with = found.record(carried)
+        if existing is None:
+            say(f"begins with {found.name}: the unmodified network takes {carried.in_words()}")
+    if existing is not None:
+        check_weights(existing.began_with, began_with, f"the run in {out}")
+    return found, began_with
 
 
 def _plan(record: RunRecord, data: ImageData) -> Plan:

@@ -88,6 +88,13 @@ def _checked(settings: RunSettings) -> RunSettings:
         )
     check_keys("--proxy", settings.proxy, [f.name for f in fields(Proxy)])
     without_password(settings.storage)
+    if settings.is_pretrained:
+        width = settings.proxy.get("width", 1)
+        if width != 1:
+            raise UserError(
+                f"--proxy: width must be 1 with pretrained weights, which fit no other, got {width}; leave "
+                "it out"
+            )
     path = Path(settings.dataset).expanduser()
     if settings.dataset not in DATASETS and path.exists():
         return replace(settings, dataset=str(path.resolve()))

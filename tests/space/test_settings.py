@@ -179,6 +179,7 @@ def test_command_repeats_what_was_asked() -> None:
         "seed": "3",
         "metric": "macro_f1",
         "class-weights": "balanced",
+        "pretrained": "none",
         "in-flight": "2",
         "device": "cpu",
         "proxy": "epochs=3,width=0.5",
