@@ -31,7 +31,10 @@ try:
     from timm.models._features import feature_take_indices
     from timm.models._pretrained import PretrainedCfg
 except ImportError:
-    raise UserError("timm: must be installed for this; pip install 'cheapsearch[timm]'") from None
+    raise UserError(
+        "cheapsearch.models.timm_models: needs the package timm, which is not installed; "
+        "`pip install 'cheapsearch[timm]'`"
+    ) from None
 
 PREFIX = "cheapsearch_"
 ARCHITECTURE = f"{PREFIX}architecture"

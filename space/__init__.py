@@ -13,7 +13,17 @@ from .backbones import (
 from .canonical import accepted_hashes, architecture_hash, canonical
 from .channels import conv_groups, largest_divisor, shuffle_order
 from .config import ArchitectureConfig, find_architecture, read_config
-from .costs import COSTS, DEFAULT_OBJECTIVES, FLOPS_CONVENTION, Cost, CostKind, additive_costs, shown_costs
+from .costs import (
+    COSTS,
+    DEFAULT_OBJECTIVES,
+    FLOPS_CONVENTION,
+    LATENCY,
+    Cost,
+    CostKind,
+    additive_costs,
+    shown_costs,
+    table_costs,
+)
 from .errors import UserError, check_complete, check_keys, check_name, flag
 from .files import write_bytes, write_text
 from .front import PICKS, check_objectives, pareto_front, pick
@@ -39,6 +49,7 @@ __all__ = [
     "COSTS",
     "DEFAULT_OBJECTIVES",
     "FLOPS_CONVENTION",
+    "LATENCY",
     "MAX_WIDTH",
     "METRICS",
     "METRIC_TITLES",
@@ -97,6 +108,7 @@ __all__ = [
     "read_config",
     "shown",
     "shown_costs",
+    "table_costs",
     "shuffle_order",
     "write_bytes",
     "write_text",

@@ -11,8 +11,8 @@ from .pilot_record import PilotRecord
 from .schema import stamped, unstamped
 from .settings import RunSettings
 
+_PATHS = ("data_dir", "latency_table", "weights")
 _DECIDED = ("input_size", "workers")  # whose default is none
-_EMPTY = ("data_dir", "storage", "weights")  # settings that are empty where they are none
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,9 @@ class RunRecord:
     def _settings_to_dict(self) -> dict[str, Any]:
         found = self.settings.to_dict()
         found |= {name: list(value) for name, value in found.items() if isinstance(value, tuple)}
-        for name in _EMPTY:
-            found[name] = "" if found[name] is None else str(found[name])
+        found |= {"storage": self.settings.storage or ""}
+        found |= {name: "" if found[name] is None else str(found[name]) for name in _PATHS}
+        found |= {"cost_table": {name: str(path) for name, path in self.settings.cost_table.items()}}
         return found | {"proxy": dict(self.settings.proxy)}
 
     @classmethod
@@ -120,7 +121,7 @@ class RunRecord:
         facts = [f.name for f in fields(cls) if f.name != "settings"]
         check_complete("run.yaml", data, [*facts, *RunSettings.declared()])
         asked = {name: data[name] for name in RunSettings.declared()}
-        for name in _EMPTY:
+        for name in (*_PATHS, "storage"):
             asked[name] = None if asked[name] == "" else asked[name]
         known = {name: data[name] for name in facts}
         for name in ("skipped", "classes"):
@@ -136,5 +137,6 @@ def _before_it_was_there() -> dict[str, Any]:
     none |= {"hours": None, "pilot": None, "published": {}}
     plain: dict[str, Any] = {"metric": "accuracy", "class_weights": "none"}
     plain |= {"pretrained": "none", "weights": "", "began_with": {}}
-    none |= {"rungs": [1]}
+    none |= {"rungs": [1], "latency_table": "", "latency_batch": 1, "latency_threads": 1, "cost_table": {}}
+    none |= {"order": "proposal"}
     return {"repeats": 0, "confirm": 0, "stopping": False, **plain, **none, **limits}

@@ -87,6 +87,7 @@ class TrainingResult:
         seconds: Wall time of training and scoring, over all interruptions.
         val_score: By the policy's metric, after the best epoch.
         test_score: On the test split likewise.
+        test_images: How many there are, None where that was not kept.
     """
 
     settings: TrainingRecord
@@ -102,6 +103,7 @@ class TrainingResult:
     seconds: float
     val_score: float
     test_score: float | None
+    test_images: int | None = None
 
     def __post_init__(self) -> None:
         numbers = {"val_top1": self.val_top1, "val_score": self.val_score, "seed": self.settings.seed}
@@ -127,8 +129,9 @@ class TrainingResult:
         Raises:
             UserError: If a key is unknown or missing.
         """
-        if isinstance(data, Mapping):  # trainings of before knew top-1 alone
-            data = {"val_score": data.get("val_top1"), "test_score": data.get("test_top1"), **data}
+        if isinstance(data, Mapping):  # trainings of before knew top-1 alone, and did not count test images
+            scores = {"val_score": data.get("val_top1"), "test_score": data.get("test_top1")}
+            data = {**scores, "test_images": None, **data}
         data = _checked(cls, "result", "result.json", data, also=("hash",))
         kept = {key: value for key, value in data.items() if key != "hash"}
         return cls(**{**kept, "settings": TrainingRecord.from_dict(data["settings"])})

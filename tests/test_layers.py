@@ -28,8 +28,9 @@ ROOMS: dict[str, set[str]] = {
     "testing": {"workers", "samplers", "study"},
     "rehearsal": {"workers", "samplers", "study", "results"},
     "results": set(),
-    "api": {"data", "workers", "training", "samplers", "study", "rehearsal", "results"},
-    "cli": {"data", "workers", "training", "samplers", "study", "rehearsal", "results", "api"},
+    "latency": set(),
+    "api": {"data", "workers", "training", "samplers", "study", "rehearsal", "results", "latency"},
+    "cli": {"data", "workers", "training", "samplers", "study", "rehearsal", "results", "latency", "api"},
 }
 SEES_REPORTS = {"api", "cli"}
 TORCH = {"torch", "torchvision", "fvcore"}  # the last two import the first

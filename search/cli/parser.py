@@ -6,10 +6,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ...space import PRETRAINED, Architecture, ArchitectureConfig, UserError, find_architecture, flag
+from ...space import LATENCY, PRETRAINED, Architecture, RunSettings, UserError, flag
+from ...space.config import sized_architecture
+from ...space.device_table import DeviceTable, read_device_table
 from ...space.setting import Kind, Setting
+from ...space.table_settings import check_tables
 from ..training.policies import POLICY_NAMES
 from ..training.policy import CHOICES, Policy
+from ..workers.workplace import CLUSTER
 
 
 class Parser(argparse.ArgumentParser):
@@ -32,18 +36,33 @@ def add_network(parser: argparse.ArgumentParser, *, default: tuple[int, int] | N
     parser.add_argument("--input-size", type=int, default=size, metavar="N", help=f"pixels a side{said[1]}")
 
 
+def add_tables(parser: argparse.ArgumentParser) -> None:
+    """`--latency-table` and `--cost-table`."""
+    declared = RunSettings.declared()
+    parser.add_argument("--latency-table", type=Path, metavar="FILE", help="latencies of pieces on a device")
+    add_setting(parser, "cost_table", declared["cost_table"])
+
+
+def given_tables(options: argparse.Namespace) -> list[DeviceTable]:
+    """The tables of costs on a device.
+
+    Raises:
+        UserError: If one cannot be read.
+    """
+    own = check_tables(options.cost_table or {}, ())
+    tables = [read_device_table(path, name, "--cost-table") for name, path in own.items()]
+    if options.latency_table is None:
+        return tables
+    return [read_device_table(options.latency_table, LATENCY, "--latency-table"), *tables]
+
+
 def given_architecture(reference: str, options: argparse.Namespace) -> tuple[Architecture, int, int]:
     """ARCH with its number of classes and input size: what was asked, else its own, else 10 and 32.
 
     Raises:
         UserError: If ARCH is neither a preset nor an exported file.
     """
-    found = find_architecture(reference)
-    own = (found.num_classes, found.input_size) if isinstance(found, ArchitectureConfig) else (10, 32)
-    architecture = found.architecture if isinstance(found, ArchitectureConfig) else found
-    asked = (options.num_classes, options.input_size)
-    num_classes, input_size = (mine if it is None else it for it, mine in zip(asked, own, strict=True))
-    return architecture, num_classes, input_size
+    return sized_architecture(reference, options.num_classes, options.input_size)
 
 
 def add_training(parser: argparse.ArgumentParser, *, pretrained: str | None, begins: str) -> None:
@@ -96,6 +115,31 @@ def given_training(options: argparse.Namespace) -> dict[str, Any]:
     return found | changes
 
 
+def add_workplace(parser: argparse.ArgumentParser) -> None:
+    """Where jobs are done: `--executor` and what belongs to it; only what is typed is an argument."""
+    where: dict[str, Any] = {"default": argparse.SUPPRESS}
+    parser.add_argument(
+        "--executor", metavar="NAME", help="local (default), or ray: workers in a Ray cluster", **where
+    )
+    parser.add_argument(
+        "--ray-address",
+        metavar="URL",
+        help="of the cluster (default: RAY_ADDRESS, else one begun here)",
+        **where,
+    )
+    parser.add_argument(
+        "--ray-cpus", type=float, metavar="N", help="that each worker reserves there (default 1)", **where
+    )
+    parser.add_argument(
+        "--ray-gpus", type=float, metavar="N", help="the same, or a share of one, e.g. 0.25", **where
+    )
+
+
+def given_workplace(options: argparse.Namespace) -> dict[str, Any]:
+    """What `add_workplace` added and was typed."""
+    return {name: value for name, value in vars(options).items() if name in CLUSTER}
+
+
 def names(known: Iterable[str]) -> str:
     """Names as a help text lists them."""
     return ", ".join(known)
@@ -135,6 +179,17 @@ def pairs(text: str) -> dict[str, int | float]:
     return found
 
 
+def files(text: str) -> dict[str, Path]:
+    """`name=FILE,...` as a dict."""
+    found = {}
+    for part in words(text):
+        name, equals, path = part.partition("=")
+        if not equals or not path:
+            raise argparse.ArgumentTypeError(f"must be COST=FILE,..., got {part!r}")
+        found[name.strip()] = Path(path.strip())
+    return found
+
+
 # How the values of a kind of setting are read.
 _READ: dict[Kind, Callable[[str], Any]] = {
     "text": str,
@@ -145,6 +200,7 @@ _READ: dict[Kind, Callable[[str], Any]] = {
     "wholes": wholes,
     "path": Path,
     "pairs": pairs,
+    "files": files,
 }
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ...space import (
     COSTS,
+    LATENCY,
     SITE_NAMES,
     Architecture,
     TrialRecord,
@@ -23,6 +24,7 @@ from ...space import (
     text,
 )
 from ...space.claims import SURE, Claims
+from ...space.device_table import Value
 from ...space.rungs import networks_trained, units
 from ...space.saved_run import SavedRun
 from ..study.run import Run
@@ -112,7 +114,9 @@ def front_table(run: SavedRun, *, rows: int | None = None) -> Table:
     base = next((t for t in averaged(run.trials) if t.hash == architecture_hash(unmodified)), None)
     table = Table(box=None, pad_edge=False, header_style="dim")
     costs = shown_costs(run.record.settings.objectives)
-    for column in ("trial", "expected", "sure", *costs):
+    latencies = run.front_latency
+    measured = [f"measured {LATENCY}"] if latencies else []
+    for column in ("trial", "expected", "sure", *costs, *measured):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("operations other than the unmodified network's")
     tied = claims.ties(front)
@@ -123,6 +127,7 @@ def front_table(run: SavedRun, *, rows: int | None = None) -> Table:
             expected(trial, base, claims),
             sure(trial.number, claims, tied),
             *(amount(name, trial, base) for name in costs),
+            *(latency(latencies.get(trial.hash)) for _ in measured),
             operations(trial.architecture, unmodified),
         )
     return table
@@ -177,6 +182,13 @@ def amount(name: str, trial: TrialRecord, base: TrialRecord | None) -> str:
     if not unmodified or value == unmodified:
         return COSTS[name].format(value)
     return f"{COSTS[name].format(value)} ({text.signed(100 * (value / unmodified - 1), 0)} %)"
+
+
+def latency(found: Value | None) -> str:
+    """What was measured of a whole network, with half the 95 % interval of the median."""
+    if found is None:
+        return text.MISSING
+    return f"{text.measured(found.value, '')} ± {found.spread or 0.0:.2g} ms"
 
 
 def time_left(seconds: float | None) -> str:

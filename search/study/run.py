@@ -26,7 +26,6 @@ from ..data import DataSummary, ImageData
 from ..samplers.limits import LISTABLE
 from ..training.proxy import Proxy
 from ..training.short import ProxyTrainer
-from ..workers.devices import worker_devices
 from ..workers.executor import ExecutorFactory
 from .driver import Search, run_search
 from .export import export_trial
@@ -57,6 +56,7 @@ class Run:
         plan: Plan,
         store: TrialStore[Architecture, TrialRecord],
         data: ImageData,
+        devices: Sequence[str],
         make_executor: ExecutorFactory,
         pretrained: Pretrained | None = None,
     ) -> None:
@@ -65,7 +65,7 @@ class Run:
         self.plan = plan
         self.space = record.settings.space
         self.trials = store.records()
-        self.devices = worker_devices(record.settings.device, record.workers, record.settings.in_flight)
+        self.devices = list(devices)
         self._store = store
         self._data = data
         self._make_executor = make_executor

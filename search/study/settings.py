@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from ...space import RunRecord, RunSettings, UserError, check_keys, check_name, flag
+from ...space import RunRecord, RunSettings, UserError, check_keys, check_name, flag, is_pretrained
 from ..data import DATASETS
 from ..samplers.registry import CHOOSE_RUNGS, SAMPLERS
 from ..training.proxy import Proxy
@@ -88,7 +88,7 @@ def _checked(settings: RunSettings) -> RunSettings:
         )
     check_keys("--proxy", settings.proxy, [f.name for f in fields(Proxy)])
     without_password(settings.storage)
-    if settings.is_pretrained:
+    if is_pretrained(settings.pretrained, settings.weights):
         width = settings.proxy.get("width", 1)
         if width != 1:
             raise UserError(

@@ -253,12 +253,11 @@ class FullTrainer:
         weights: Weights,
     ) -> None:
         """Score the best weights on the test split; write them and the result."""
-        state.scored.load_state_dict(weights)
+        network = state.scored
+        network.load_state_dict(weights)
         start = time.perf_counter()
         test = self.images.open_test()
-        scores = (
-            None if test is None else score(state.scored, test, team=self.team, metric=self.policy.metric)
-        )
+        scores = None if test is None else score(network, test, team=self.team, metric=self.policy.metric)
         record = folder.read_record()
         assert record is not None
         best = best_row(rows)
@@ -276,6 +275,7 @@ class FullTrainer:
             seconds=rows[-1]["seconds"] + time.perf_counter() - start,
             val_score=best["val_score"],
             test_score=None if scores is None else scores.score,
+            test_images=None if test is None else len(test),
         )
         if self.team.leads:
             write_bytes(folder.weights_path, weights_bytes(weights, config))

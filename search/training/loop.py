@@ -19,6 +19,7 @@ from .splits import Split
 from .statistics import estimate_statistics
 from .team import ALONE, Team
 
+_STATISTICS_IMAGES = 500  # that what stays as it is for some epochs is normalised by
 _RANK_STEP = 10_007  # between the seeds of the processes of a team
 
 
@@ -153,6 +154,9 @@ def train(
     if recipe.class_weights is not None:
         weights = torch.tensor(recipe.class_weights, device=state.device)
     start = time.perf_counter()
+    if state.kept_norms and state.epoch == 0:
+        # Of other images, and perhaps behind other layers, than those that were taken over are of.
+        estimate_statistics(state.network, train_split.first(_STATISTICS_IMAGES))
 
     while state.epoch < recipe.epochs:
         network.train()

@@ -153,7 +153,7 @@ KEYS: dict[str, tuple[Callable[[], list[str]], set[str]]] = {
         lambda: [f.name for f in fields(TrainingResult)],
         {
             *("settings", "epochs", "best_epoch", "val_loss", "val_top1", "val_top5", "final_top1"),
-            *("test_loss", "test_top1", "test_top5", "seconds", "val_score", "test_score"),
+            *("test_loss", "test_top1", "test_top5", "seconds", "val_score", "test_score", "test_images"),
         },
     ),
 }

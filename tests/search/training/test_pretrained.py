@@ -1,5 +1,6 @@
 """Searches and trainings that begin with trained weights."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from cheapsearch.search.training.proxy import Proxy
 from cheapsearch.search.training.recipe import Recipe
 from cheapsearch.search.training.short import ProxyTrainer
 from cheapsearch.search.training.splits import MemorySplit
+from cheapsearch.search.training.statistics import estimate_statistics
 from cheapsearch.search.workers.jobs import Job, Trained
 from cheapsearch.space import Architecture, Preprocessing, UserError, read_config
 from cheapsearch.space.run_folder import RunFolder
@@ -75,7 +77,9 @@ def test_frozen_epochs_leave_what_was_taken_over_as_it_is(pretrained: Pretrained
     def numbers() -> dict[str, torch.Tensor]:
         return {name: value.clone() for name, value in network.state_dict().items() if value.dim()}
 
-    before = numbers()
+    expected = deepcopy(network)
+    estimate_statistics(expected, split)
+    before = {name: value for name, value in expected.state_dict().items() if value.dim()}
     for epoch, _ in enumerate(train(state, split, split, recipe), 1):
         now = numbers()
         changed = {name for name in now if not torch.equal(now[name], before[name])}
