@@ -28,7 +28,7 @@ from .piece_models import lead_module, piece_module
 
 COST = "latency_ms"
 NETWORKS = 24  # that are measured whole, from the smallest to the largest
-_DRAWN = 400  # networks of which they are taken
+_DRAWN = 150  # networks of which they are taken
 _AT_ONCE = 48  # pieces in an export
 NETWORKS_AT_ONCE = 4
 

@@ -82,8 +82,8 @@ class Piece:
     def name(self) -> Name:
         """Its operation and its shape.
 
-        An operation is such as `v2 after=conv expand=reuse depthwise=3x3/2 act=relu project=conv`. The shape
-        is channels from input to output, and the side of the input: `24-144-32@56`.
+        An operation is such as `v2 after=conv expand=reuse depthwise=3x3/2 act=relu project=conv`. A shape is
+        channels from input to output, and the side of the input: `24-144-32@56`.
         """
         backbone, place, chosen = get_backbone(self.backbone), self.place, dict(self.operations)
         words = {"after": self.lead} if self.lead else {}

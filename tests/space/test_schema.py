@@ -138,7 +138,8 @@ KEYS: dict[str, tuple[Callable[[], list[str]], set[str]]] = {
             *("dataset", "data_dir", "skip_corrupt", "input_size", "objectives", "limits", "sampler", "seed"),
             *("reference_accuracy", "metric", "class_weights", "workers", "in_flight", "device", "storage"),
             *("proxy", "trainings", "seconds", "images_per_second", "accuracies", "largest_class", "learnt"),
-            *("images_needed", "timed", "pretrained", "weights", "began_with"),
+            *("images_needed", "timed", "latency_table", "latency_batch", "latency_threads", "cost_table"),
+            *("pretrained", "weights", "began_with"),
         },
     ),
     "training": (
