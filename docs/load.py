@@ -89,7 +89,10 @@ def main() -> None:
             before, count = now, count + 1
             if count in CHECKPOINTS or count == given.trials:
                 last = times[-max(10, count // 10) :]
-                print(f"{count:6,} trials  {1000 * np.mean(last):8.1f} ms/trial  {resident():7.0f} MB  {sum(times):.0f} s", flush=True)
+                print(
+                    f"{count:6,} trials  {1000 * np.mean(last):8.1f} ms/trial  {resident():7.0f} MB  {sum(times):.0f} s",
+                    flush=True,
+                )
     start = time.perf_counter()
     path = write_report(given.out)
     print(f"report {time.perf_counter() - start:.1f} s  {path.stat().st_size / 1e6:.1f} MB")

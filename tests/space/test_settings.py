@@ -187,6 +187,7 @@ def test_command_repeats_what_was_asked() -> None:
         "seed": "3",
         "metric": "macro_f1",
         "class-weights": "balanced",
+        "pretrained": "none",
         "in-flight": "2",
         "order": "arrival",
         "device": "cpu",
