@@ -1,27 +1,20 @@
-"""A network as an ONNX file, and whether that answers as the network does."""
+"""A network as an ONNX file, which is run against the network once it is written."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..space.files import write_bytes
+from .checking import check_answers
 from .extras import imported
 
 INPUT, OUTPUT = "images", "scores"
 
-# Largest difference of an output that rounding explains, as a share of the largest output.
-TOLERANCE = 1e-4
-
 _NEEDED = {"extra": "deploy", "argument": "--format onnx"}
-
-
-class MismatchError(RuntimeError):
-    """A file was written that does not answer as its network does."""
 
 
 def write_onnx(
@@ -48,51 +41,32 @@ def write_onnx(
 
     Raises:
         UserError: If a package is missing.
-        MismatchError: If the difference is above `TOLERANCE`; no file is left.
+        MismatchError: If the difference is more than rounding; no file is left.
         OSError: If the file cannot be written.
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
         imported(package, **_NEEDED)
     module = deepcopy(module).cpu().eval()
     write_bytes(path, _exported(module, shape, metadata, dynamic_batch))
-    try:
-        return check_onnx(path, module, shape=shape, batches=(1, 3) if dynamic_batch else (1,))
-    except MismatchError:
-        path.unlink()
-        raise
+    return check_onnx(path, module, shape=shape, batches=(1, 3) if dynamic_batch else (1,))
 
 
-@torch.no_grad()
 def check_onnx(
     path: Path, module: nn.Module, *, shape: tuple[int, int, int], batches: tuple[int, ...] = (1, 3)
 ) -> float:
-    """Run a file in ONNX Runtime against a module, on normal random images.
-
-    Args:
-        module: On the CPU, in eval mode.
-        batches: Numbers of images at once.
-
-    Returns:
-        The largest difference of an output, as a share of the largest output.
+    """Run a file in ONNX Runtime against a module; arguments and result are those of `check_answers`.
 
     Raises:
         UserError: If ONNX Runtime is missing.
-        MismatchError: If that is above `TOLERANCE`.
+        MismatchError: If they differ; the file is removed.
     """
     session = open_session(path)
-    largest = 0.0
-    for count in batches:
-        images = torch.randn(count, *shape, generator=torch.Generator().manual_seed(count))
-        expected = module(images).numpy()
-        (found,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
-        scale = float(np.abs(expected).max())
-        largest = max(largest, float(np.abs(found - expected).max()) / (scale or 1.0))
-    if not largest <= TOLERANCE:
-        raise MismatchError(
-            f"{path}: answers of the file must be the network's up to {TOLERANCE:g} of the largest, "
-            f"they differ by {largest:.2g}"
-        )
-    return largest
+    name = session.get_inputs()[0].name
+
+    def answer(images: Tensor) -> Tensor:
+        return torch.from_numpy(session.run(None, {name: images.numpy()})[0])
+
+    return check_answers(path, answer, module, shape=shape, batches=batches)
 
 
 def open_session(path: Path, *, threads: int = 1) -> Any:
@@ -111,6 +85,17 @@ def open_session(path: Path, *, threads: int = 1) -> Any:
     return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
+def say_of_itself(model: Any, metadata: Mapping[str, str]) -> None:
+    """Have an ONNX model say this of itself and no more."""
+    graph = model.graph
+    named = (*graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output)
+    for holder in (model, graph, *named):
+        holder.ClearField("metadata_props")
+        holder.ClearField("doc_string")
+    for key, value in metadata.items():
+        model.metadata_props.add(key=key, value=value)
+
+
 def onnx_models(modules: Sequence[nn.Module], shapes: Sequence[tuple[int, ...]]) -> list[bytes]:
     """Several modules as ONNX, each what a file would hold, by one export.
 
@@ -125,7 +110,7 @@ def onnx_models(modules: Sequence[nn.Module], shapes: Sequence[tuple[int, ...]])
     """
     utils = imported("onnx.utils", **_NEEDED)
     imported("onnxscript", **_NEEDED)
-    model = _model(_SideBySide(modules).eval(), ([torch.zeros(shape) for shape in shapes],))
+    model = _model(_SideBySide(modules).eval(), ([torch.zeros(shape) for shape in shapes],), {})
     whole = utils.Extractor(model)
     ends = zip(model.graph.input, model.graph.output, strict=True)
     return [whole.extract_model([x.name], [y.name]).SerializeToString() for x, y in ends]
@@ -148,23 +133,18 @@ def _exported(
     model = _model(
         module,
         (images,),
+        metadata,
         input_names=[INPUT],
         output_names=[OUTPUT],
         dynamic_shapes=({0: torch.export.Dim("batch")},) if dynamic_batch else None,
     )
-    for key, value in metadata.items():
-        model.metadata_props.add(key=key, value=value)
     return bytes(model.SerializeToString())
 
 
-def _model(module: nn.Module, inputs: tuple[Any, ...], **options: Any) -> Any:
+def _model(module: nn.Module, inputs: tuple[Any, ...], metadata: Mapping[str, str], **options: Any) -> Any:
     """The graph of a module, without traces of the exporter."""
     program = torch.onnx.export(module, inputs, dynamo=True, optimize=True, verbose=False, **options)
     assert program is not None
     model: Any = program.model_proto
-    graph = model.graph
-    named = (*graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output)
-    for holder in (model, graph, *named):
-        holder.ClearField("metadata_props")
-        holder.ClearField("doc_string")
+    say_of_itself(model, metadata)
     return model

@@ -32,10 +32,10 @@ from .training.loop import Epoch
 from .training.one_by_one import train_one_by_one
 from .training.policy import Policy, changed_policy
 from .training.retrain import Retraining, choose_trials, retrain_jobs, seeded_folder
-from .workers.devices import available_cores, resolve_device, worker_devices
+from .workers.devices import available_cores, resolve_device
 from .workers.jobs import Failed, Outcome, Progress
-from .workers.local import executor_for
 from .workers.pool import WorkersFailedError
+from .workers.workplace import CLUSTER, WORKPLACE, Workplace
 
 __all__ = ["rehearse", "retrain", "run", "train"]
 
@@ -68,18 +68,19 @@ def run(
         on_trial: Called with every trial as it ends.
         say: Called with a line of text while data is read.
         settings: Those of `RunSettings` that differ from their default or, where the run goes on, from what
-            it began with.
+            it began with; and those of `Workplace`, such as `executor="ray"`.
 
     Raises:
         UserError: If a setting is unknown or invalid, contradicts the run folder, or cannot be met.
         SearchFailedError: If training after training fails.
         WorkersFailedError: If no worker comes as far as taking jobs.
     """
-    check_arguments(run, settings, RunSettings.declared())
+    check_arguments(run, settings, (*RunSettings.declared(), *WORKPLACE))
+    place = Workplace.taken_from(settings)
     if epochs is not None:
         settings["proxy"] = {**settings.get("proxy", {}), "epochs": epochs}
     folder = default_folder(settings) if out is None else Path(out)
-    with open_run(settings, out=folder, say=say) as opened:
+    with open_run(settings, out=folder, say=say, place=place) as opened:
         on_start(opened)
         try:
             for trial in opened.search():
@@ -100,7 +101,7 @@ def run(
         write_report(folder)
     if not retrain:
         return result
-    also = {name: settings[name] for name in ("workers", "device") if name in settings}
+    also = {name: settings[name] for name in ("workers", "device") if name in settings} | place.cluster
     return replace(result, retrained=_retrain(folder, say=say, **also))
 
 
@@ -136,13 +137,15 @@ def retrain(
         approve: Asked once, before anything is trained; `Retraining.estimate` says how long it will take.
         on_progress: Called about every second with what is being trained and what has ended since.
         say: Called with a line of text while data is read.
-        changes: Fields of the policy to change, by name; metric and class weights are the run's if not given.
+        changes: Fields of the policy, by name; metric and class weights are the run's if not given. Those of
+            `Workplace` too, such as `executor="ray"`.
 
     Raises:
         UserError: If an argument is unknown or invalid, or does not fit what the run holds.
         WorkersFailedError: If no worker comes as far as taking jobs.
     """
-    check_arguments(_retrain, changes, _POLICY)
+    check_arguments(_retrain, changes, (*_POLICY, *CLUSTER))
+    place = Workplace.taken_from(changes)
     numbers = (trial,) if isinstance(trial, int) else tuple(trial)
     if sum((bool(numbers), top is not None, all)) > 1:
         raise UserError("--trial, --top, --all: only one of them says what to train; leave out the others")
@@ -150,24 +153,24 @@ def retrain(
     found = load_run(folder)
     record, settings = found.record, found.record.settings
     chosen = choose_trials(record, found.trials, numbers=numbers, top=top, everything=all)
-    place = settings.data_dir if data_dir is None else Path(data_dir)
+    lies = settings.data_dir if data_dir is None else Path(data_dir)
     where = settings.dataset if dataset is None else os.fspath(dataset)
-    source = DataSource(where, place, record.input_size, settings.seed, settings.skip_corrupt)
-    devices = worker_devices(resolve_device(device), workers, len(chosen) * seeds)
+    source = DataSource(where, lies, record.input_size, settings.seed, settings.skip_corrupt)
+    crew = place.crew(device, workers, most=len(chosen) * seeds)
     full = changed_policy(
         policy,
         {"metric": settings.metric, "class_weights": settings.class_weights, **changes},
         dataset=settings.dataset,
         input_size=record.input_size,
         images=len(searched_images(source, record.fingerprint, say=say).train.labels),
-        cores=max(1, available_cores() // max(1, len(devices))),
+        cores=max(1, available_cores() // max(1, len(crew.devices))),
         say=say,
     )
     jobs = retrain_jobs(folder, chosen, full, first_seed=settings.seed, seeds=seeds)
     failures = []
     with (
         RunFolder(folder / RETRAIN_FOLDER).locked(),
-        Retraining(source, full, jobs, devices=devices, make_executor=executor_for(workers)) as retraining,
+        Retraining(source, full, jobs, devices=crew.devices, make_executor=crew.executor()) as retraining,
     ):
         if retraining.open and not approve(retraining):
             return RetrainResult(folder, read_results(job.folder for job in jobs), (), None)

@@ -166,6 +166,22 @@ def find_architecture(reference: str) -> Architecture | ArchitectureConfig:
     return PRESETS[check_name("ARCH", reference, [*PRESETS])]
 
 
+def sized_architecture(
+    reference: str, num_classes: int | None = None, input_size: int | None = None
+) -> tuple[Architecture, int, int]:
+    """What ARCH means, with its number of classes and input size: as asked, else its own, else 10 and 32.
+
+    Raises:
+        UserError: If it is neither a preset nor an exported file.
+    """
+    found = find_architecture(reference)
+    own = (found.num_classes, found.input_size) if isinstance(found, ArchitectureConfig) else (10, 32)
+    architecture = found.architecture if isinstance(found, ArchitectureConfig) else found
+    given = (num_classes, input_size)
+    num_classes, input_size = (mine if it is None else it for it, mine in zip(given, own, strict=True))
+    return architecture, num_classes, input_size
+
+
 def named_architecture(arch: Architecture | str | PathLike[str]) -> tuple[Architecture, str]:
     """What ARCH means, or an architecture itself, and what to call it in a folder's name.
 

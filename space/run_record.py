@@ -131,4 +131,5 @@ def _before_it_was_there() -> dict[str, Any]:
     none |= {"hours": None, "pilot": None, "published": {}}
     plain = {"metric": "accuracy", "class_weights": "none"}
     none |= {"rungs": [1], "latency_table": "", "latency_batch": 1, "latency_threads": 1, "cost_table": {}}
+    none |= {"order": "proposal"}
     return {"repeats": 0, "confirm": 0, "stopping": False, **plain, **none, **limits}

@@ -21,6 +21,7 @@ from .table_settings import check_tables, device_costs, own_costs, whole
 
 _MOST_REPEATS = 5
 _COUNTS = ("budget", "in_flight", "confirm", "workers", "latency_batch", "latency_threads")
+ORDERS = ("proposal", "arrival")  # in which trials are told of
 _LIMIT = "max_"  # before the name of a cost
 
 
@@ -170,6 +171,14 @@ class RunSettings:
         metavar="N",
         fixed=True,
     )
+    order: str = setting(
+        "proposal",
+        "trials are told of as they were proposed (proposal, default: the same search on any workers) or as "
+        "they end (arrival: no worker waits)",
+        kind="text",
+        metavar="NAME",
+        fixed=True,
+    )
     device: str = setting("auto", "auto (default), cpu, cuda, cuda:N, mps", kind="text")
     storage: str | None = setting(
         None,
@@ -196,6 +205,7 @@ class RunSettings:
             least = 0 if name in ("confirm", "workers") else 1
             if values[name] is not None and values[name] < least:
                 raise UserError(f"{flag(name)}: must be {least} or more, got {values[name]}")
+        check_name("--order", self.order, ORDERS)
         check_name("--metric", self.metric, METRIC_TITLES)
         check_name("--class-weights", self.class_weights, CLASS_WEIGHTS)
         if self.reference_accuracy is not None and not 0 <= self.reference_accuracy < 100:

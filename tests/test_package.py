@@ -106,7 +106,9 @@ def test_public_name_resolves_to_its_layer(name: str) -> None:
 def test_public_names_are_listed() -> None:
     assert dir(cheapsearch) == sorted({"__version__", *cheapsearch._PUBLIC})
     assert set(cheapsearch.__all__) == set(dir(cheapsearch))
-    assert set(cheapsearch._PUBLIC.values()) <= LAYERS | {"search.api", "search.training.predict"}
+    assert set(cheapsearch._PUBLIC.values()) <= LAYERS | {
+        *("search.api", "search.study.export", "search.training.predict")
+    }
 
 
 def test_unknown_public_name_is_an_attribute_error() -> None:

@@ -6,19 +6,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ...space import (
-    LATENCY,
-    Architecture,
-    ArchitectureConfig,
-    RunSettings,
-    UserError,
-    find_architecture,
-    flag,
-)
+from ...space import LATENCY, Architecture, RunSettings, UserError, flag
+from ...space.config import sized_architecture
 from ...space.device_table import DeviceTable, read_device_table
 from ...space.setting import Kind, Setting
 from ...space.table_settings import check_tables
 from ..training.policy import CHOICES, POLICY_NAMES, Policy
+from ..workers.workplace import CLUSTER
 
 
 class Parser(argparse.ArgumentParser):
@@ -67,12 +61,7 @@ def given_architecture(reference: str, options: argparse.Namespace) -> tuple[Arc
     Raises:
         UserError: If ARCH is neither a preset nor an exported file.
     """
-    found = find_architecture(reference)
-    own = (found.num_classes, found.input_size) if isinstance(found, ArchitectureConfig) else (10, 32)
-    architecture = found.architecture if isinstance(found, ArchitectureConfig) else found
-    asked = (options.num_classes, options.input_size)
-    num_classes, input_size = (mine if it is None else it for it, mine in zip(asked, own, strict=True))
-    return architecture, num_classes, input_size
+    return sized_architecture(reference, options.num_classes, options.input_size)
 
 
 def add_training(parser: argparse.ArgumentParser) -> None:
@@ -110,6 +99,31 @@ def given_training(options: argparse.Namespace) -> dict[str, Any]:
         if name.startswith("policy_")
     }
     return found | changes
+
+
+def add_workplace(parser: argparse.ArgumentParser) -> None:
+    """Where jobs are done: `--executor` and what belongs to it; only what is typed is an argument."""
+    where: dict[str, Any] = {"default": argparse.SUPPRESS}
+    parser.add_argument(
+        "--executor", metavar="NAME", help="local (default), or ray: workers in a Ray cluster", **where
+    )
+    parser.add_argument(
+        "--ray-address",
+        metavar="URL",
+        help="of the cluster (default: RAY_ADDRESS, else one begun here)",
+        **where,
+    )
+    parser.add_argument(
+        "--ray-cpus", type=float, metavar="N", help="that each worker reserves there (default 1)", **where
+    )
+    parser.add_argument(
+        "--ray-gpus", type=float, metavar="N", help="the same, or a share of one, e.g. 0.25", **where
+    )
+
+
+def given_workplace(options: argparse.Namespace) -> dict[str, Any]:
+    """What `add_workplace` added and was typed."""
+    return {name: value for name, value in vars(options).items() if name in CLUSTER}
 
 
 def names(known: Iterable[str]) -> str:

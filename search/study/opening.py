@@ -23,9 +23,8 @@ from ..data import ImageData, dataset_name
 from ..samplers.limits import Limits
 from ..training.images import DataSource, searched_images
 from ..training.proxy import Proxy, default_proxy
-from ..workers.devices import resolve_device, worker_devices
 from ..workers.executor import ExecutorFactory
-from ..workers.local import executor_for
+from ..workers.workplace import Workplace
 from .device_tables import device_tables, keep_tables
 from .domain import ArchitectureDomain
 from .fit import fit_proxy
@@ -43,6 +42,7 @@ def open_run(
     *,
     out: Path,
     say: Callable[[str], None] = lambda line: None,
+    place: Workplace | None = None,
     make_executor: ExecutorFactory | None = None,
 ) -> Iterator[Run]:
     """Begin a run, or take one up where it stopped.
@@ -52,7 +52,8 @@ def open_run(
             the run goes on, from what it began with.
         out: The run folder.
         say: Called with a line of text while data is read.
-        make_executor: Makes what does the trainings; None for worker processes, or what `workers` says.
+        place: Where trainings are done, None for this machine.
+        make_executor: Makes what does the trainings; None for what `place` and `workers` say.
 
     Raises:
         UserError: If a setting is invalid, contradicts the run folder, or cannot be met. A new folder
@@ -63,7 +64,8 @@ def open_run(
     existing = folder.read_record()
     settings = settle(given, existing, where=out)
     storage, workers = settings.storage, settings.workers
-    device = resolve_device(settings.device)
+    crew = (place or Workplace()).crew(settings.device, workers, most=settings.in_flight)
+    device = crew.device
     if existing is not None and _kind(device) != _kind(existing.settings.device):
         raise UserError(
             f"--device: must stay {existing.settings.device}, as the run in {out} began, got {device}; "
@@ -73,8 +75,6 @@ def open_run(
         limit = replace(default_proxy(settings.dataset, device), **settings.proxy).images
     else:
         limit = Proxy.from_dict(existing.settings.proxy).images
-    devices = worker_devices(device, workers, settings.in_flight)
-    make_executor = make_executor or executor_for(workers)
     source = DataSource(
         settings.dataset, settings.data_dir, settings.input_size, settings.seed, settings.skip_corrupt
     )
@@ -85,7 +85,12 @@ def open_run(
         if storage:
             check_storage(storage)
         settings, pilot = fit_proxy(
-            settings, given, opened, devices=devices, make_executor=make_executor, say=say
+            settings,
+            given,
+            opened,
+            devices=crew.devices,
+            make_executor=make_executor or crew.executor(),
+            say=say,
         )
     elif existing.settings.hours and "hours" in given and "budget" not in given:
         budget = round(existing.settings.budget * (settings.hours or 0.0) / existing.settings.hours)
@@ -116,7 +121,7 @@ def open_run(
     settings = replace(
         settings,
         input_size=data.input_size,
-        workers=0 if workers == 0 else len(devices),
+        workers=0 if crew.own else len(crew.devices),
         device=device,
         storage=without_password(settings.storage),
         proxy=proxy.to_dict(),
@@ -150,7 +155,9 @@ def open_run(
                 f"--out: the study of the run in {out} must hold the {listed} trials of trials.csv, "
                 f"it has {told}; put it back or choose another --out"
             )
-        run = Run(folder, record, _plan(record, data), store, data, make_executor)
+        taken = [(trial.seconds, trial.rung) for trial in store.records() if trial.seconds]
+        make_executor = make_executor or crew.timed_executor(taken)
+        run = Run(folder, record, _plan(record, data), store, data, crew.devices, make_executor)
         run.known, run.began = (() if pilot is None else pilot.outcomes), began_at
         run.write_trials()
         folder.write_errors(store.traces())

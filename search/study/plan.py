@@ -30,6 +30,7 @@ class Plan:
             of it, and `repeats`, `confirm` and `stopping` are not read: the search decides.
         images: Validation images, 0 where that is not known.
         timed: Whether the search goes on until its time is up; the budget is then what was expected to fit.
+        order: `proposal`, or `arrival` to tell of trials as they end; the search then depends on the workers.
     """
 
     sampler: str
@@ -43,6 +44,7 @@ class Plan:
     rungs: tuple[int, ...] = (1,)
     images: int = 0
     timed: bool = False
+    order: str = "proposal"
 
     @classmethod
     def of(cls, settings: RunSettings, *, images: int = 0, timed: bool = False) -> "Plan":

@@ -25,7 +25,6 @@ from ..data import DataSummary, ImageData
 from ..samplers.limits import LISTABLE
 from ..training.proxy import Proxy
 from ..training.short import ProxyTrainer
-from ..workers.devices import worker_devices
 from ..workers.executor import ExecutorFactory
 from .driver import Search, run_search
 from .export import export_trial
@@ -56,6 +55,7 @@ class Run:
         plan: Plan,
         store: TrialStore[Architecture, TrialRecord],
         data: ImageData,
+        devices: Sequence[str],
         make_executor: ExecutorFactory,
     ) -> None:
         self.folder = folder
@@ -63,7 +63,7 @@ class Run:
         self.plan = plan
         self.space = record.settings.space
         self.trials = store.records()
-        self.devices = worker_devices(record.settings.device, record.workers, record.settings.in_flight)
+        self.devices = list(devices)
         self._store = store
         self._data = data
         self._make_executor = make_executor

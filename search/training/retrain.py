@@ -16,7 +16,7 @@ from ...space import (
 )
 from ...space.training_folder import TrainingFolder, check_policy
 from ..workers.executor import Executor, ExecutorFactory, perform_all
-from ..workers.jobs import Failed, Measured, Outcome, Progress
+from ..workers.jobs import Failed, Measured, Outcome, Progress, Trained
 from ..workers.pool import WorkerPool
 from .full import FullTrainer, TrainingJob, trained_architecture
 from .images import DataSource
@@ -86,7 +86,7 @@ def retrain_jobs(
             index=index,
             architecture=trial.architecture,
             seed=seed,
-            folder=seeded_folder(folder, seed, first_seed),
+            folder=seeded_folder(folder, seed, first_seed).resolve(),  # also for a worker elsewhere
             trial=trial.number,
         )
         for index, (seed, folder, trial) in enumerate(pairs)
@@ -169,10 +169,21 @@ class Retraining:
                     self._reached[message.index] = message
                     continue
                 job = jobs.pop(message.index)
+                if isinstance(message, Trained) and TrainingFolder(job.folder).read_result() is None:
+                    message = Failed(
+                        message.index,
+                        f"{job.folder} has no result.json, though its worker wrote one; workers on other "
+                        "machines need the run on a path that all of them share",
+                    )
                 if isinstance(message, Failed):
                     TrainingFolder(job.folder).write_error(message.trace or message.reason)
                 ended.append((job, message))
-            yield [(job, self._reached[job.index]) for job in self._executor.jobs], ended
+            yield [(job, self._how_far(job)) for job in self._executor.jobs], ended
+
+    def _how_far(self, job: TrainingJob) -> Progress:
+        """By its worker's messages or, from a worker that sends none, by its files."""
+        told, written = self._reached[job.index], _reached(job)
+        return written if written.epoch > told.epoch else told
 
     def __enter__(self) -> "Retraining":
         return self

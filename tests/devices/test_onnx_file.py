@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 import cheapsearch
 from cheapsearch.devices import extras, onnx_file
-from cheapsearch.devices.onnx_file import MismatchError, check_onnx, open_session, write_onnx
+from cheapsearch.devices.checking import MismatchError
+from cheapsearch.devices.onnx_file import check_onnx, open_session, write_onnx
 from cheapsearch.space import Architecture, UserError, get_backbone
 
 onnx: Any = pytest.importorskip("onnx")

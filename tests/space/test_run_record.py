@@ -72,7 +72,7 @@ def test_run_s_keys_are_those_of_version_0_1_and_what_was_left_out() -> None:
     written = RUN.to_dict()
     limits = {"max_deploy_params", "max_deploy_flops", *(f"max_{name}" for name in table_costs())}
     newer = {"skip_corrupt", "skipped", "class_weights", "metric", "hours", "rungs", "pilot", "published"}
-    newer |= {"schema", "latency_table", "latency_batch", "latency_threads", "cost_table"}
+    newer |= {"schema", "order", "latency_table", "latency_batch", "latency_threads", "cost_table"}
     assert set(written) - newer - limits == {
         *("version", "created", "backbone", "width", "per_stage", "dataset", "fingerprint", "num_classes"),
         *("input_size", "train_images", "val_images", "objectives", "max_params", "max_flops", "sampler"),
@@ -89,7 +89,7 @@ def test_run_from_dict_refuses_an_unknown_key_and_names_the_nearest() -> None:
 # Off, or not known, in runs that were begun before there were any.
 NEWER = (
     *("repeats", "confirm", "stopping", "reference_accuracy", "classes", "skip_corrupt", "skipped"),
-    *("class_weights", "metric", "hours", "rungs", "pilot", "published"),
+    *("class_weights", "metric", "hours", "rungs", "pilot", "published", "order"),
     *("max_deploy_params", "max_deploy_flops", *(f"max_{name}" for name in table_costs())),
     *("latency_table", "latency_batch", "latency_threads", "cost_table"),
 )

@@ -27,6 +27,7 @@ OTHER = RunSettings(
     seed=3,
     workers=2,
     in_flight=2,
+    order="arrival",
     device="cpu",
     storage="sqlite:///a.db",
     proxy={"epochs": 3, "width": 0.5},
@@ -102,6 +103,10 @@ def test_settings_refuse_too_few(name: str, least: int) -> None:
 def test_settings_refuse_a_reference_that_is_no_percentage(accuracy: float) -> None:
     message = f"reference_accuracy: must be from 0 to below 100 percent, got {accuracy:g}"
     assert refusal(reference_accuracy=accuracy) == message
+
+
+def test_settings_refuse_an_order_there_is_not() -> None:
+    assert refusal(order="random") == "order: must be one of proposal, arrival, got 'random'"
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31])
@@ -183,6 +188,7 @@ def test_command_repeats_what_was_asked() -> None:
         "metric": "macro_f1",
         "class-weights": "balanced",
         "in-flight": "2",
+        "order": "arrival",
         "device": "cpu",
         "proxy": "epochs=3,width=0.5",
     }

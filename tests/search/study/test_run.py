@@ -34,6 +34,7 @@ from cheapsearch.search.study.opening import default_folder, open_run
 from cheapsearch.search.study.storage import sqlite_url
 from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.search.training.proxy import DIGITS
+from cheapsearch.search.workers import workplace as workplace_module
 from cheapsearch.search.workers.executor import Setup
 from cheapsearch.search.workers.jobs import Job
 from cheapsearch.search.workers.local import LocalExecutor
@@ -214,26 +215,27 @@ def test_run_tells_the_search_its_reference(tmp_path: Path, monkeypatch: pytest.
 def test_run_trains_by_the_executor_it_is_given_or_by_what_workers_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[tuple[int | None, list[str]]] = []
+    made: list[tuple[str, list[str]]] = []
 
-    def executor_for(workers: int | None) -> Callable[..., LocalExecutor]:
-        def make(setup: Setup, devices: Sequence[str]) -> LocalExecutor:
-            made.append((workers, list(devices)))
+    def factory(name: str) -> Callable[..., LocalExecutor]:
+        def make(setup: Setup, devices: Sequence[str], **limited: object) -> LocalExecutor:
+            made.append((name, list(devices)))
             return LocalExecutor(setup, devices)
 
         return make
 
-    monkeypatch.setattr(opening_module, "executor_for", executor_for)
+    monkeypatch.setattr(workplace_module, "WorkerPool", factory("pool"))
+    monkeypatch.setattr(workplace_module, "LocalExecutor", factory("none"))
     once = SETTINGS | {"budget": 1}
     with open_run(once | {"workers": 2}, out=tmp_path / "two") as run:
         assert len(list(run.search())) == 1
     with open_run(once, out=tmp_path / "none") as run:
         assert run.record.workers == 0
         assert len(list(run.search())) == 1
-    assert made == [(2, ["cpu", "cpu"]), (0, ["cpu"])]
-    with open_run(once | {"workers": 2}, out=tmp_path / "given", make_executor=executor_for(7)) as run:
+    assert made == [("pool", ["cpu", "cpu"]), ("none", ["cpu"])]
+    with open_run(once | {"workers": 2}, out=tmp_path / "given", make_executor=factory("given")) as run:
         assert len(list(run.search())) == 1
-    assert made[2:] == [(7, ["cpu", "cpu"])]
+    assert made[2:] == [("given", ["cpu", "cpu"])]
 
 
 def test_run_gives_up_with_its_trials_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
