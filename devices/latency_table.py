@@ -52,7 +52,7 @@ class TableRequest:
                 raise UserError(f"--latency-{name}: must be 1 or more, got {getattr(self, name)}")
 
     @property
-    def pieces(self) -> list[Piece]:
+    def pieces(self) -> tuple[Piece, ...]:
         return pieces_of_space(self.space, num_classes=self.num_classes, input_size=self.input_size)
 
     def name_of(self, architecture: Architecture) -> Name:
