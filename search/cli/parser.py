@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 from ...space import Architecture, ArchitectureConfig, UserError, find_architecture, flag
 from ...space.setting import Kind, Setting
 from ..training.policy import CHOICES, POLICY_NAMES, Policy
-from ..workers.workplace import CLUSTER
 
 
 class Parser(argparse.ArgumentParser):
@@ -105,7 +104,8 @@ def add_workplace(parser: argparse.ArgumentParser) -> None:
 
 def given_workplace(options: argparse.Namespace) -> dict[str, Any]:
     """What `add_workplace` added and was typed."""
-    return {name: value for name, value in vars(options).items() if name in CLUSTER}
+    known = ("executor", "ray_address", "ray_cpus", "ray_gpus")
+    return {name: value for name, value in vars(options).items() if name in known}
 
 
 def names(known: Iterable[str]) -> str:
