@@ -2,9 +2,10 @@
 
     python docs/load.py 10000 --out /tmp/load
 
-searches MobileNetV2 stage by stage with everything a real search has, its study in SQLite, trials.csv, validation.npz,
-the report, but the trainings: an accuracy is worked out from the operations, plus noise. It prints after 100, 300, 1,000,
-3,000 and 10,000 trials the driver's time per trial over the last tenth of them, and what this process holds in memory.
+searches MobileNetV2 stage by stage with everything a real search has, its study in SQLite, trials.csv,
+validation.npz, the report, but the trainings: an accuracy is worked out from the operations, plus noise. It
+prints after 100, 300, 1,000, 3,000 and 10,000 trials the driver's time per trial over the last tenth of them,
+and what this process holds in memory.
 """
 
 import argparse

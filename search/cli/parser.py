@@ -13,7 +13,6 @@ from ...space.setting import Kind, Setting
 from ...space.table_settings import check_tables
 from ..training.policies import POLICY_NAMES
 from ..training.policy import CHOICES, Policy
-from ..workers.workplace import CLUSTER
 
 
 class Parser(argparse.ArgumentParser):
@@ -137,7 +136,8 @@ def add_workplace(parser: argparse.ArgumentParser) -> None:
 
 def given_workplace(options: argparse.Namespace) -> dict[str, Any]:
     """What `add_workplace` added and was typed."""
-    return {name: value for name, value in vars(options).items() if name in CLUSTER}
+    known = ("executor", "ray_address", "ray_cpus", "ray_gpus")
+    return {name: value for name, value in vars(options).items() if name in known}
 
 
 def names(known: Iterable[str]) -> str:
