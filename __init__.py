@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .search.api import retrain as retrain
     from .search.api import run as run
     from .search.api import train as train
+    from .search.study.export import export as export
     from .search.training.predict import predict as predict
     from .space import PRESETS as PRESETS
     from .space import Architecture as Architecture
@@ -32,6 +33,7 @@ _PUBLIC = {
     "build": "models",
     "count": "models",
     "deploy": "models",
+    "export": "search.study.export",
     "load": "models",
     "predict": "search.training.predict",
     "rehearse": "search.api",

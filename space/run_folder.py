@@ -9,18 +9,20 @@ from pathlib import Path
 import yaml
 from filelock import FileLock, Timeout
 
+from .costs import table_costs
 from .errors import UserError
 from .files import write_text
 from .records import TrialRecord
 from .run_record import RunRecord
-from .saved_run import RECORD_FILE, TRIALS_FILE, read_record
+from .saved_run import FRONT_LATENCY_FILE, RECORD_FILE, TRIALS_FILE, read_record, table_file
 from .validation_file import VALIDATION_FILE
 
 
 class RunFolder:
     """A folder with run.yaml, trials.csv, validation.npz, study.db, report.html and best.yaml.
 
-    Trials that failed have their traceback in errors/N.txt.
+    Costs on a device come from tables beside them, COST.csv; front_latency.csv is what was measured of the
+    front. Trials that failed have their traceback in errors/N.txt.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,6 +33,7 @@ class RunFolder:
         self.study_path = path / "study.db"
         self.report_path = path / "report.html"
         self.best_path = path / "best.yaml"
+        self.front_latency_path = path / FRONT_LATENCY_FILE
         self.errors_path = path / "errors"
 
     @contextmanager
@@ -91,13 +94,19 @@ class RunFolder:
             return sum(1 for _ in csv.DictReader(file))
 
     def write_trials(self, records: Sequence[TrialRecord]) -> None:
-        """Write trials.csv anew, one row per trial."""
+        """Write trials.csv anew, one row per trial; a cost on a device that none has gets no column."""
         rows = [record.to_row() for record in records]
+        absent = [name for name in table_costs() if not any(name in record.costs for record in records)]
+        columns = [name for name in TrialRecord.columns() if name not in absent]
         text = io.StringIO()
-        writer = csv.DictWriter(text, TrialRecord.columns(), lineterminator="\n")
+        writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.trials_path, text.getvalue())
+
+    def table_path(self, cost: str) -> Path:
+        """Of the table of a device by which the run knows a cost."""
+        return self.path / table_file(cost)
 
     def write_errors(self, traces: Mapping[int, str]) -> None:
         """Keep why trials failed, whole: a file for each, by number; those there already stay."""

@@ -13,12 +13,12 @@ import pytest
 import cheapsearch
 
 ROOT = Path(__file__).parents[1]
-LAYERS = {"space", "models", "search", "reports"}
+LAYERS = {"space", "models", "devices", "search", "reports"}
 FOLDERS = LAYERS | {"tests", "docs"}
 FILES = {
     *("__init__.py", "__main__.py", "py.typed"),
     *("pyproject.toml", "MANIFEST.in", "LICENSE", ".gitignore"),
-    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "hubconf.py"),
     *("PKG-INFO", "setup.cfg"),  # in a source distribution
 }
 # Left behind by tools; none of it is part of the project.
@@ -85,7 +85,7 @@ def test_root_holds_only_the_files_packaging_needs() -> None:
 
 def test_tests_mirror_the_layers() -> None:
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and in_tree(path)}
-    assert folders == LAYERS
+    assert folders == LAYERS | {"fixtures"}
 
 
 # --- public names -----------------------------------------------------------------------------------
@@ -106,7 +106,9 @@ def test_public_name_resolves_to_its_layer(name: str) -> None:
 def test_public_names_are_listed() -> None:
     assert dir(cheapsearch) == sorted({"__version__", *cheapsearch._PUBLIC})
     assert set(cheapsearch.__all__) == set(dir(cheapsearch))
-    assert set(cheapsearch._PUBLIC.values()) <= LAYERS | {"search.api", "search.training.predict"}
+    assert set(cheapsearch._PUBLIC.values()) <= LAYERS | {
+        *("search.api", "search.study.export", "search.training.predict")
+    }
 
 
 def test_unknown_public_name_is_an_attribute_error() -> None:

@@ -6,9 +6,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ...space import Architecture, ArchitectureConfig, UserError, find_architecture, flag
+from ...space import LATENCY, PRETRAINED, Architecture, RunSettings, UserError, flag
+from ...space.config import sized_architecture
+from ...space.device_table import DeviceTable, read_device_table
 from ...space.setting import Kind, Setting
-from ..training.policy import CHOICES, POLICY_NAMES, Policy
+from ...space.table_settings import check_tables
+from ..training.policies import POLICY_NAMES
+from ..training.policy import CHOICES, Policy
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,31 +35,59 @@ def add_network(parser: argparse.ArgumentParser, *, default: tuple[int, int] | N
     parser.add_argument("--input-size", type=int, default=size, metavar="N", help=f"pixels a side{said[1]}")
 
 
+def add_tables(parser: argparse.ArgumentParser) -> None:
+    """`--latency-table` and `--cost-table`."""
+    declared = RunSettings.declared()
+    parser.add_argument("--latency-table", type=Path, metavar="FILE", help="latencies of pieces on a device")
+    add_setting(parser, "cost_table", declared["cost_table"])
+
+
+def given_tables(options: argparse.Namespace) -> list[DeviceTable]:
+    """The tables of costs on a device.
+
+    Raises:
+        UserError: If one cannot be read.
+    """
+    own = check_tables(options.cost_table or {}, ())
+    tables = [read_device_table(path, name, "--cost-table") for name, path in own.items()]
+    if options.latency_table is None:
+        return tables
+    return [read_device_table(options.latency_table, LATENCY, "--latency-table"), *tables]
+
+
 def given_architecture(reference: str, options: argparse.Namespace) -> tuple[Architecture, int, int]:
     """ARCH with its number of classes and input size: what was asked, else its own, else 10 and 32.
 
     Raises:
         UserError: If ARCH is neither a preset nor an exported file.
     """
-    found = find_architecture(reference)
-    own = (found.num_classes, found.input_size) if isinstance(found, ArchitectureConfig) else (10, 32)
-    architecture = found.architecture if isinstance(found, ArchitectureConfig) else found
-    asked = (options.num_classes, options.input_size)
-    num_classes, input_size = (mine if it is None else it for it, mine in zip(asked, own, strict=True))
-    return architecture, num_classes, input_size
+    return sized_architecture(reference, options.num_classes, options.input_size)
 
 
-def add_training(parser: argparse.ArgumentParser) -> None:
-    """Seeds, device and policy, with a flag for each of the policy's fields."""
+def add_training(parser: argparse.ArgumentParser, *, pretrained: str | None, begins: str) -> None:
+    """Seeds, device, pretrained weights and policy, with a flag for each of the policy's fields.
+
+    Args:
+        pretrained: The default of `--pretrained`.
+        begins: What that is, for its help.
+    """
     parser.add_argument(
         "--seeds", type=int, default=1, metavar="N", help="train each network N times (default 1)"
     )
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:N, mps")
     parser.add_argument(
+        "--pretrained",
+        choices=PRETRAINED,
+        default=pretrained,
+        metavar="NAME",
+        help=f"weights to begin with: {names(PRETRAINED)} ({begins})",
+    )
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="begin with those of this file instead")
+    parser.add_argument(
         "--policy",
         choices=POLICY_NAMES,
         metavar="NAME",
-        help=f"{names(POLICY_NAMES)} (default: by the data set)",
+        help=f"{names(POLICY_NAMES)} (default: by the data set; with pretrained weights finetune)",
     )
     group = parser.add_argument_group("policy", "fields to change, from those of --policy")
     kinds: dict[object, Any] = {int: int, float: float}
@@ -73,7 +105,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
 
 def given_training(options: argparse.Namespace) -> dict[str, Any]:
     """What `add_training` added and was typed, by the names of the arguments in Python."""
-    found = {name: getattr(options, name) for name in ("seeds", "device", "policy")}
+    found = {name: getattr(options, name) for name in ("seeds", "device", "pretrained", "weights", "policy")}
     changes = {
         name.removeprefix("policy_"): value
         for name, value in vars(options).items()
@@ -147,6 +179,17 @@ def pairs(text: str) -> dict[str, int | float]:
     return found
 
 
+def files(text: str) -> dict[str, Path]:
+    """`name=FILE,...` as a dict."""
+    found = {}
+    for part in words(text):
+        name, equals, path = part.partition("=")
+        if not equals or not path:
+            raise argparse.ArgumentTypeError(f"must be COST=FILE,..., got {part!r}")
+        found[name.strip()] = Path(path.strip())
+    return found
+
+
 # How the values of a kind of setting are read.
 _READ: dict[Kind, Callable[[str], Any]] = {
     "text": str,
@@ -157,6 +200,7 @@ _READ: dict[Kind, Callable[[str], Any]] = {
     "wholes": wholes,
     "path": Path,
     "pairs": pairs,
+    "files": files,
 }
 
 

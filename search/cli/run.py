@@ -197,6 +197,8 @@ def print_result(console: "Console", result: "RunResult") -> None:
         "slowly catch up in longer trainings",
         style="dim",
     )
+    for predictor in result.saved.predictors.values():
+        console.print(f"{predictor.table.cost}: {predictor.said}", style="dim")
     done = units(result.trials)
     if (left := settings.budget + settings.confirm - done) > 0:
         if several and left < settings.lengths[-1]:

@@ -11,17 +11,15 @@ import numpy as np
 from joblib import cpu_count
 from PIL import Image, UnidentifiedImageError
 
+from ...devices.label import GreyBits, open_image, square, to_rgb
 from ...space import UserError, shown
 from .image_data import ByteArray
-from .pixels import GreyBits, bits_of, to_rgb, upright
 from .pool import Progress
 from .split import IntArray
 
 # Pillow releases the interpreter's lock while it decodes and resizes.
 MAX_THREADS = 8
 PROGRESS_EVERY = 1000
-# Reading these means running another program (Ghostscript), on a file that only claims to be an image.
-_UNSAFE_FORMATS = ("EPS",)
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,7 @@ class FileImages:
             UnreadableError: If it cannot be decoded.
         """
         with quietly(), opened(self.path(index)) as image:
-            bits = bits_of(image, self.grey_bits)
-            return np.array(to_rgb(upright(image), bits))
+            return np.array(to_rgb(image, self.grey_bits))
 
     def unreadable(self, progress: Progress | None = None) -> dict[int, Unreadable]:
         """What is wrong with which files, by their position; every file is decoded."""
@@ -109,14 +106,7 @@ def decode(path: Path, size: int, grey_bits: GreyBits) -> ByteArray:
         UnreadableError: If it cannot be decoded.
     """
     with opened(path) as image:
-        # JPEG decodes to an eighth to a half at a fraction of the cost; the filter gets twice the target.
-        image.draft(None, (2 * size, 2 * size))
-        bits = bits_of(image, grey_bits)
-        rgb = to_rgb(upright(image), bits)
-        side = min(rgb.size)
-        left, top = (rgb.width - side) // 2, (rgb.height - side) // 2
-        box = (left, top, left + side, top + side)
-        return np.asarray(rgb.resize((size, size), Image.Resampling.BILINEAR, box=box, reducing_gap=3.0))
+        return square(image, size, grey_bits)
 
 
 @contextmanager
@@ -127,10 +117,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
         UnreadableError: If that fails, or what is done with the image.
     """
     try:
-        # A pipe would wait for a writer for ever.
-        if not path.is_file():
-            raise FileNotFoundError("it is no regular file" if path.exists() else "the file is not there")
-        with Image.open(path, formats=_formats()) as image:
+        with open_image(path) as image:
             yield image
     except UserError:
         raise
@@ -183,11 +170,6 @@ def _each(
             if progress is not None and (position + 1) % PROGRESS_EVERY == 0:
                 progress(f"{verb} {position + 1:,} of {count:,} images")
     return unreadable
-
-
-def _formats() -> tuple[str, ...]:
-    Image.init()  # does nothing the second time
-    return tuple(name for name in Image.ID if name not in _UNSAFE_FORMATS)
 
 
 def _reason(error: Exception) -> str:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ...devices.label import image_endings
 from ...space import UserError, shown
 from .decode import FileImages, Unreadable, UnreadableError, refusal
 from .layout import Layout, find_layout
-from .listing import Listing, image_endings
+from .listing import Listing
 from .measure import Measured, measure
 from .pool import FINGERPRINT_DIGITS, TEST_FRACTION, TEST_SEED, Images, Part, Pool, Progress
 from .split import IntArray, check_class_sizes, stratified_split

@@ -4,25 +4,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from PIL import Image
-
+from ...devices.label import image_endings
 from ...space import UserError, shown
 
-# Endings of images, the further ones where this Pillow reads them.
-_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-_FURTHER_ENDINGS = (
-    ".jpe",
-    ".jfif",
-    ".apng",
-    ".dib",
-    ".pbm",
-    ".pnm",
-    ".jp2",
-    ".tga",
-    ".avif",
-    ".jxl",
-    ".heic",
-)
 # What systems and programs put beside images.
 _SYSTEM_FOLDERS = (
     "__macosx",
@@ -39,11 +23,6 @@ LINKS = "links that lead back or to images read at their own place"
 NO_FILES = "pipes, sockets or devices"
 OUTPUTS = "results of cheapsearch"
 OUTSIDE = "images outside the class folders"
-
-
-def image_endings() -> tuple[str, ...]:
-    """Endings that an image file can have here, in lower case."""
-    return _ENDINGS + tuple(ending for ending in _FURTHER_ENDINGS if ending in Image.registered_extensions())
 
 
 class Listing:

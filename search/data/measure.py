@@ -3,16 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
+from ...devices.label import GreyBits, grey_mode, raw_mode, stated_bits
 from ...space import MIN_INPUT, UserError, shown
 from .decode import FileImages, opened, quietly
-from .pixels import GreyBits, bits_for, grey_mode, has_deep_colour, stated_bits
 from .summary import Sizes
 
 # That of ImageNet's networks; larger ones cost more than they gain.
 LARGEST_INPUT_SIZE = 224
 # Images looked at.
 SAMPLE = 200
+# Depths that cameras and scanners have; between them a greater value than in the sample is no surprise.
+_USUAL_BITS = (8, 10, 12, 14, 16)
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def measure(images: FileImages) -> Measured:
                 mode = grey_mode(image)
                 if mode is not None and stated_bits(image) is None:
                     greatest[mode] = max(greatest.get(mode, 0), int(np.asarray(image).max()))
-                elif has_deep_colour(image):
+                elif _has_deep_colour(image):
                     deepest = max(deepest or 0, int(np.asarray(image.convert("RGB")).max()))
     if deepest is not None and deepest < 16:
         raise UserError(
@@ -79,6 +82,16 @@ def default_input_size(shorter_side: int) -> int:
         shorter_side: The typical one of the images.
     """
     return max(MIN_INPUT, min(shorter_side, LARGEST_INPUT_SIZE))
+
+
+def bits_for(greatest: int) -> int:
+    """Bits that grey values up to `greatest` take, from the depths that are usual."""
+    return next((bits for bits in _USUAL_BITS if greatest < 2**bits), int(greatest).bit_length())
+
+
+def _has_deep_colour(image: Image.Image) -> bool:
+    """Whether the file has colours of 16 bits, of which Pillow keeps the upper 8; before it is loaded."""
+    return grey_mode(image) is None and ";16" in raw_mode(image)
 
 
 def _area(size: tuple[int, int]) -> int:

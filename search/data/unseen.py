@@ -7,9 +7,9 @@ from unicodedata import normalize
 
 import numpy as np
 
+from ...devices.label import image_endings
 from ...space import UserError, shown
 from .decode import FileImages
-from .listing import image_endings
 from .pool import Chosen, Images, Part
 
 UNLABELLED = -1

@@ -9,7 +9,6 @@ from typing import Generic
 import numpy as np
 
 from ...space import averaged
-from ...space.claims import Claims
 from ..samplers.registry import SAMPLERS, SamplerFactory
 from ..workers.executor import Executor
 from ..workers.jobs import Job, Outcome, Progress, Trained
@@ -22,7 +21,7 @@ from .plan import Plan
 from .proposal import Proposal, Result
 from .repeats import REPEAT
 from .seeds import training_seed
-from .stopping import FEWEST_CURVES, floors, threshold
+from .stopping import FEWEST_CURVES, SeedNoise, floors, threshold
 from .trial_store import TrialStore
 
 MAX_FAILURES = 8  # failed trainings in a row, before the search gives up
@@ -68,6 +67,7 @@ class Search(Generic[SubjectT, RecordT]):
         self._ledger = Ledger(store.domain, store.records(), full=full)
         self.proposing, self.choices = 0.0, 0
         self._curves = store.curves() if plan.stopping else []
+        self._noise = SeedNoise(store.domain.objectives, images=plan.images)
         self._interrupted = deque(store.running())
         self._index = store.proposed  # of the next proposal
         self._aside = store.count(ENQUEUED) + store.count(REPEAT)  # of the proposals before it
@@ -156,8 +156,8 @@ class Search(Generic[SubjectT, RecordT]):
         room = None
         if self._pace is not None:
             room = self._pace.room(sum(rung for _, rung, _ in self._ledger.under_way))
-        if room == 0:
-            return None
+            if room == 0 or not self._pace.fits(self.plan.rungs[-1]):
+                return None
         if self._interrupted:
             return self._interrupted.popleft()
         start = time.perf_counter()
@@ -200,8 +200,7 @@ class Search(Generic[SubjectT, RecordT]):
         )
         if wanted is None or len(self._curves) < FEWEST_CURVES:
             return ()
-        noise = Claims.of(self.told, self.domain.objectives, images=self.plan.images).deviation
-        return floors(wanted, self._curves, noise=noise)
+        return floors(wanted, self._curves, noise=self._noise.of(self.told))
 
     # --- what became of it --------------------------------------------------------------------------
 

@@ -1,11 +1,147 @@
-"""A trial of a run as a config that builds its network anywhere."""
+"""What is exported: the trial of a run, a preset, a config or a trained network, with its weights."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
 
 from ... import __version__
-from ...models import describe
-from ...space import ArchitectureConfig, RunRecord, TrialRecord, pick
+from ...devices.export import Exported, export_network
+from ...devices.formats import FORMATS, RANDOM, TRAINED
+from ...models import Network, build, describe, load, read_weights_config
+from ...space import (
+    RETRAIN_FOLDER,
+    ArchitectureConfig,
+    RunRecord,
+    TrialRecord,
+    UserError,
+    check_name,
+    flag,
+    shown,
+)
+from ...space import pick as picked
+from ...space.config import sized_architecture
 from ...space.provenance import now
+from ...space.saved_run import SavedRun, load_run
+from ...space.training_folder import TrainingFolder
+
+__all__ = ["export", "export_trial", "find_source"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is exported.
+
+    Attributes:
+        config: With the classes, preprocessing and origin that are known.
+        weights: The file of its trained weights, None where there is none.
+    """
+
+    config: ArchitectureConfig
+    weights: Path | None = None
+
+    @property
+    def kind(self) -> str:
+        """What its weights are: `trained` or `random`."""
+        return RANDOM if self.weights is None else TRAINED
+
+    def network(self) -> Network:
+        """With its trained weights, else with the same fresh ones every time."""
+        if self.weights is not None:
+            return load(self.weights)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return build(
+                self.config.architecture,
+                num_classes=self.config.num_classes,
+                input_size=self.config.input_size,
+            )
+
+
+def export(
+    source: str | Path,
+    out: str | Path | None = None,
+    *,
+    format: str | None = None,
+    deploy: bool = False,
+    pick: str | None = None,
+    num_classes: int | None = None,
+    input_size: int | None = None,
+) -> Exported:
+    """Write an architecture or a network as a file, and run a graph once it is written.
+
+    Args:
+        source: The folder of a run or a training, a file of weights, a preset's name or an exported YAML.
+        out: The file; None for one here that is called as the source is.
+        format: One of `devices.formats.FORMATS`; None for what `out` ends in, else yaml.
+        deploy: Whether a graph is that of the deploy form.
+        pick: Which trial of a run, as for `space.pick`. Other formats than yaml have the weights of its best
+            retraining, or random ones where there is none.
+        num_classes: Of a preset or a YAML; None for its own, else 10.
+        input_size: Likewise, else 32.
+
+    Raises:
+        UserError: If an argument does not fit, or packages are missing.
+        MismatchError: If a file does not answer as its network does.
+        OSError: If it cannot be written.
+    """
+    format = chosen_format(format, out)
+    found = find_source(
+        source, pick=pick, num_classes=num_classes, input_size=input_size, weighed=format != "yaml"
+    )
+    path = Path(out) if out is not None else Path(f"{Path(source).absolute().stem}.{format}")
+    return export_network(
+        found.network(), found.config, path, format=format, deployed=deploy, weights=found.kind
+    )
+
+
+def chosen_format(asked: str | None, out: str | Path | None) -> str:
+    """The format asked for, else what a file ends in, else yaml.
+
+    Raises:
+        UserError: If there is no such format.
+    """
+    ending = Path(out or "").suffix[1:]
+    return check_name("--format", asked or (ending if ending in FORMATS else "yaml"), FORMATS)
+
+
+def find_source(
+    source: str | Path,
+    *,
+    pick: str | None = None,
+    num_classes: int | None = None,
+    input_size: int | None = None,
+    weighed: bool = True,
+) -> Source:
+    """What RUN, ARCH or TRAINING means.
+
+    Args:
+        source: The folder of a run or a training, a file of weights, a preset's name or an exported YAML.
+        pick: Which trial of a run, as for `space.pick`.
+        num_classes: Of a preset or a YAML; None for its own, else 10.
+        input_size: Likewise, else 32.
+        weighed: Whether the best weights of the trial are looked for, where a run was retrained.
+
+    Raises:
+        UserError: If there is no such thing, it is damaged, or an argument does not apply to it.
+    """
+    path = Path(source)
+    folder = TrainingFolder(path)
+    sizes = {"num_classes": num_classes, "input_size": input_size}
+    trained = path.suffix == ".safetensors" or folder.record_path.exists()
+    if pick is not None and (trained or not path.is_dir()):
+        raise UserError(f"--pick: chooses from a run folder, {shown(source)} is none; leave it out")
+    if trained or path.is_dir():
+        for name, value in sizes.items():
+            if value is not None:
+                owner = "training" if trained else "run"
+                raise UserError(f"{flag(name)}: is the {owner}'s own; leave it out for a {owner} folder")
+    if trained:
+        return _of_weights(folder.weights_path if path.is_dir() else path)
+    if path.is_dir():
+        return _of_run(load_run(path), pick, weighed=weighed)
+    return Source(_of_architecture(str(source), **sizes))
 
 
 def export_trial(
@@ -25,7 +161,7 @@ def export_trial(
     """
     settings = record.settings
     rule = rule or ("accuracy" if settings.limits else "knee")
-    trial = pick(trials, rule, settings.objectives, reference_accuracy=settings.reference_accuracy)
+    trial = picked(trials, rule, settings.objectives, reference_accuracy=settings.reference_accuracy)
     return describe(
         trial.architecture,
         num_classes=record.num_classes,
@@ -45,4 +181,51 @@ def export_trial(
             "exported": now(),
         },
         classes=record.classes,
+    )
+
+
+def _of_weights(path: Path) -> Source:
+    if not path.exists():
+        raise UserError(
+            f"WEIGHTS: must be there, {shown(path)} is not; a training writes it when it ends, go on with it"
+        )
+    config = read_weights_config(path)
+    if config is None:
+        raise UserError(f"WEIGHTS: must say what they are of, {shown(path)} does not; train again")
+    return Source(config, path)
+
+
+def _of_run(run: SavedRun, rule: str | None, *, weighed: bool) -> Source:
+    config = export_trial(run.record, run.trials, rule, run_name=run.path.resolve().name)
+    weights = _retrained(run, config.hash) if weighed else None
+    if weights is None:
+        return Source(config)
+    own = _of_weights(weights).config
+    return Source(replace(own, origin={**config.origin, **own.origin}), weights)
+
+
+def _retrained(run: SavedRun, name: str) -> Path | None:
+    """The weights of the best retraining of a network, None where there is none that has ended."""
+    numbers = {trial.number for trial in run.trials if trial.hash == name}
+    best: tuple[float, Path] | None = None
+    for path in sorted((run.path / RETRAIN_FOLDER).glob("*/")):
+        folder = TrainingFolder(path)
+        record, result = folder.read_record(), folder.read_result()
+        if record is None or result is None or record.trial not in numbers:
+            continue
+        if best is None or result.val_top1 > best[0]:
+            best = result.val_top1, folder.weights_path
+    return None if best is None else best[1]
+
+
+def _of_architecture(
+    reference: str, *, num_classes: int | None, input_size: int | None
+) -> ArchitectureConfig:
+    architecture, num_classes, input_size = sized_architecture(reference, num_classes, input_size)
+    return describe(
+        architecture,
+        num_classes=num_classes,
+        input_size=input_size,
+        version=__version__,
+        origin={"source": reference},
     )

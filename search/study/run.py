@@ -3,8 +3,10 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 
+from ...models.pretrained import Pretrained
 from ...space import (
     METRIC_TITLES,
     RETRAIN_FOLDER,
@@ -27,7 +29,7 @@ from ..training.short import ProxyTrainer
 from ..workers.executor import ExecutorFactory
 from .driver import Search, run_search
 from .export import export_trial
-from .pace import pace_of
+from .pace import Pace, pace_of
 from .pilot import Known, KnownFirst
 from .plan import Plan
 from .trial_store import TrialStore
@@ -56,6 +58,7 @@ class Run:
         data: ImageData,
         devices: Sequence[str],
         make_executor: ExecutorFactory,
+        pretrained: Pretrained | None = None,
     ) -> None:
         self.folder = folder
         self.record = record
@@ -66,6 +69,8 @@ class Run:
         self._store = store
         self._data = data
         self._make_executor = make_executor
+        self._pretrained = pretrained
+        self._pace: Pace | None = None
         self.known: Sequence[Known] = ()
         self.began = time.monotonic()
 
@@ -107,7 +112,9 @@ class Run:
 
     @property
     def wanted(self) -> int:
-        """Units to be paid in all."""
+        """Units to be paid in all; where time alone matters, as many as would end in it."""
+        if self.plan.timed and self._pace is not None:
+            return self.done + self._pace.room(0)
         return self.record.settings.budget + self.record.settings.confirm
 
     def search(self) -> Iterator[TrialRecord]:
@@ -117,15 +124,21 @@ class Run:
             SearchFailedError: If training after training fails.
             WorkersFailedError: If no worker comes as far as taking jobs.
         """
-        if self.done >= self.wanted and not self._store.waiting:
+        if self.done >= self.wanted and not self._store.waiting and not self.plan.timed:
             return
         settings = self.record.settings
         proxy = Proxy.from_dict(settings.proxy)
-        scored = {"weights": settings.class_weights, "metric": settings.metric}
-        make_trainer = partial(ProxyTrainer, self._data, proxy, **scored)
+        make_trainer = partial(
+            ProxyTrainer,
+            self._data,
+            proxy,
+            weights=settings.class_weights,
+            metric=settings.metric,
+            pretrained=self._pretrained,
+        )
         told = {"workers": len(self.devices), "known": len(self.known)}
-        pace = pace_of(self.record, self.trials, began=self.began, **told)
-        search = Search(self.plan, self._store, pace=pace, full=self.retrained)
+        self._pace = pace_of(self.record, self.trials, began=self.began, **told)
+        search = Search(self.plan, self._store, pace=self._pace, full=self.retrained)
         with closing(self._make_executor(make_trainer, self.devices)) as executor:
             for trial in run_search(search, KnownFirst(executor, self.known)):
                 self.trials.append(trial)
@@ -133,6 +146,10 @@ class Run:
                 if trial.state == "failed":
                     self.folder.write_errors(self._store.traces())
                 yield trial
+        if self.plan.timed:
+            spent = max(self.done, (settings.repeats or 0) + 1)
+            self.record = replace(self.record, settings=replace(settings, budget=spent))
+            self.folder.write_record(self.record)
 
     @property
     def retrained(self) -> list[tuple[Architecture, float]]:

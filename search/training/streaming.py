@@ -1,43 +1,46 @@
 """Images of any size that are decoded and augmented one by one, in data workers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 from torchvision.transforms import v2
 
+from ...devices.label import shorter_side
 from ...space import Preprocessing, UserError
-from ..data import Images, Part, choose, normalise
+from ..data import ByteArray, Images, Part, choose, normalise
 from .recipe import Recipe
 from .splits import EVALUATION_BATCH, Batch, channel_tensors
 from .team import Team
 
 
 class _Decoded(Dataset[tuple[Tensor, int] | UserError]):
-    """Images uint8 (3, S, S), transformed, and their labels; an error where one cannot be read.
+    """Images uint8 (3, S, S), made of those in a file, and their labels; an error where one cannot be read.
 
     The error is given, not raised: what a data worker raises comes out as the text of its traceback.
     Draws for an image are by `seed` and its index, so that they are the same whoever decodes it.
     """
 
-    def __init__(self, part: Part[Images], transform: v2.Transform, seed: int) -> None:
+    def __init__(self, part: Part[Images], make: Callable[[ByteArray], Tensor], seed: int) -> None:
         self.part = part
-        self.transform = transform
+        self.make = make
         self.seed = seed
 
     def __getitem__(self, index: int) -> tuple[Tensor, int] | UserError:
         try:
-            pixels = torch.from_numpy(self.part.images.original(index)).permute(2, 0, 1)
+            pixels = self.part.images.original(index)
         except UserError as error:
             return error
         with torch.random.fork_rng(devices=[]):  # the process that trains draws too, for dropout
             torch.default_generator.manual_seed(self.seed + index)
-            return self.transform(pixels), int(self.part.labels[index])
+            return self.make(pixels), int(self.part.labels[index])
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,24 +90,23 @@ class StreamedSplit:
         if recipe.rotation > 0:
             steps.append(v2.RandomRotation(recipe.rotation, v2.InterpolationMode.BILINEAR))
         seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-        yield from self._load([team.share(batch).tolist() for batch in chosen], v2.Compose(steps), seed)
+        make = partial(_augmented, v2.Compose(steps))
+        yield from self._load([team.share(batch).tolist() for batch in chosen], make, seed)
 
     def evaluation_batches(self, team: Team) -> Iterator[Batch]:
-        steps = [
-            v2.Resize(self.resize_to, antialias=True),
-            v2.CenterCrop(self.input_size),
-        ]
         mine = team.share(torch.arange(len(self)))
         batches = [batch.tolist() for batch in torch.split(mine, EVALUATION_BATCH)]
-        yield from self._load(batches, v2.Compose(steps))
+        yield from self._load(batches, partial(_centre, self.resize_to, self.input_size))
 
-    def _load(self, batches: Sequence[list[int]], transform: v2.Transform, seed: int = 0) -> Iterator[Batch]:
+    def _load(
+        self, batches: Sequence[list[int]], make: Callable[[ByteArray], Tensor], seed: int = 0
+    ) -> Iterator[Batch]:
         with catch_warnings():
             # How many data workers suit the machine is the policy's to choose.
             filterwarnings("ignore", message="This DataLoader will create")
             loaded = iter(
                 DataLoader(
-                    _Decoded(self.part, transform, seed),
+                    _Decoded(self.part, make, seed),
                     batch_sampler=batches,
                     num_workers=self.workers,
                     generator=torch.Generator(),  # or the loader would draw from torch's
@@ -119,6 +121,17 @@ class StreamedSplit:
                 images, labels = batch
                 pixels = images.to(self.mean.device, non_blocking=True)
                 yield normalise(pixels, self.mean, self.std), labels.to(self.mean.device, non_blocking=True)
+
+
+def _augmented(transform: v2.Transform, pixels: ByteArray) -> Tensor:
+    made: Tensor = transform(torch.from_numpy(pixels).permute(2, 0, 1))
+    return made
+
+
+def _centre(resize_to: int, size: int, pixels: ByteArray) -> Tensor:
+    # By Pillow, as on a device without torch; torch's own differs by a grey level, and from CPU to CPU.
+    made = shorter_side(Image.fromarray(pixels), resize_to, size)
+    return torch.tensor(made).permute(2, 0, 1)
 
 
 @contextmanager

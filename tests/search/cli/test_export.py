@@ -1,5 +1,6 @@
 """`cheapsearch export` of a preset, a file and a run."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,3 +87,36 @@ def test_export_of_a_run_refuses(
     refused: Refused, digits_run: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     assert refused("export", digits_run, *arguments).startswith(message)
+
+
+def test_export_writes_a_file_and_says_what_it_is(call: Call, tmp_path: Path) -> None:
+    code, out, err = call("export", "cheap_v2", "--deploy", "-o", "net.pt2", "--input-size", 8)
+    assert (code, err) == (0, "")
+    path, form, weights, checked = out.splitlines()
+    size = (tmp_path / "net.pt2").stat().st_size
+    assert (path, form) == ("net.pt2", f"form     deploy, {size / 1e6:.2f} MB")
+    assert weights == "weights  random (seed 0): to measure with, its answers mean nothing"
+    assert checked.startswith("checked  run after writing, its answers are the network's up to ")
+
+
+def test_export_prints_json_of_a_file_and_of_a_config(call: Call, tmp_path: Path) -> None:
+    facts = json.loads(call("export", "cheap_v2", "-o", "net.safetensors", "--json")[1])
+    assert facts["bytes"] == (tmp_path / "net.safetensors").stat().st_size
+    assert (facts["format"], facts["weights"], facts["difference"]) == ("safetensors", "random", None)
+    assert json.loads(call("export", "cheap_v2", "--json")[1]) == yaml.safe_load(
+        call("export", "cheap_v2")[1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--deploy",),
+            "--deploy: is a form of graphs, a yaml file holds none; leave it out, or take --format",
+        ),
+        (("--format", "onxx"), "--format: must be one of yaml, safetensors, onnx, pt2"),
+    ],
+)
+def test_export_of_a_preset_refuses(refused: Refused, arguments: tuple[str, ...], message: str) -> None:
+    assert refused("export", "cheap_v2", *arguments).startswith(message)

@@ -748,8 +748,11 @@ def test_run_of_some_hours_trains_what_fits_and_nothing_twice(
         record = run.record
     pilot = record.pilot
     assert pilot is not None
-    assert record.settings.budget == pilot.trainings
-    assert read_record(out).pilot == pilot
+    assert pilot.timed
+    done = sum(trial.state in ("complete", "repeat") for trial in trials)
+    assert record.settings.repeats is not None
+    assert record.settings.budget == max(done, record.settings.repeats + 1)
+    assert read_record(out) == record
     assert PROXY.items() <= record.settings.proxy.items()
     assert sum("largest class" in line for line in said) == 1
     assert [trial.origin for trial in trials[:2]] == ["unmodified", "preset cheap_v2"]
@@ -763,6 +766,8 @@ def test_run_of_some_hours_trains_what_fits_and_nothing_twice(
     with open_run({"hours": more}, out=out, make_executor=Counting) as run:
         assert run.record.settings.budget > record.settings.budget
         assert next(run.search()).state in ("complete", "repeat", "duplicate", "pruned")
+    with open_run({"budget": record.settings.budget}, out=out, make_executor=Counting) as run:
+        assert not run.plan.timed  # who names a budget means it
 
 
 def test_run_of_no_time_is_refused(tmp_path: Path) -> None:

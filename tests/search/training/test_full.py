@@ -490,7 +490,7 @@ def test_train_resized_ends_the_same_after_stops(photos: Path, tmp_path: Path) -
     assert result is not None
     # A fifth of the 40 is for the test and a fifth of the rest for validation, rounded by class.
     assert (result.settings.train_images, result.settings.val_images) == (26, 6)
-    assert result.test_top1 is not None
+    assert (result.test_top1 is not None, result.test_images) == (True, 40 - 26 - 6)
 
 
 def test_train_whose_images_vanish_names_one_and_goes_on_once_they_are_back(
@@ -521,6 +521,7 @@ def test_train_without_a_test_split_says_so_and_ends(photos: Path, tmp_path: Pat
     result = TrainingFolder(tmp_path).read_result()
     assert result is not None
     assert (result.test_loss, result.test_top1, result.test_top5) == (None, None, None)
+    assert result.test_images is None
     assert any(line.startswith("no test accuracy: ") for line in said)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cheapsearch.devices.label import stated_bits
 from cheapsearch.search.data.decode import FileImages, decode
-from cheapsearch.search.data.measure import measure
-from cheapsearch.search.data.pixels import bits_for, stated_bits
+from cheapsearch.search.data.measure import bits_for, measure
 from cheapsearch.space import UserError
 
 # Left half dark, right half bright.
