@@ -28,7 +28,7 @@ from .piece_models import lead_module, piece_module
 
 COST = "latency_ms"
 NETWORKS = 24  # that are measured whole, from the smallest to the largest
-_DRAWN = 400  # networks of which they are taken
+_DRAWN = 150  # networks of which they are taken
 _AT_ONCE = 48  # pieces in an export
 NETWORKS_AT_ONCE = 4
 
@@ -52,7 +52,7 @@ class TableRequest:
                 raise UserError(f"--latency-{name}: must be 1 or more, got {getattr(self, name)}")
 
     @property
-    def pieces(self) -> list[Piece]:
+    def pieces(self) -> tuple[Piece, ...]:
         return pieces_of_space(self.space, num_classes=self.num_classes, input_size=self.input_size)
 
     def name_of(self, architecture: Architecture) -> Name:

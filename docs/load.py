@@ -2,9 +2,10 @@
 
     python docs/load.py 10000 --out /tmp/load
 
-searches MobileNetV2 stage by stage with everything a real search has, its study in SQLite, trials.csv, validation.npz,
-the report, but the trainings: an accuracy is worked out from the operations, plus noise. It prints after 100, 300, 1,000,
-3,000 and 10,000 trials the driver's time per trial over the last tenth of them, and what this process holds in memory.
+searches MobileNetV2 stage by stage with everything a real search has, its study in SQLite, trials.csv,
+validation.npz, the report, but the trainings: an accuracy is worked out from the operations, plus noise. It
+prints after 100, 300, 1,000, 3,000 and 10,000 trials the driver's time per trial over the last tenth of them,
+and what this process holds in memory.
 """
 
 import argparse
@@ -89,7 +90,10 @@ def main() -> None:
             before, count = now, count + 1
             if count in CHECKPOINTS or count == given.trials:
                 last = times[-max(10, count // 10) :]
-                print(f"{count:6,} trials  {1000 * np.mean(last):8.1f} ms/trial  {resident():7.0f} MB  {sum(times):.0f} s", flush=True)
+                print(
+                    f"{count:6,} trials  {1000 * np.mean(last):8.1f} ms/trial  {resident():7.0f} MB  {sum(times):.0f} s",
+                    flush=True,
+                )
     start = time.perf_counter()
     path = write_report(given.out)
     print(f"report {time.perf_counter() - start:.1f} s  {path.stat().st_size / 1e6:.1f} MB")

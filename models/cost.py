@@ -62,6 +62,7 @@ HANDLES: MappingProxyType[str, Handle] = MappingProxyType(
         "aten::hardswish": _zero,
         "aten::hardswish_": _zero,
         "aten::index_select": _zero,
+        "aten::mean": _zero,
         "aten::mul": _zero,
         "aten::pad": _zero,
         "aten::relu": _zero,

@@ -47,11 +47,7 @@ def front_table(run: SavedRun, frame: pd.DataFrame) -> str:
             else []
         ),
         *_cost_columns(frame, "{}, ± %", noted=True),
-        *(
-            [Column("latency", "measured ms, ±", _latency, numeric=True, note="latency_note")]
-            if known
-            else []
-        ),
+        *([_LATENCY_COLUMN] if known else []),
         *_site_columns(run),
         Column("hash", "hash", code=True),
     ]
@@ -166,8 +162,9 @@ def searched_sites(run: SavedRun) -> list[str]:
     return [site for site in SITE_NAMES if site in searched]
 
 
-def _latency(value: float) -> str:
-    return text.measured(value, "")
+_LATENCY_COLUMN = Column(
+    "latency", "measured ms, ±", lambda value: text.measured(value, ""), numeric=True, note="latency_note"
+)
 
 
 def name_of(preset: str, unmodified: bool) -> str:

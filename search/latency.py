@@ -57,7 +57,7 @@ class FrontLatency:
 
     @property
     def kept_again(self) -> tuple[int, int]:
-        """Of the pairs that were further apart than their spreads, how many keep their order, of all."""
+        """Of the pairs that were further apart than their spreads before: how many keep their order; all."""
 
         def apart(a: MeasuredNetwork, b: MeasuredNetwork) -> float:
             if a.before is None or b.before is None:

@@ -36,7 +36,7 @@ from .preprocessing import Preprocessing
 from .presets import PRESETS, get_preset
 from .records import TrialRecord, join_choice
 from .run_record import RunRecord
-from .scoring import CLASS_WEIGHTS, METRIC_TITLES
+from .scoring import CLASS_WEIGHTS, METRIC_TITLES, PRETRAINED, is_pretrained
 from .search_space import SearchSpace
 from .settings import RunSettings
 from .sites import SITE_NAMES, SITES, STAGED_SITES, Site
@@ -58,6 +58,7 @@ __all__ = [
     "OPERATIONS",
     "PICKS",
     "PRESETS",
+    "PRETRAINED",
     "Preprocessing",
     "SITES",
     "SITE_NAMES",
@@ -98,6 +99,7 @@ __all__ = [
     "get_backbone",
     "get_operation",
     "get_preset",
+    "is_pretrained",
     "join_choice",
     "largest_divisor",
     "pareto_front",

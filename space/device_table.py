@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from statistics import median
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from .architecture import Architecture
 from .canonical import canonical
@@ -26,6 +25,9 @@ from .errors import UserError, check_name
 from .pieces import Name, pieces_of
 from .records import join_choice, split_choice
 from .sites import SITE_NAMES
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FACTS = ("machine", "runtime", "threads", "batch")
 FEWEST_NETWORKS = 8  # for a line and its error; with fewer a network is the plain sum
@@ -231,6 +233,8 @@ class Predictor:
         """None where too few networks were measured."""
         if len(self.networks) < FEWEST_NETWORKS:
             return None
+        import numpy as np
+
         sums, measured = self._measured
         errors = []
         for index, (own, value) in enumerate(zip(sums, measured, strict=True)):
@@ -249,12 +253,16 @@ class Predictor:
 
     @property
     def _measured(self) -> "tuple[np.ndarray, np.ndarray]":
+        import numpy as np
+
         values = np.array([value.value for value in self.networks.values()])
         return np.array([self.sum_of(architecture) for architecture in self.networks]), values
 
 
 def _line(sums: "np.ndarray", measured: "np.ndarray") -> tuple[float, float]:
     """Offset and factor with the least squares of relative errors."""
+    import numpy as np
+
     columns = np.column_stack([np.ones_like(sums), sums]) / measured[:, None]
     offset, factor = np.linalg.lstsq(columns, np.ones_like(sums), rcond=None)[0]
     return float(offset), float(factor)

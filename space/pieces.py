@@ -12,7 +12,7 @@ alone too, and what it costs is taken off.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 
 from .architecture import Architecture, Choice
@@ -82,8 +82,8 @@ class Piece:
     def name(self) -> Name:
         """Its operation and its shape.
 
-        An operation is such as `v2 after=conv expand=reuse depthwise=3x3/2 act=relu project=conv`. The shape
-        is channels from input to output, and the side of the input: `24-144-32@56`.
+        An operation is such as `v2 after=conv expand=reuse depthwise=3x3/2 act=relu project=conv`. A shape is
+        channels from input to output, and the side of the input: `24-144-32@56`.
         """
         backbone, place, chosen = get_backbone(self.backbone), self.place, dict(self.operations)
         words = {"after": self.lead} if self.lead else {}
@@ -124,7 +124,8 @@ def pieces_of(architecture: Architecture, *, num_classes: int, input_size: int) 
     return (*pieces, last)
 
 
-def pieces_of_space(space: SearchSpace, *, num_classes: int, input_size: int) -> list[Piece]:
+@lru_cache(maxsize=8)
+def pieces_of_space(space: SearchSpace, *, num_classes: int, input_size: int) -> tuple[Piece, ...]:
     """Every piece that an architecture of a space may have, each once."""
     backbone = get_backbone(space.backbone)
     found: dict[Name, Piece] = {}
@@ -143,7 +144,7 @@ def pieces_of_space(space: SearchSpace, *, num_classes: int, input_size: int) ->
             sites: dict[str, Choice] = dict(zip(STAGED_SITES, chosen, strict=True))
             network = Architecture(space.backbone, space.width, first_conv=stem, last_stage=last, **sites)
             keep(pieces_of(network, num_classes=num_classes, input_size=input_size))
-        return list(found.values())
+        return tuple(found.values())
     keep(_end(space.backbone, layout, input_size, "first_conv", stem) for stem in stems)
     lefts = [("conv", 0)]
     for block, side in blocks:
@@ -153,7 +154,7 @@ def pieces_of_space(space: SearchSpace, *, num_classes: int, input_size: int) ->
         for last in lasts
         for left in lefts
     )
-    return list(found.values())
+    return tuple(found.values())
 
 
 @cache

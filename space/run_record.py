@@ -11,7 +11,7 @@ from .pilot_record import PilotRecord
 from .schema import stamped, unstamped
 from .settings import RunSettings
 
-_PATHS = ("data_dir", "latency_table")
+_PATHS = ("data_dir", "latency_table", "weights")
 _DECIDED = ("input_size", "workers")  # whose default is none
 
 
@@ -29,6 +29,8 @@ class RunRecord:
         classes: Their names by label, None in runs of before they were kept.
         published: Costs of published networks of the backbone that the space leaves out, by name.
         pilot: What was measured to choose the proxy, None where it was not chosen so.
+        began_with: Name and hash of the file of pretrained weights, and how many tensors the unmodified
+            network took; empty for fresh weights.
     """
 
     version: str
@@ -44,6 +46,7 @@ class RunRecord:
     classes: tuple[str, ...] | None = None
     pilot: PilotRecord | None = None
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    began_with: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -60,6 +63,8 @@ class RunRecord:
             isinstance(costs, Mapping) for costs in self.published.values()
         ):
             raise UserError(f"published: must be costs by name, got {self.published!r}")
+        if not isinstance(self.began_with, Mapping):
+            raise UserError(f"began_with: must be a mapping, got {self.began_with!r}")
         if self.classes is not None:
             object.__setattr__(self, "classes", check_classes(self.classes, self.num_classes))
         for name in _DECIDED:
@@ -92,6 +97,7 @@ class RunRecord:
         published = {name: dict(costs) for name, costs in self.published.items()}
         pilot = None if self.pilot is None else self.pilot.to_dict()
         data |= lists | {"versions": dict(self.versions), "published": published, "pilot": pilot}
+        data |= {"began_with": dict(self.began_with)}
         return stamped("run", data)
 
     def _settings_to_dict(self) -> dict[str, Any]:
@@ -129,7 +135,8 @@ def _before_it_was_there() -> dict[str, Any]:
     limits = {f"max_{name}": None for name in COSTS if name not in in_every_file()}
     none: dict[str, Any] = {"reference_accuracy": None, "classes": None, "skip_corrupt": False, "skipped": []}
     none |= {"hours": None, "pilot": None, "published": {}}
-    plain = {"metric": "accuracy", "class_weights": "none"}
+    plain: dict[str, Any] = {"metric": "accuracy", "class_weights": "none"}
+    plain |= {"pretrained": "none", "weights": "", "began_with": {}}
     none |= {"rungs": [1], "latency_table": "", "latency_batch": 1, "latency_threads": 1, "cost_table": {}}
     none |= {"order": "proposal"}
     return {"repeats": 0, "confirm": 0, "stopping": False, **plain, **none, **limits}

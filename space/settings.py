@@ -13,7 +13,7 @@ from .costs import COSTS, DEFAULT_OBJECTIVES
 from .errors import UserError, check_keys, check_name, flag
 from .front import check_objectives
 from .rungs import check_lengths
-from .scoring import CLASS_WEIGHTS, METRIC_TITLES
+from .scoring import CLASS_WEIGHTS, METRIC_TITLES, PRETRAINED
 from .search_space import SearchSpace
 from .setting import Kind, Setting, setting
 from .sites import STAGED_SITES
@@ -149,6 +149,16 @@ class RunSettings:
         metavar="NAME",
         fixed=True,
     )
+    pretrained: str = setting(
+        "none",
+        "weights to begin with: none (default), imagenet: torchvision's, of the backbones named after it",
+        kind="text",
+        metavar="NAME",
+        fixed=True,
+    )
+    weights: Path | None = setting(  # noqa: RUF009  (it makes a field)
+        None, "begin with those of this file instead", kind="path", metavar="FILE"
+    )
     sampler: str = setting(
         "cost_aware",
         "cost_aware (default), tpe, gp, nsga2, random",
@@ -208,6 +218,7 @@ class RunSettings:
         check_name("--order", self.order, ORDERS)
         check_name("--metric", self.metric, METRIC_TITLES)
         check_name("--class-weights", self.class_weights, CLASS_WEIGHTS)
+        check_name("--pretrained", self.pretrained, PRETRAINED)
         if self.reference_accuracy is not None and not 0 <= self.reference_accuracy < 100:
             raise UserError(
                 f"--reference-accuracy: must be from 0 to below 100 percent, got {self.reference_accuracy:g}"
@@ -224,7 +235,7 @@ class RunSettings:
         if not 0 <= self.seed < 2**31:
             raise UserError(f"--seed: must be from 0 to {2**31 - 1}, got {self.seed}")
         object.__setattr__(self, "objectives", check_objectives(self.objectives))
-        for name in ("data_dir", "latency_table"):  # whole, so that a run goes on from any folder
+        for name in ("data_dir", "latency_table", "weights"):  # whole, so that a run goes on from any folder
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, whole(getattr(self, name)))
         object.__setattr__(self, "cost_table", check_tables(self.cost_table, self.device_costs))

@@ -29,6 +29,8 @@ class TrainingRecord:
         device: Its kind: cpu, cuda or mps.
         processes: How many train the network together.
         threads: How many compute in each on a CPU; the last bits of the figures depend on it.
+        began_with: Name and hash of the file of pretrained weights, and how many tensors were taken over;
+            empty for fresh weights.
     """
 
     version: str
@@ -50,6 +52,7 @@ class TrainingRecord:
     processes: int
     threads: int
     versions: Mapping[str, str] = field(default_factory=dict)
+    began_with: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -66,6 +69,8 @@ class TrainingRecord:
         Raises:
             UserError: If a key is unknown or missing.
         """
+        if isinstance(data, Mapping):  # trainings of before began with fresh weights
+            data = {"began_with": {}, **data}
         data = _checked(cls, "training", "training.yaml", data)
         return cls(**{**gathered(data), "architecture": Architecture.from_dict(data["architecture"])})
 

@@ -14,7 +14,8 @@ import pytest
 import cheapsearch
 from cheapsearch.search.cli.main import COMMANDS, make_parser
 from cheapsearch.search.training.checkpoint import LAST, PREVIOUS
-from cheapsearch.search.training.policy import POLICIES, Policy
+from cheapsearch.search.training.policies import POLICIES
+from cheapsearch.search.training.policy import Policy
 from cheapsearch.space import BACKBONES, SITE_NAMES, RunSettings, SearchSpace
 from cheapsearch.space.run_folder import RunFolder
 from cheapsearch.space.training_folder import TrainingFolder

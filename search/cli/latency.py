@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...space import text
+from ...space.device_table import said_of
 from .parser import add_json
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def print_latency(found: "FrontLatency") -> None:
     print_table(console, table)
     for line in found.lines():
         console.print(line)
-    facts = ", ".join(f"{name} {value}" for name, value in found.facts.items())
     console.print(
-        f"median of rounds in which all run in turn, ± half the width of its 95 % interval; {facts}",
+        "median of rounds in which all run in turn, ± half the width of its 95 % interval; "
+        f"{said_of(found.facts)}",
         style="dim",
     )

@@ -6,13 +6,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ...space import LATENCY, Architecture, RunSettings, UserError, flag
+from ...space import LATENCY, PRETRAINED, Architecture, RunSettings, UserError, flag
 from ...space.config import sized_architecture
 from ...space.device_table import DeviceTable, read_device_table
 from ...space.setting import Kind, Setting
 from ...space.table_settings import check_tables
-from ..training.policy import CHOICES, POLICY_NAMES, Policy
-from ..workers.workplace import CLUSTER
+from ..training.policies import POLICY_NAMES
+from ..training.policy import CHOICES, Policy
 
 
 class Parser(argparse.ArgumentParser):
@@ -64,17 +64,30 @@ def given_architecture(reference: str, options: argparse.Namespace) -> tuple[Arc
     return sized_architecture(reference, options.num_classes, options.input_size)
 
 
-def add_training(parser: argparse.ArgumentParser) -> None:
-    """Seeds, device and policy, with a flag for each of the policy's fields."""
+def add_training(parser: argparse.ArgumentParser, *, pretrained: str | None, begins: str) -> None:
+    """Seeds, device, pretrained weights and policy, with a flag for each of the policy's fields.
+
+    Args:
+        pretrained: The default of `--pretrained`.
+        begins: What that is, for its help.
+    """
     parser.add_argument(
         "--seeds", type=int, default=1, metavar="N", help="train each network N times (default 1)"
     )
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:N, mps")
     parser.add_argument(
+        "--pretrained",
+        choices=PRETRAINED,
+        default=pretrained,
+        metavar="NAME",
+        help=f"weights to begin with: {names(PRETRAINED)} ({begins})",
+    )
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="begin with those of this file instead")
+    parser.add_argument(
         "--policy",
         choices=POLICY_NAMES,
         metavar="NAME",
-        help=f"{names(POLICY_NAMES)} (default: by the data set)",
+        help=f"{names(POLICY_NAMES)} (default: by the data set; with pretrained weights finetune)",
     )
     group = parser.add_argument_group("policy", "fields to change, from those of --policy")
     kinds: dict[object, Any] = {int: int, float: float}
@@ -92,7 +105,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
 
 def given_training(options: argparse.Namespace) -> dict[str, Any]:
     """What `add_training` added and was typed, by the names of the arguments in Python."""
-    found = {name: getattr(options, name) for name in ("seeds", "device", "policy")}
+    found = {name: getattr(options, name) for name in ("seeds", "device", "pretrained", "weights", "policy")}
     changes = {
         name.removeprefix("policy_"): value
         for name, value in vars(options).items()
@@ -123,7 +136,8 @@ def add_workplace(parser: argparse.ArgumentParser) -> None:
 
 def given_workplace(options: argparse.Namespace) -> dict[str, Any]:
     """What `add_workplace` added and was typed."""
-    return {name: value for name, value in vars(options).items() if name in CLUSTER}
+    known = ("executor", "ray_address", "ray_cpus", "ray_gpus")
+    return {name: value for name, value in vars(options).items() if name in known}
 
 
 def names(known: Iterable[str]) -> str:

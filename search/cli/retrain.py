@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
     retrain.add_argument("--workers", type=int, metavar="N", help="networks at a time (default: as for run)")
     add_workplace(retrain)
     retrain.add_argument("--yes", action="store_true", help="begin without asking")
-    add_training(retrain)
+    add_training(retrain, pretrained=None, begins="default: those of the run")
 
 
 def perform(options: argparse.Namespace) -> int:

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...models import cost_table
+from ...models import build, cost_table
+from ...models.pretrained import Pretrained, wanted_weights
 from ...space import (
     Architecture,
     RunRecord,
@@ -18,8 +19,9 @@ from ...space import (
 from ...space.narrowing import narrow_form
 from ...space.provenance import versions
 from ...space.run_folder import RunFolder
+from ...space.training_folder import check_weights
 from ...space.validation_file import Validation
-from ..data import ImageData, dataset_name
+from ..data import ImageData, OpenImages, dataset_name
 from ..samplers.limits import Limits
 from ..training.images import DataSource, searched_images
 from ..training.proxy import Proxy, default_proxy
@@ -80,6 +82,7 @@ def open_run(
     )
     began = existing.fingerprint if existing else None
     opened = searched_images(source, began, limit=limit, say=say)
+    pretrained, began_with = _pretrained(settings, existing, opened, out=out, say=say)
     space, pilot = settings.space, None
     if existing is None:
         if storage:
@@ -88,6 +91,7 @@ def open_run(
             settings,
             given,
             opened,
+            pretrained=pretrained,
             devices=crew.devices,
             make_executor=make_executor or crew.executor(),
             say=say,
@@ -129,7 +133,7 @@ def open_run(
     record = (
         replace(existing, settings=settings, classes=data.classes)
         if existing
-        else new_record(settings, data, pilot, table)
+        else replace(new_record(settings, data, pilot, table), began_with=began_with)
     )
     if record.versions != versions():
         say(f"other versions than this run began with: {_changes(record.versions, versions())}")
@@ -157,11 +161,38 @@ def open_run(
             )
         taken = [(trial.seconds, trial.rung) for trial in store.records() if trial.seconds]
         make_executor = make_executor or crew.timed_executor(taken)
-        run = Run(folder, record, _plan(record, data), store, data, crew.devices, make_executor)
+        run = Run(folder, record, _plan(record, data), store, data, crew.devices, make_executor, pretrained)
         run.known, run.began = (() if pilot is None else pilot.outcomes), began_at
         run.write_trials()
         folder.write_errors(store.traces())
         yield run
+
+
+def _pretrained(
+    settings: RunSettings,
+    existing: RunRecord | None,
+    images: OpenImages,
+    *,
+    out: Path,
+    say: Callable[[str], None],
+) -> tuple[Pretrained | None, dict[str, Any]]:
+    """The weights that trainings begin with, and what is written down of them.
+
+    Raises:
+        UserError: If they cannot be read, do not fit the space, or are others than the run began with.
+    """
+    found, began_with = wanted_weights(settings.space.unmodified, settings.pretrained, settings.weights), {}
+    if found is not None:
+        unmodified = build(
+            settings.space.unmodified, num_classes=len(images.classes), input_size=images.input_size
+        )
+        carried = found.start(unmodified, images.classes)
+        began_with = found.record(carried)
+        if existing is None:
+            say(f"begins with {found.name}: the unmodified network takes {carried.in_words()}")
+    if existing is not None:
+        check_weights(existing.began_with, began_with, f"the run in {out}")
+    return found, began_with
 
 
 def _plan(record: RunRecord, data: ImageData) -> Plan:

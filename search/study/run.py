@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
+from ...models.pretrained import Pretrained
 from ...space import (
     METRIC_TITLES,
     RETRAIN_FOLDER,
@@ -59,6 +60,7 @@ class Run:
         data: ImageData,
         devices: Sequence[str],
         make_executor: ExecutorFactory,
+        pretrained: Pretrained | None = None,
     ) -> None:
         self.folder = folder
         self.record = record
@@ -69,6 +71,7 @@ class Run:
         self._store = store
         self._data = data
         self._make_executor = make_executor
+        self._pretrained = pretrained
         self._pace: Pace | None = None
         self._validated = 0  # trials that were there when validation.npz was written
         self.known: Sequence[Known] = ()
@@ -130,8 +133,14 @@ class Run:
             return
         settings = self.record.settings
         proxy = Proxy.from_dict(settings.proxy)
-        scored = {"weights": settings.class_weights, "metric": settings.metric}
-        make_trainer = partial(ProxyTrainer, self._data, proxy, **scored)
+        make_trainer = partial(
+            ProxyTrainer,
+            self._data,
+            proxy,
+            weights=settings.class_weights,
+            metric=settings.metric,
+            pretrained=self._pretrained,
+        )
         told = {"workers": len(self.devices), "known": len(self.known)}
         self._pace = pace_of(self.record, self.trials, began=self.began, **told)
         search = Search(self.plan, self._store, pace=self._pace, full=self.retrained)

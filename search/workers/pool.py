@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ from typing import Any, Generic, Literal
 
 from .executor import JobT, Setup
 from .jobs import Failed, Message, Progress, reason_of
-from .time_limit import TimeLimit
+from .time_limit import LOOK_SECONDS, TimeLimit
 
 MAX_FALSE_STARTS = 3  # workers in a row that end before they are ready
 
@@ -55,7 +54,7 @@ class _Worker(Generic[JobT]):
     device: str
     stage: Literal["starting", "loading", "ready"] = "starting"
     job: JobT | None = None
-    began: float = 0.0  # when the job did, by time.monotonic
+    began: float = 0.0  # when the job did, by the clock of the limit
 
 
 class WorkerPool(Generic[JobT]):
@@ -105,7 +104,8 @@ class WorkerPool(Generic[JobT]):
         by_handle: dict[Any, _Worker[JobT]] = {}
         for worker in self._workers:
             by_handle[worker.process.sentinel] = by_handle[worker.connection] = worker
-        soonest = min([inf if timeout is None else timeout, *map(self._left, self._workers)])
+        longest = inf if self._limit is None else LOOK_SECONDS
+        soonest = min([longest if timeout is None else timeout, *map(self._left, self._workers)])
         handles = wait(list(by_handle), None if soonest == inf else soonest)
         ready = {id(by_handle[handle]): by_handle[handle] for handle in handles}
         messages = [message for worker in ready.values() for message in self._receive(worker)]
@@ -190,7 +190,8 @@ class WorkerPool(Generic[JobT]):
     def _assign(self) -> None:
         for worker in self._workers:
             if worker.stage == "ready" and worker.job is None and self._waiting:
-                worker.job, worker.began = self._waiting.popleft(), time.monotonic()
+                worker.job = self._waiting.popleft()
+                worker.began = 0.0 if self._limit is None else self._limit.now()
                 try:
                     worker.connection.send(worker.job)
                 except OSError:

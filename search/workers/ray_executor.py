@@ -3,10 +3,9 @@
 import logging
 import os
 import socket
-import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 from typing import Any
 from warnings import catch_warnings, filterwarnings
@@ -16,7 +15,7 @@ from .devices import prepare_process
 from .executor import Setup
 from .jobs import Failed, Message, reason_of
 from .pool import MAX_FALSE_STARTS, WorkersFailedError
-from .time_limit import TimeLimit
+from .time_limit import LOOK_SECONDS, TimeLimit
 
 MAX_RESTARTS = 1  # of an actor, and so of the job that it does: lost a second time, that has failed
 MAX_TASK_RETRIES = -1  # as often as the actor starts again
@@ -121,7 +120,7 @@ class _Doing:
     actor: Any
     device: str
     job: Any
-    began: float = field(default_factory=time.monotonic)
+    began: float  # by the clock of the limit
 
 
 class RayExecutor:
@@ -181,7 +180,8 @@ class RayExecutor:
         awaited = [*self._starting, *self._doing]
         if not awaited:
             return []
-        soonest = min([inf if timeout is None else timeout, *map(self._left, self._doing.values())])
+        longest = inf if self._limit is None else LOOK_SECONDS
+        soonest = min([longest if timeout is None else timeout, *map(self._left, self._doing.values())])
         self._ray.wait(awaited, timeout=None if soonest == inf else soonest)
         ended, _ = self._ray.wait(awaited, num_returns=len(awaited), timeout=0)
         messages = [message for reference in ended for message in self._take(reference)]
@@ -203,7 +203,8 @@ class RayExecutor:
     def _assign(self) -> None:
         while self._idle and self._waiting:
             (actor, device), job = self._idle.pop(), self._waiting.popleft()
-            self._doing[actor.perform.remote(self._setup, job)] = _Doing(actor, device, job)
+            began = 0.0 if self._limit is None else self._limit.now()
+            self._doing[actor.perform.remote(self._setup, job)] = _Doing(actor, device, job, began)
 
     def _take(self, reference: Any) -> list[Message]:
         """What has ended: the start of a worker, or a job."""

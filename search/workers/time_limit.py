@@ -9,6 +9,8 @@ from .jobs import Failed, Job, Outcome, Trained
 
 LEAST_SECONDS = 60.0
 TIMES_LONGEST = 10.0
+LOOK_SECONDS = 5.0  # between two looks at the clock, while jobs are waited for
+_LONGEST_STEP = 2 * LOOK_SECONDS
 
 
 class TimeLimit:
@@ -25,6 +27,17 @@ class TimeLimit:
     def __init__(self, given: float | None = None, known: Iterable[tuple[float, int]] = ()) -> None:
         self._given = given
         self._longest = max((seconds / rung for seconds, rung in known), default=0.0)
+        self._seen, self._passed = time.monotonic(), 0.0
+
+    def now(self) -> float:
+        """Seconds on a clock that stands while nobody looks at it for long.
+
+        So it does where this process was stopped with its workers, as by Ctrl-Z; none of their jobs hangs.
+        """
+        seen = time.monotonic()
+        self._passed += min(seen - self._seen, _LONGEST_STEP)
+        self._seen = seen
+        return self._passed
 
     def told(self, job: Any, outcome: Outcome) -> None:
         """Take in how long a job took."""
@@ -40,13 +53,13 @@ class TimeLimit:
         return max(LEAST_SECONDS, TIMES_LONGEST * self._longest * job.rung)
 
     def left(self, job: Any, began: float) -> float:
-        """Seconds left of a job that began then, by `time.monotonic`; infinite where it has no limit."""
+        """Seconds left of a job that began then, by `now`; infinite where it has no limit."""
         limit = self.of(job)
-        return inf if limit is None else max(0.0, began + limit - time.monotonic())
+        return inf if limit is None else max(0.0, began + limit - self.now())
 
     def failure(self, job: Any, began: float) -> Failed:
         """What a job comes to that began then and is ended now."""
-        seconds = time.monotonic() - began
+        seconds = self.now() - began
         why = (
             f"{TIMES_LONGEST:g} times the longest training so far, and {LEAST_SECONDS:g} s at least"
             if self._given is None

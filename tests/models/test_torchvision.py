@@ -1,11 +1,14 @@
 """The backbones named after torchvision's networks are those networks, to the last parameter."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import torchvision
-from torch import Tensor, nn
+from torch import nn
 
 from cheapsearch.models import build, count_params
+from cheapsearch.models.pretrained import read_pretrained
 
 PARAMETERS = {  # torchvision's documentation of the weights, `num_params`
     "mobilenet_v2": 3_504_872,
@@ -27,13 +30,16 @@ def randomised(network: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_unmodified_network_takes_torchvisions_weights_and_answers_as_it_does(name: str) -> None:
+def test_unmodified_network_takes_torchvisions_weights_and_answers_as_it_does(
+    name: str, tmp_path: Path
+) -> None:
     theirs = randomised(getattr(torchvision.models, name)(weights=None))
+    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
     ours = build(f"{name}_torchvision", num_classes=1000, input_size=224).eval()
     assert count_params(ours) == PARAMETERS[name]
-    state: dict[str, Tensor] = ours.state_dict()
-    taken = zip(state, theirs.state_dict().values(), strict=True)
-    ours.load_state_dict({key: value.reshape(state[key].shape) for key, value in taken})
+    pretrained = read_pretrained(f"{name}_torchvision", 1.0, tmp_path / "weights.pth")
+    carried = pretrained.start(ours)
+    assert len(carried.whole) == carried.tensors
     x = torch.randn(2, 3, 224, 224)
     with torch.no_grad():
         expected = theirs(x)

@@ -1,5 +1,6 @@
 """What several tests of the search share: small images, a pool that trains nothing, plans and stores."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -150,6 +151,48 @@ def fake_pool() -> Callable[..., FakePool]:
 def expected_accuracy() -> Callable[[Architecture], float]:
     """What the fake pool gives an architecture."""
     return accuracy_of
+
+
+class RayCluster:
+    """A head, and nodes of a CPU each, all of them processes of this machine."""
+
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        head = {"num_cpus": 0, "object_store_memory": _RAY_BYTES, "include_dashboard": False}
+        self._cluster = Cluster(initialize_head=True, head_node_args=head)
+        self.address: str = self._cluster.address
+        self.nodes: list[Any] = []
+
+    def add(self) -> None:
+        self.nodes.append(self._cluster.add_node(num_cpus=1, object_store_memory=_RAY_BYTES))
+
+    def kill(self, node: Any) -> None:
+        """End all processes of a node."""
+        self.nodes.remove(node)
+        self._cluster.remove_node(node, allow_graceful=False)
+
+    def close(self) -> None:
+        self._cluster.shutdown()
+
+
+_RAY_BYTES = 100 * 2**20  # of each node's object store
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[RayCluster]:
+    """A cluster of two nodes, which this process has joined."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    ray = pytest.importorskip("ray")
+    from cheapsearch.search.workers.ray_executor import connect
+
+    cluster = RayCluster()
+    cluster.add()
+    cluster.add()
+    connect(cluster.address)
+    yield cluster
+    ray.shutdown()
+    cluster.close()
 
 
 # --- plans and stores -------------------------------------------------------------------------------

@@ -138,7 +138,8 @@ KEYS: dict[str, tuple[Callable[[], list[str]], set[str]]] = {
             *("dataset", "data_dir", "skip_corrupt", "input_size", "objectives", "limits", "sampler", "seed"),
             *("reference_accuracy", "metric", "class_weights", "workers", "in_flight", "device", "storage"),
             *("proxy", "trainings", "seconds", "images_per_second", "accuracies", "largest_class", "learnt"),
-            *("images_needed", "timed"),
+            *("images_needed", "timed", "latency_table", "latency_batch", "latency_threads", "cost_table"),
+            *("order", "pretrained", "weights", "began_with"),
         },
     ),
     "training": (
@@ -146,7 +147,7 @@ KEYS: dict[str, tuple[Callable[[], list[str]], set[str]]] = {
         {
             *("version", "created", "architecture", "trial", "costs", "num_classes", "input_size", "dataset"),
             *("data_dir", "data_seed", "fingerprint", "train_images", "val_images", "policy", "seed"),
-            *("device", "processes", "threads", "versions"),
+            *("device", "processes", "threads", "versions", "began_with"),
         },
     ),
     "result": (

@@ -75,6 +75,7 @@ WRONG = {
     "wholes": "1,4",
     "path": 3,
     "pairs": "epochs=3",
+    "files": {"energy_mj": 3},
 }
 
 
@@ -179,11 +180,14 @@ def test_command_repeats_what_was_asked() -> None:
         "input-size": "16",
         "objectives": "accuracy,params",
         "max-flops": "50000000",
+        "latency-batch": "1",
+        "latency-threads": "1",
         "reference-accuracy": "62.5",
         "sampler": "tpe",
         "seed": "3",
         "metric": "macro_f1",
         "class-weights": "balanced",
+        "pretrained": "none",
         "in-flight": "2",
         "order": "arrival",
         "device": "cpu",

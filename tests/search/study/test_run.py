@@ -351,6 +351,7 @@ def test_run_writes_trials_csv_again_from_the_study(finished: Path) -> None:
         ({"width": 0.5}, "width", "1.0"),
         ({"proxy": {"epochs": 2}}, "proxy epochs", "1"),
         ({"max_params": 10**7}, "max_params", "None"),
+        ({"order": "arrival"}, "order", "proposal"),
     ],
 )
 def test_run_refuses_to_go_on_as_another(begun: Path, changed: dict[str, Any], name: str, began: str) -> None:

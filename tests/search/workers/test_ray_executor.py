@@ -1,7 +1,5 @@
 """Workers in a cluster of Ray of two nodes, each a set of processes of its own on this machine."""
 
-import os
-from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -22,24 +20,7 @@ from cheapsearch.search.workers.workplace import Workplace
 from cheapsearch.space import Architecture, UserError
 
 pytestmark = pytest.mark.slow
-MEMORY = 100 * 2**20
 EXPAND = ("conv", "reuse", "ghost")
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    """A head, and two nodes of a CPU each, which this process has joined."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray = pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
-
-    head = {"num_cpus": 0, "object_store_memory": MEMORY, "include_dashboard": False}
-    found = Cluster(initialize_head=True, head_node_args=head)
-    found.nodes = [found.add_node(num_cpus=1, object_store_memory=MEMORY) for _ in range(2)]
-    connect(found.address)
-    yield found
-    ray.shutdown()
-    found.shutdown()
 
 
 def test_connect_names_a_cluster_that_is_not_there() -> None:
@@ -51,7 +32,7 @@ def test_connect_names_a_cluster_that_is_not_there() -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_room_is_what_each_node_has(cluster: Any) -> None:
+def test_room_is_what_each_node_has(ray_cluster: Any) -> None:
     assert [room_for(1.0, 0.0), room_for(0.5, 0.0), room_for(2.0, 0.0), room_for(1.0, 1.0)] == [2, 4, 0, 0]
     assert not has_gpus()
     crew = Workplace("ray").crew("auto", None, most=4)
@@ -61,16 +42,16 @@ def test_room_is_what_each_node_has(cluster: Any) -> None:
         Workplace("ray", ray_cpus=2.0).crew("cpu", None, most=4)
 
 
-def test_ray_executor_keeps_to_the_contract(cluster: Any) -> None:
+def test_ray_executor_keeps_to_the_contract(ray_cluster: Any) -> None:
     check_executor_factory(RayExecutor)
 
 
-def test_ray_executor_outlives_what_befalls_its_workers(cluster: Any, tmp_path: Path) -> None:
+def test_ray_executor_outlives_what_befalls_its_workers(ray_cluster: Any, tmp_path: Path) -> None:
     check_faults(lambda setup, limit: RayExecutor(setup, ["cpu"], limit=limit), tmp_path, seconds=30.0)
 
 
 def test_ray_executor_gives_the_figures_of_this_process(
-    cluster: Any, tiny_images: ImageData, tiny_proxy: Proxy
+    ray_cluster: Any, tiny_images: ImageData, tiny_proxy: Proxy
 ) -> None:
     setup = partial(ProxyTrainer, tiny_images, tiny_proxy)
     jobs = [
@@ -80,8 +61,9 @@ def test_ray_executor_gives_the_figures_of_this_process(
     for executor in (LocalExecutor(setup, ["cpu"]), RayExecutor(setup, ["cpu", "cpu"])):
         with closing(executor):
             done = {job.index: outcome for job, outcome in perform_all(executor, jobs)}
-        assert all(isinstance(outcome, Trained) for outcome in done.values())
-        found.append({index: (out.accuracy, out.curve, out.losses, out.right) for index, out in done.items()})
+        trained = {index: outcome for index, outcome in done.items() if isinstance(outcome, Trained)}
+        assert len(trained) == len(jobs)
+        found.append({index: (o.accuracy, o.curve, o.losses, o.right) for index, o in trained.items()})
     assert found[0] == found[1]
 
 
@@ -89,7 +71,7 @@ def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def test_ray_node_that_is_lost_in_a_trial_is_replaced_by_another(cluster: Any, tmp_path: Path) -> None:
+def test_ray_node_that_is_lost_in_a_trial_is_replaced_by_another(ray_cluster: Any, tmp_path: Path) -> None:
     """Every process of the node that does a job is killed; Ray does the job again on the other one."""
     jobs = [Job(0, Trouble(seconds=8.0), 70), Job(1, Trouble(), 71)]
     with closing(RayExecutor(partial(Troubled, tmp_path), ["cpu"])) as executor:
@@ -98,8 +80,9 @@ def test_ray_node_that_is_lost_in_a_trial_is_replaced_by_another(cluster: Any, t
         while not (tries := tries_of(jobs[0], tmp_path)):
             assert executor.collect(0.1) == []
         raylet = parent_of(tries[0])
-        node = next(n for n in cluster.nodes if n.all_processes["raylet"][0].process.pid == raylet)
-        cluster.remove_node(node, allow_graceful=False)
+        node = next(n for n in ray_cluster.nodes if n.all_processes["raylet"][0].process.pid == raylet)
+        ray_cluster.kill(node)
+        ray_cluster.add()
         found: list[Any] = []
         while len(found) < 2:
             found += executor.collect()

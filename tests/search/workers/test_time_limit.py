@@ -5,7 +5,7 @@ from math import inf
 import pytest
 
 from cheapsearch.search.workers.jobs import Failed, Job, Stopped, Trained
-from cheapsearch.search.workers.time_limit import LEAST_SECONDS, TIMES_LONGEST, TimeLimit
+from cheapsearch.search.workers.time_limit import LEAST_SECONDS, LOOK_SECONDS, TIMES_LONGEST, TimeLimit
 
 JOB, LONGER = Job(0, None, 0), Job(1, None, 0, rung=4)
 
@@ -31,13 +31,34 @@ def test_limit_takes_no_account_of_what_ended_early() -> None:
     assert limit.of(JOB) is None
 
 
-def test_limit_that_is_given_holds_from_the_first_training(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What `time.monotonic` says."""
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    return now
+
+
+def test_limit_that_is_given_holds_from_the_first_training(clock: list[float]) -> None:
     limit = TimeLimit(5.0)
     assert (limit.of(JOB), limit.of(LONGER)) == (5.0, 20.0)
-    monkeypatch.setattr("time.monotonic", lambda: 107.0)
-    assert limit.left(JOB, 104.0) == 2.0
-    assert limit.left(JOB, 100.0) == 0.0
-    assert TimeLimit().left(JOB, 0.0) == inf
-    failure = limit.failure(JOB, 100.0)
-    assert failure.reason == "timed out: ended after 7 s (as --trial-timeout says)"
+    began = limit.now()
+    clock[0] += 3.0
+    assert (limit.left(JOB, began), TimeLimit().left(JOB, began)) == (2.0, inf)
+    clock[0] += 4.0
+    assert limit.left(JOB, began) == 0.0
+    assert limit.failure(JOB, began).reason == "timed out: ended after 7 s (as --trial-timeout says)"
     assert "10 times the longest training so far" in TimeLimit(known=[(9.0, 1)]).failure(JOB, 0.0).reason
+
+
+def test_limit_does_not_count_the_time_in_which_nobody_could_look(clock: list[float]) -> None:
+    """After Ctrl-Z and an hour, the jobs of workers that were stopped too have not taken an hour."""
+    limit = TimeLimit(60.0)
+    began = limit.now()
+    clock[0] += 3600.0
+    assert limit.left(JOB, began) == 60.0 - 2 * LOOK_SECONDS
+    for _ in range(9):
+        clock[0] += LOOK_SECONDS
+        assert limit.left(JOB, began) > 0.0
+    clock[0] += LOOK_SECONDS
+    assert limit.left(JOB, began) == 0.0

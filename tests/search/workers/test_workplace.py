@@ -1,5 +1,6 @@
 """What a user says of where jobs are done, and which workers come of it."""
 
+import sys
 from functools import partial
 from typing import Any
 
@@ -48,6 +49,12 @@ def test_workplace_refuses_workers_that_cannot_be(
     with pytest.raises(UserError) as caught:
         Workplace(**given).crew(device, workers, most=4)
     assert str(caught.value).startswith(said)
+
+
+def test_workplace_names_the_extra_where_ray_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"^executor: ray needs the package ray; .* 'cheapsearch\[ray\]'$"):
+        Workplace("ray").crew("cpu", 1, most=1)
 
 
 def test_workplace_is_taken_from_the_arguments_that_are_about_it() -> None:
