@@ -85,8 +85,24 @@ def open_session(path: Path, *, threads: int = 1) -> Any:
     return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def say_of_itself(model: Any, metadata: Mapping[str, str]) -> None:
-    """Have an ONNX model say this of itself and no more."""
+def read_metadata(path: Path) -> dict[str, str]:
+    """What an ONNX file says of itself.
+
+    Raises:
+        UserError: If the package onnx is missing.
+    """
+    model = imported("onnx", **_NEEDED).load(path)
+    return {one.key: one.value for one in model.metadata_props}
+
+
+def write_metadata(path: Path, metadata: Mapping[str, str]) -> None:
+    """Have an ONNX file say this of itself and no more; errors are those of `read_metadata`."""
+    model = imported("onnx", **_NEEDED).load(path)
+    _say(model, metadata)
+    write_bytes(path, model.SerializeToString())
+
+
+def _say(model: Any, metadata: Mapping[str, str]) -> None:
     graph = model.graph
     named = (*graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output)
     for holder in (model, graph, *named):
@@ -112,5 +128,5 @@ def _exported(
     )
     assert program is not None
     model: Any = program.model_proto
-    say_of_itself(model, metadata)
+    _say(model, metadata)
     return bytes(model.SerializeToString())
