@@ -1,6 +1,6 @@
 """A network as an ONNX file, which is run against the network once it is written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -73,16 +73,15 @@ def open_session(path: Path, *, threads: int = 1) -> Any:
     """A file in ONNX Runtime, on the CPU.
 
     Args:
-        threads: That compute one answer.
+        threads: That compute one answer; 0 for all cores.
 
     Raises:
         UserError: If ONNX Runtime is missing.
     """
-    runtime = imported("onnxruntime", **_NEEDED)
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors alone
-    return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    imported("onnxruntime", **_NEEDED)
+    from .measure import open_session as opened
+
+    return opened(path, threads=threads)
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -112,21 +111,55 @@ def _say(model: Any, metadata: Mapping[str, str]) -> None:
         model.metadata_props.add(key=key, value=value)
 
 
+def onnx_models(modules: Sequence[nn.Module], shapes: Sequence[tuple[int, ...]]) -> list[bytes]:
+    """Several modules as ONNX, each what a file would hold, by one export.
+
+    An export takes about a second, however small the module.
+
+    Args:
+        modules: With one input and one output each, in eval mode.
+        shapes: Of their inputs, the number of images among it.
+
+    Raises:
+        UserError: If a package is missing.
+    """
+    utils = imported("onnx.utils", **_NEEDED)
+    imported("onnxscript", **_NEEDED)
+    model = _model(_SideBySide(modules).eval(), ([torch.zeros(shape) for shape in shapes],), {})
+    whole = utils.Extractor(model)
+    ends = zip(model.graph.input, model.graph.output, strict=True)
+    return [whole.extract_model([x.name], [y.name]).SerializeToString() for x, y in ends]
+
+
+class _SideBySide(nn.Module):
+    def __init__(self, modules: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(modules)
+
+    def forward(self, inputs: list[Tensor]) -> list[Tensor]:
+        return [part(x) for part, x in zip(self.parts, inputs, strict=True)]
+
+
 def _exported(
     module: nn.Module, shape: tuple[int, int, int], metadata: Mapping[str, str], dynamic_batch: bool
 ) -> bytes:
     """The bytes of the file."""
-    program = torch.onnx.export(
+    images = torch.zeros(2 if dynamic_batch else 1, *shape)
+    model = _model(
         module,
-        (torch.zeros(2 if dynamic_batch else 1, *shape),),
-        dynamo=True,
+        (images,),
+        metadata,
         input_names=[INPUT],
         output_names=[OUTPUT],
         dynamic_shapes=({0: torch.export.Dim("batch")},) if dynamic_batch else None,
-        optimize=True,
-        verbose=False,
     )
+    return bytes(model.SerializeToString())
+
+
+def _model(module: nn.Module, inputs: tuple[Any, ...], metadata: Mapping[str, str], **options: Any) -> Any:
+    """The graph of a module, without traces of the exporter."""
+    program = torch.onnx.export(module, inputs, dynamo=True, optimize=True, verbose=False, **options)
     assert program is not None
     model: Any = program.model_proto
     _say(model, metadata)
-    return bytes(model.SerializeToString())
+    return model

@@ -72,7 +72,7 @@ def load(path: str | Path, *, weights: str | Path | None = None) -> Network:
         config = read_config(path)
         own = read_weights_config(weights) if weights is not None else None
         if own is not None:
-            _check_same(config, own, shown(weights))
+            check_same(config, own, shown(weights))
             config = own
     network = build(config.architecture, num_classes=config.num_classes, input_size=config.input_size)
     # Measured costs vary, and a later version may fold more.
@@ -100,7 +100,7 @@ def _own_config(path: str | Path) -> ArchitectureConfig:
     return config
 
 
-def _check_same(config: ArchitectureConfig, own: ArchitectureConfig, where: str) -> None:
+def check_same(config: ArchitectureConfig, own: ArchitectureConfig, where: str) -> None:
     """Refuse weights that fit in shape alone: others may be the same numbers in another order."""
     for name in ("architecture", "num_classes", "input_size"):
         asked, trained = getattr(config, name), getattr(own, name)

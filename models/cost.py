@@ -1,4 +1,4 @@
-"""What a network costs: a function for each row of `space.COSTS`.
+"""What a network costs: a function for each row of `space.COSTS` that needs no device.
 
 `flops`, counted by fvcore, are the multiply-adds of convolutions, linear layers and matrix products, one
 each, in eval mode for one image. Every other operator has an explicit handle of zero in `HANDLES`; an
@@ -57,9 +57,12 @@ HANDLES: MappingProxyType[str, Handle] = MappingProxyType(
         "aten::dropout": _zero,
         "aten::flatten": _zero,
         "aten::hardsigmoid": _zero,
+        "aten::hardtanh": _zero,  # of which ReLU6 is one
+        "aten::hardtanh_": _zero,
         "aten::hardswish": _zero,
         "aten::hardswish_": _zero,
         "aten::index_select": _zero,
+        "aten::mean": _zero,
         "aten::mul": _zero,
         "aten::pad": _zero,
         "aten::relu": _zero,
@@ -166,6 +169,6 @@ def count_each(network: Network, counters: Mapping[str, Counter]) -> dict[str, M
 
 
 def count(network: Network) -> Cost:
-    """Every cost of a network."""
-    found = count_each(network, {name: COUNTERS[name] for name in COSTS})
+    """Every cost of a network but those that need a table of a device."""
+    found = count_each(network, {name: COUNTERS[name] for name, kind in COSTS.items() if not kind.device})
     return Cost({name: by_module[""] for name, by_module in found.items()})

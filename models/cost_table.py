@@ -6,8 +6,8 @@ give the cost of every architecture, per-stage choices included. A cost that doe
 the whole network instead, once for all architectures that are the same.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from ..space import (
@@ -21,6 +21,7 @@ from ..space import (
     architecture_hash,
     get_backbone,
 )
+from ..space.device_table import DeviceTable, Predictor
 from .cost import COUNTERS, Counter, count_each
 from .network import Network, build
 
@@ -37,6 +38,7 @@ class CostTable:
         fixed: The additive costs of what every architecture has: the depthwise convolutions.
         parts: Those of each operation, by (site, stage) and operation.
         measured: The other costs, by name and hash of an architecture, as far as they were asked for.
+        on_device: What predicts those that a table of a device says, by name.
     """
 
     backbone: str
@@ -46,6 +48,13 @@ class CostTable:
     fixed: Cost
     parts: Mapping[SiteStage, Mapping[str, Cost]] = field(repr=False)
     measured: dict[tuple[str, str], float] = field(default_factory=dict, repr=False, compare=False)
+    on_device: Mapping[str, Predictor] = field(default_factory=dict, repr=False, compare=False)
+
+    def with_tables(self, tables: Iterable[DeviceTable]) -> "CostTable":
+        """The same with costs on a device; without a table of them, they are left out."""
+        known = (self.backbone, self.width, self.num_classes, self.input_size)
+        predictors = {table.cost: Predictor(table, *known) for table in tables}
+        return replace(self, measured={}, on_device=predictors)
 
     def cost(self, architecture: Architecture, names: Collection[str] | None = None) -> Cost:
         """What an architecture of this backbone and width costs.
@@ -53,7 +62,8 @@ class CostTable:
         Args:
             names: The costs that are wanted, None for all; whole networks are measured for no others.
         """
-        wanted = [name for name in COSTS if names is None or name in names]
+        known = [name for name, kind in COSTS.items() if not kind.device or name in self.on_device]
+        wanted = [name for name in known if names is None or name in names]
         parts = [self.fixed, *self.by_part(architecture).values()]
         added = Cost.total(parts, [name for name in wanted if name in self.fixed])
         return Cost(
@@ -86,7 +96,9 @@ class CostTable:
 
     def _whole(self, name: str, architecture: Architecture) -> float:
         key = (name, architecture_hash(architecture))
-        if key not in self.measured:
+        if key not in self.measured and name in self.on_device:
+            self.measured[key] = self.on_device[name](architecture)
+        elif key not in self.measured:
             network = build(architecture, num_classes=self.num_classes, input_size=self.input_size)
             self.measured[key] = COUNTERS[name](network)[""]
         return self.measured[key]

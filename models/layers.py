@@ -10,7 +10,11 @@ from torch import Tensor, nn
 
 from ..space import largest_divisor, shuffle_order
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "hardswish": nn.Hardswish}
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "relu6": nn.ReLU6,
+    "hardswish": nn.Hardswish,
+}
 
 
 def activation(name: str, *, inplace: bool = True) -> nn.Module:

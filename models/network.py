@@ -23,6 +23,8 @@ from .operations import build_operation
 class InvertedResidual(nn.Module):
     """Expand, depthwise conv, squeeze-and-excitation, activation, project, shortcut.
 
+    With the backbone's `gate_last` the activation comes before the squeeze-and-excitation.
+
     Shapes: (N, C, H, W) to (N, O, ceil(H / stride), ceil(W / stride)).
     """
 
@@ -42,15 +44,18 @@ class InvertedResidual(nn.Module):
         )
         self.se = make("se")
         self.act = activation(block.activation)
+        self.gate_last = backbone.conventions.gate_last
         self.project = make("project")
         self.shortcut = make("shortcut")
 
     def forward(self, x: Tensor) -> Tensor:
         y = x if self.expand is None else self.expand(x)
         y = self.depthwise(y)
-        if self.se is not None:
-            y = self.se(y)
-        y = self.project(self.act(y))  # type: ignore[misc]
+        if self.se is None:
+            y = self.act(y)
+        else:
+            y = self.se(self.act(y)) if self.gate_last else self.act(self.se(y))
+        y = self.project(y)  # type: ignore[misc]
         return y if self.shortcut is None else y + self.shortcut(x)  # type: ignore[no-any-return]
 
 
@@ -101,7 +106,7 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(dropout)
         assert last_stage.features is not None
         self.classifier = nn.Linear(last_stage.features(layout), num_classes)
-        _initialise(self)
+        _initialise(self, backbone)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.last_stage(self.blocks(self.first_conv(x)))  # type: ignore[misc]
@@ -143,13 +148,15 @@ def build(
         )
 
 
-def _initialise(network: nn.Module) -> None:
-    """The weights torchvision's MobileNets start from."""
+def _initialise(network: nn.Module, backbone: Backbone) -> None:
+    """The weights torchvision's MobileNets start from, and the backbone's batch norm."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.eps, module.momentum = backbone.conventions.norm_eps, backbone.conventions.norm_momentum
         elif isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, 0.0, 0.01)
             nn.init.zeros_(module.bias)

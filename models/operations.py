@@ -180,23 +180,29 @@ def _last(backbone: Backbone, layout: Layout, *, grouped: bool) -> nn.Module:
     return nn.Sequential(
         first(hidden),
         nn.AdaptiveAvgPool2d(1),
-        nn.Conv2d(hidden, out_channels, 1, groups=groups(hidden, out_channels), bias=False),
+        nn.Conv2d(
+            hidden,
+            out_channels,
+            1,
+            groups=groups(hidden, out_channels),
+            bias=backbone.conventions.biases,
+        ),
         activation(act),
     )
 
 
 def se(backbone: Backbone, block: Block, *, reduction: int) -> nn.Module:
-    squeezed = block.hidden // reduction
+    squeezed, bias = backbone.conventions.squeezed(block.hidden, reduction), backbone.conventions.biases
     return _gate(
-        nn.Conv2d(block.hidden, squeezed, 1, bias=False),
+        nn.Conv2d(block.hidden, squeezed, 1, bias=bias),
         nn.ReLU(inplace=True),
-        nn.Conv2d(squeezed, block.hidden, 1, bias=False),
+        nn.Conv2d(squeezed, block.hidden, 1, bias=bias),
     )
 
 
 def se_reuse(backbone: Backbone, block: Block, *, reduction: int) -> nn.Module:
     squeezed = block.hidden // reduction
-    squeeze = nn.Conv2d(block.hidden, squeezed, 1, bias=False)
+    squeeze = nn.Conv2d(block.hidden, squeezed, 1, bias=backbone.conventions.biases)
     return _gate(squeeze, nn.ReLU(inplace=True), Tile(squeezed, block.hidden))
 
 

@@ -34,6 +34,7 @@ KINDS: dict[type[nn.Module], str] = {
     nn.Linear: "dense",
     # These do the same to every channel.
     nn.ReLU: "alike",
+    nn.ReLU6: "alike",
     nn.Hardswish: "alike",
     nn.Hardsigmoid: "alike",
     nn.AvgPool2d: "alike",
@@ -47,7 +48,7 @@ KINDS: dict[type[nn.Module], str] = {
     Select: "selection",
 }
 CONVOLUTIONS = (nn.Conv2d, DepthwiseConv2d)
-IN_PLACE = (nn.ReLU, nn.Hardswish, nn.Hardsigmoid)
+IN_PLACE = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.Hardsigmoid)
 FUNCTIONS: dict[Callable[..., Any] | str, str] = {operator.add: "add", operator.mul: "scale"}
 
 

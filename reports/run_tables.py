@@ -1,13 +1,13 @@
 """The tables of the page: the front, the operations, all trials."""
 
-from math import isnan
+from math import isnan, nan
 
 import pandas as pd
 
 from ..space import COSTS, SITE_NAMES, text
 from ..space.claims import SURE
 from ..space.saved_run import SavedRun
-from .html_table import Column, sortable_table
+from .html_table import SHOWN, Column, sortable_table
 from .retraining import proxy_of
 from .table import front_of
 
@@ -16,7 +16,12 @@ _UNRIVALLED = 2.0  # in place of a probability, sorts above all of them
 
 def front_table(run: SavedRun, frame: pd.DataFrame) -> str:
     """The front, and below it the unmodified network if it is not a member."""
+    known = run.front_latency
     frame = frame.assign(
+        latency=[known[name].value if name in known else nan for name in frame["hash"]],
+        latency_note=[
+            f"± {known[name].spread or 0.0:.2g}" if name in known else "" for name in frame["hash"]
+        ],
         name=[name_of(*marks) for marks in zip(frame["preset"], frame["unmodified"], strict=True)],
         accuracy_note=[
             f"± {either_way:.1f}" + (f", {text.difference(value)}" if not isnan(value) and value else "")
@@ -42,6 +47,7 @@ def front_table(run: SavedRun, frame: pd.DataFrame) -> str:
             else []
         ),
         *_cost_columns(frame, "{}, ± %", noted=True),
+        *([_LATENCY_COLUMN] if known else []),
         *_site_columns(run),
         Column("hash", "hash", code=True),
     ]
@@ -136,11 +142,13 @@ def trials_table(run: SavedRun, frame: pd.DataFrame) -> str:
         sorted_by="number",
         strong=[position for position, front in enumerate(ordered["front"]) if front],
     )
+    count = len(frame)
+    shown = f"the first {SHOWN} of {count} shown" if count > SHOWN else f"{count} of {count} shown"
     return (
         '<div class="filter"><label for="filter">Filter</label>'
         '<input id="filter" type="search" data-filters="trials" data-status="shown" '
         'placeholder="words, such as: complete ghost" autocomplete="off">'
-        f'<span id="shown" class="muted" role="status">{len(frame)} of {len(frame)} shown</span></div>{table}'
+        f'<span id="shown" class="muted" role="status">{shown}</span></div>{table}'
     )
 
 
@@ -152,6 +160,11 @@ def searched_sites(run: SavedRun) -> list[str]:
     """The sites at which the run had a choice."""
     searched = {name.partition(".")[0] for name in run.space.parameters}
     return [site for site in SITE_NAMES if site in searched]
+
+
+_LATENCY_COLUMN = Column(
+    "latency", "measured ms, ±", lambda value: text.measured(value, ""), numeric=True, note="latency_note"
+)
 
 
 def name_of(preset: str, unmodified: bool) -> str:

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from ..space import COSTS, METRIC_TITLES, pick, shown_costs, text, verdict
 from ..space.agreement import FEW_TO_RANK, RankAgreement, rank_agreement, rung_agreements
 from ..space.claims import SURE
+from ..space.device_table import said_of
 from ..space.rungs import networks_at, networks_trained, units
 from ..space.saved_run import SavedRun
 from ..space.verdict import correlations
@@ -136,9 +137,18 @@ def facts(run: SavedRun, frame: pd.DataFrame) -> str:
         + "). It ranks architectures; it is not what "
         "full training reaches. Test images are never used in a search.",
     }
-    for kind in COSTS.values():
+    for name, kind in COSTS.items():
+        if kind.device and name not in run.predictors:
+            continue
         counted = f": {kind.convention}" if kind.convention else ""
-        items[kind.title[:1].upper() + kind.title[1:]] = f"{forms[kind.deploy]}{counted}."
+        off = f"; {run.predictors[name].said}" if kind.device else ""
+        items[kind.title[:1].upper() + kind.title[1:]] = f"{forms[kind.deploy]}{counted}{off}."
+    if run.front_latency:
+        items["Measured latency"] = (
+            "of whole networks of the front, in turn with the unmodified one: the median, and half the width "
+            "of its 95 % interval. Of networks that are the same, the one is measured that stands for them, "
+            f"which has no more copies and shuffles than any. On {said_of(run.front_latency_facts)}."
+        )
     return _definitions(items)
 
 

@@ -11,30 +11,32 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ..models.pretrained import wanted_weights
 from ..reports import write_report
-from ..space import RETRAIN_FOLDER, Architecture, RunSettings, TrialRecord, UserError
+from ..space import RETRAIN_FOLDER, Architecture, RunSettings, TrialRecord, UserError, is_pretrained
 from ..space.config import named_architecture
 from ..space.errors import check_arguments
 from ..space.run_folder import RunFolder
 from ..space.saved_run import load_run
 from ..space.training_folder import read_results
 from .data import dataset_name
-from .rehearsal.compare import rehearse as compare_samplers
-from .rehearsal.result_table import DIGITS_TABLE, load_table
-from .results import RehearsalResult, RetrainResult, RunResult, TrainResult
+from .latency import measure_searched
+from .rehearsal.command import rehearse
+from .results import RetrainResult, RunResult, TrainResult
 from .study.driver import SearchFailedError
 from .study.opening import default_folder, open_run
 from .study.run import Run
-from .training.full import TrainingJob
+from .training.full import TrainingJob, trained_architecture
 from .training.images import DataSource, searched_images
 from .training.loop import Epoch
 from .training.one_by_one import train_one_by_one
-from .training.policy import Policy, changed_policy
+from .training.policies import changed_policy
+from .training.policy import Policy
 from .training.retrain import Retraining, choose_trials, retrain_jobs, seeded_folder
-from .workers.devices import available_cores, resolve_device, worker_devices
+from .workers.devices import available_cores, resolve_device
 from .workers.jobs import Failed, Outcome, Progress
-from .workers.local import executor_for
 from .workers.pool import WorkersFailedError
+from .workers.workplace import CLUSTER, WORKPLACE, Workplace
 
 __all__ = ["rehearse", "retrain", "run", "train"]
 
@@ -67,18 +69,19 @@ def run(
         on_trial: Called with every trial as it ends.
         say: Called with a line of text while data is read.
         settings: Those of `RunSettings` that differ from their default or, where the run goes on, from what
-            it began with.
+            it began with; and those of `Workplace`, such as `executor="ray"`.
 
     Raises:
         UserError: If a setting is unknown or invalid, contradicts the run folder, or cannot be met.
         SearchFailedError: If training after training fails.
         WorkersFailedError: If no worker comes as far as taking jobs.
     """
-    check_arguments(run, settings, RunSettings.declared())
+    check_arguments(run, settings, (*RunSettings.declared(), *WORKPLACE))
+    place = Workplace.taken_from(settings)
     if epochs is not None:
         settings["proxy"] = {**settings.get("proxy", {}), "epochs": epochs}
     folder = default_folder(settings) if out is None else Path(out)
-    with open_run(settings, out=folder, say=say) as opened:
+    with open_run(settings, out=folder, say=say, place=place) as opened:
         on_start(opened)
         try:
             for trial in opened.search():
@@ -95,9 +98,11 @@ def run(
                 f"no architecture could be trained; the reasons are in {folder}/trials.csv"
             )
         result = RunResult.of(opened.saved, opened.write_best(), report)
+    if measure_searched(folder, say=say):
+        write_report(folder)
     if not retrain:
         return result
-    also = {name: settings[name] for name in ("workers", "device") if name in settings}
+    also = {name: settings[name] for name in ("workers", "device") if name in settings} | place.cluster
     return replace(result, retrained=_retrain(folder, say=say, **also))
 
 
@@ -112,6 +117,8 @@ def retrain(
     workers: int | None = None,
     seeds: int = 1,
     device: str = "auto",
+    pretrained: str | None = None,
+    weights: str | PathLike[str] | None = None,
     policy: str | None = None,
     approve: Callable[[Retraining], bool] = lambda retraining: True,
     on_progress: Callable[[Running, Ended], None] = _nothing,
@@ -129,17 +136,21 @@ def retrain(
         data_dir: Where the data set lies, None for where it did.
         workers: Networks at a time, as for `run`.
         seeds: How often to train each network.
-        policy: Name of a policy, None for that of the data set.
+        pretrained: Weights to begin with, as for `run`; None for those that the run's trainings began with.
+        weights: Of this file instead.
+        policy: Name of a policy, None for that of the data set or, with pretrained weights, `finetune`.
         approve: Asked once, before anything is trained; `Retraining.estimate` says how long it will take.
         on_progress: Called about every second with what is being trained and what has ended since.
         say: Called with a line of text while data is read.
-        changes: Fields of the policy to change, by name; metric and class weights are the run's if not given.
+        changes: Fields of the policy, by name; metric and class weights are the run's if not given. Those of
+            `Workplace` too, such as `executor="ray"`.
 
     Raises:
         UserError: If an argument is unknown or invalid, or does not fit what the run holds.
         WorkersFailedError: If no worker comes as far as taking jobs.
     """
-    check_arguments(_retrain, changes, _POLICY)
+    check_arguments(_retrain, changes, (*_POLICY, *CLUSTER))
+    place = Workplace.taken_from(changes)
     numbers = (trial,) if isinstance(trial, int) else tuple(trial)
     if sum((bool(numbers), top is not None, all)) > 1:
         raise UserError("--trial, --top, --all: only one of them says what to train; leave out the others")
@@ -147,24 +158,36 @@ def retrain(
     found = load_run(folder)
     record, settings = found.record, found.record.settings
     chosen = choose_trials(record, found.trials, numbers=numbers, top=top, everything=all)
-    place = settings.data_dir if data_dir is None else Path(data_dir)
+    lies = settings.data_dir if data_dir is None else Path(data_dir)
     where = settings.dataset if dataset is None else os.fspath(dataset)
-    source = DataSource(where, place, record.input_size, settings.seed, settings.skip_corrupt)
-    devices = worker_devices(resolve_device(device), workers, len(chosen) * seeds)
+    source = DataSource(where, lies, record.input_size, settings.seed, settings.skip_corrupt)
+    crew = place.crew(device, workers, most=len(chosen) * seeds)
+    if pretrained is None and weights is None:
+        pretrained, weights = settings.pretrained, settings.weights
+    wanted = (pretrained or "none", None if weights is None else Path(weights))
     full = changed_policy(
         policy,
         {"metric": settings.metric, "class_weights": settings.class_weights, **changes},
         dataset=settings.dataset,
         input_size=record.input_size,
         images=len(searched_images(source, record.fingerprint, say=say).train.labels),
-        cores=max(1, available_cores() // max(1, len(devices))),
+        cores=max(1, available_cores() // max(1, len(crew.devices))),
+        pretrained=is_pretrained(*wanted),
         say=say,
     )
+    found_weights = wanted_weights(trained_architecture(settings.space.unmodified, full), *wanted)
     jobs = retrain_jobs(folder, chosen, full, first_seed=settings.seed, seeds=seeds)
     failures = []
     with (
         RunFolder(folder / RETRAIN_FOLDER).locked(),
-        Retraining(source, full, jobs, devices=devices, make_executor=executor_for(workers)) as retraining,
+        Retraining(
+            source,
+            full,
+            jobs,
+            devices=crew.devices,
+            make_executor=crew.executor(),
+            pretrained=found_weights,
+        ) as retraining,
     ):
         if retraining.open and not approve(retraining):
             return RetrainResult(folder, read_results(job.folder for job in jobs), (), None)
@@ -202,6 +225,8 @@ def train(
     seeds: int = 1,
     device: str = "auto",
     threads: int | None = None,
+    pretrained: str = "none",
+    weights: str | PathLike[str] | None = None,
     policy: str | None = None,
     on_epoch: Callable[[Epoch, Policy], None] = _nothing,
     say: Say = _nothing,
@@ -221,7 +246,8 @@ def train(
         seeds: How often to train it, counting from `seed`.
         threads: How many compute on a CPU, None for one per core that this process may use; a training that
             goes on keeps what it began with.
-        policy: Name of a policy, None for that of the data set.
+        pretrained: Weights to begin with, as for `run`; `weights` too.
+        policy: Name of a policy, None for that of the data set or, with pretrained weights, `finetune`.
         on_epoch: Called with every epoch as its checkpoint is written, and the policy.
         say: Called with a line of text while data is read.
         changes: Fields of the policy to change, by name.
@@ -244,54 +270,19 @@ def train(
     ]
     source = DataSource(os.fspath(dataset), place, input_size, seed, skip_corrupt)
     trainings = train_one_by_one(
-        jobs, source, policy=policy, changes=changes, device=resolve_device(device), threads=threads, say=say
+        jobs,
+        source,
+        policy=policy,
+        changes=changes,
+        pretrained=pretrained,
+        weights=None if weights is None else Path(weights),
+        device=resolve_device(device),
+        threads=threads,
+        say=say,
     )
     for epoch, full in trainings:
         on_epoch(epoch, full)
     return TrainResult(folder, read_results(job.folder for job in jobs))
-
-
-def rehearse(
-    table: str | PathLike[str] | None = None,
-    *,
-    budget: int = 100,
-    seeds: int = 5,
-    sampler: str | Sequence[str] = ("cost_aware", "random"),
-    costs: Sequence[str] = (),
-    rungs: Sequence[tuple[int, ...]] = (),
-    reference_accuracy: float | None = None,
-    in_flight: int = 1,
-    repeats: int = 0,
-    stopping: bool = False,
-    **unknown: Any,
-) -> RehearsalResult:
-    """Replay samplers on a table of finished results.
-
-    Args:
-        table: A CSV with columns choice_*, accuracy_*, cost_* and perhaps curve_*, None for the package's
-            own, 512 networks of MobileNetV2 trained on digits.
-        sampler: Names of samplers.
-        costs: Names of the costs to look at, all where there are none.
-
-    The others are those of `rehearsal.compare.rehearse`.
-
-    Raises:
-        UserError: If an argument is unknown or out of range, or the table cannot be read.
-    """
-    check_arguments(rehearse, unknown)
-    path = DIGITS_TABLE if table is None else Path(table)
-    samplers = compare_samplers(
-        load_table(path, costs),
-        samplers=[sampler] if isinstance(sampler, str) else sampler,
-        budget=budget,
-        seeds=seeds,
-        rungs=rungs,
-        reference_accuracy=reference_accuracy,
-        in_flight=in_flight,
-        repeats=repeats,
-        stopping=stopping,
-    )
-    return RehearsalResult(path, samplers)
 
 
 _POLICY = tuple(f.name for f in fields(Policy))

@@ -13,7 +13,17 @@ from .backbones import (
 from .canonical import accepted_hashes, architecture_hash, canonical
 from .channels import conv_groups, largest_divisor, shuffle_order
 from .config import ArchitectureConfig, find_architecture, read_config
-from .costs import COSTS, DEFAULT_OBJECTIVES, FLOPS_CONVENTION, Cost, CostKind, additive_costs, shown_costs
+from .costs import (
+    COSTS,
+    DEFAULT_OBJECTIVES,
+    FLOPS_CONVENTION,
+    LATENCY,
+    Cost,
+    CostKind,
+    additive_costs,
+    shown_costs,
+    table_costs,
+)
 from .errors import UserError, check_complete, check_keys, check_name, flag
 from .files import write_bytes, write_text
 from .front import PICKS, check_objectives, pareto_front, pick
@@ -26,7 +36,7 @@ from .preprocessing import Preprocessing
 from .presets import PRESETS, get_preset
 from .records import TrialRecord, join_choice
 from .run_record import RunRecord
-from .scoring import CLASS_WEIGHTS, METRIC_TITLES
+from .scoring import CLASS_WEIGHTS, METRIC_TITLES, PRETRAINED, is_pretrained
 from .search_space import SearchSpace
 from .settings import RunSettings
 from .sites import SITE_NAMES, SITES, STAGED_SITES, Site
@@ -39,6 +49,7 @@ __all__ = [
     "COSTS",
     "DEFAULT_OBJECTIVES",
     "FLOPS_CONVENTION",
+    "LATENCY",
     "MAX_WIDTH",
     "METRICS",
     "METRIC_TITLES",
@@ -47,6 +58,7 @@ __all__ = [
     "OPERATIONS",
     "PICKS",
     "PRESETS",
+    "PRETRAINED",
     "Preprocessing",
     "SITES",
     "SITE_NAMES",
@@ -87,6 +99,7 @@ __all__ = [
     "get_backbone",
     "get_operation",
     "get_preset",
+    "is_pretrained",
     "join_choice",
     "largest_divisor",
     "pareto_front",
@@ -95,6 +108,7 @@ __all__ = [
     "read_config",
     "shown",
     "shown_costs",
+    "table_costs",
     "shuffle_order",
     "write_bytes",
     "write_text",

@@ -1,6 +1,6 @@
-"""The six backbones as block tables, and their layout at a width and an input size."""
+"""The backbones as block tables, and their layout at a width and an input size."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
@@ -32,6 +32,30 @@ class BlockRow:
 
 
 @dataclass(frozen=True)
+class Conventions:
+    """What implementations of one published network differ in.
+
+    Attributes:
+        biases: Whether the layers of squeeze-and-excitation and V3's 1x1 conv after the pooling have them.
+        rounds_squeeze: Whether the channels between the two layers of `se` are rounded as a width does it.
+        gate_last: Whether squeeze-and-excitation comes behind the activation, not before it.
+        norm_eps: Added to the variance in every batch norm.
+        norm_momentum: Share of a batch in the statistics that a batch norm keeps.
+    """
+
+    biases: bool = False
+    rounds_squeeze: bool = False
+    gate_last: bool = False
+    norm_eps: float = 1e-5
+    norm_momentum: float = 0.1
+
+    def squeezed(self, channels: int, reduction: int) -> int:
+        """Channels between the two layers of `se`."""
+        squeezed = channels // reduction
+        return scale_channels(squeezed, 1.0) if self.rounds_squeeze else squeezed
+
+
+@dataclass(frozen=True)
 class Backbone:
     """A published network as data.
 
@@ -49,6 +73,7 @@ class Backbone:
         activation_after_reuse: Whether `reuse` at the expand site is followed by an activation.
         last_tiles: Tile factors of `reuse` at the last stage, before and after the pooling.
         operations: The operations each site offers; the first is the unmodified network's.
+        conventions: What of its implementation the table does not say.
     """
 
     name: str
@@ -65,6 +90,7 @@ class Backbone:
     activation_after_reuse: bool
     last_tiles: tuple[int, int]
     operations: MappingProxyType[str, tuple[str, ...]]
+    conventions: Conventions = Conventions()
 
     @property
     def stages(self) -> int:
@@ -153,15 +179,26 @@ def _layout(name: str, width: float, large_input: bool, multiple: int) -> Layout
     )
 
 
-def _v2_rows(*table: tuple[int, int, int, Stride]) -> tuple[BlockRow, ...]:
-    """Rows from (expansion, O, blocks, stride) as in MobileNetV2, table 2."""
+# MobileNetV2, table 2: expansion, O, blocks, stride.
+_V2_TABLE: tuple[tuple[int, int, int, Stride], ...] = (
+    (1, 16, 1, 1),
+    (6, 24, 2, "s"),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+
+
+def _v2_rows(activation: Activation) -> tuple[BlockRow, ...]:
     rows = []
     in_channels = 32
-    for stage, (expansion, out_channels, blocks, stride) in enumerate(table, 1):
+    for stage, (expansion, out_channels, blocks, stride) in enumerate(_V2_TABLE, 1):
         for index in range(blocks):
             first_stride = stride if index == 0 else 1
             rows.append(
-                BlockRow(stage, 3, expansion * in_channels, out_channels, False, "relu", first_stride)
+                BlockRow(stage, 3, expansion * in_channels, out_channels, False, activation, first_stride)
             )
             in_channels = out_channels
     return tuple(rows)
@@ -202,15 +239,7 @@ _BACKBONES = (
         name="mobilenet_v2",
         family="v2",
         source="MobileNetV2 (arXiv 1801.04381), table 2; a 1x1 conv also in the first block",
-        rows=_v2_rows(
-            (1, 16, 1, 1),
-            (6, 24, 2, "s"),
-            (6, 32, 3, 2),
-            (6, 64, 4, 2),
-            (6, 96, 3, 1),
-            (6, 160, 3, 2),
-            (6, 320, 1, 1),
-        ),
+        rows=_v2_rows(RE),
         stem_channels=32,
         activation=RE,
         last_hidden=None,
@@ -340,7 +369,35 @@ _BACKBONES = (
     ),
 )
 
-BACKBONES: MappingProxyType[str, Backbone] = MappingProxyType({b.name: b for b in _BACKBONES})
+# As torchvision builds them, so that its weights fit. Its V2 has nothing before the first depthwise conv and
+# adds where shapes agree; in its V3 the gate multiplies what the activation gave.
+_TORCHVISION_V3 = Conventions(
+    biases=True, rounds_squeeze=True, gate_last=True, norm_eps=0.001, norm_momentum=0.01
+)
+_TORCHVISION = (
+    replace(
+        _BACKBONES[0],
+        name="mobilenet_v2_torchvision",
+        source="torchvision.models.mobilenet_v2",
+        rows=_v2_rows("relu6"),
+        activation="relu6",
+        expands_equal=False,
+        operations=offered("v2", bare_shortcuts=True),
+    ),
+    *(
+        replace(
+            backbone,
+            name=f"{backbone.name}_torchvision",
+            source=f"torchvision.models.{backbone.name}",
+            conventions=_TORCHVISION_V3,
+        )
+        for backbone in (_BACKBONES[1], _BACKBONES[-1])
+    ),
+)
+
+BACKBONES: MappingProxyType[str, Backbone] = MappingProxyType(
+    {b.name: b for b in (*_BACKBONES, *_TORCHVISION)}
+)
 
 
 def get_backbone(name: str) -> Backbone:

@@ -16,6 +16,7 @@ from .errors import UserError, check_keys, check_name
 from .names import is_shown_whole
 from .preprocessing import Preprocessing
 from .presets import PRESETS
+from .schema import stamped, unstamped
 
 # May be missing from a file.
 _OPTIONAL = ("hash", "origin", "classes", "preprocessing")
@@ -78,7 +79,7 @@ class ArchitectureConfig:
             data["classes"] = list(self.classes)
         if self.preprocessing is not None:
             data["preprocessing"] = self.preprocessing.to_dict()
-        return flattened(data)
+        return stamped("architecture", flattened(data))
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
@@ -103,6 +104,7 @@ class ArchitectureConfig:
         if not isinstance(data, Mapping):
             raise UserError(f"{source}: must be an exported architecture, got {type(data).__name__}")
         names = [name for f in fields(cls) for name in (COSTS if f.name == "costs" else [f.name])]
+        data = unstamped("architecture", data, source)
         check_keys(str(source), data, names)
         later = [name for name in COSTS if name not in in_every_file()]
         for name in names:

@@ -14,9 +14,12 @@ Number = type[int] | type[float]
 FLOPS_CONVENTION = "multiply-adds of convolutions, linear layers and matrix products (fvcore), one each"
 
 
+LATENCY = "latency_ms"  # the cost that is also measured here
+
+
 @dataclass(frozen=True)
 class CostKind:
-    """A cost of a network. All are known before any training.
+    """A cost of a network. All are known before any training, those of a device by a table of it.
 
     Attributes:
         name: In files and on the command line.
@@ -27,6 +30,8 @@ class CostKind:
         convention: What is counted and what is not, empty where the title says it all.
         additive: Whether it adds up over the sites of a network; else whole networks are measured.
         deploy: Whether it is of the deploy form (`models.deploy`), not of the network as it is trained.
+        device: Whether it is known only where there is a table of what pieces of networks cost on a device
+            (`space.device_table`).
     """
 
     name: str
@@ -37,11 +42,26 @@ class CostKind:
     convention: str = ""
     additive: bool = True
     deploy: bool = False
+    device: bool = False
 
     @property
     def heading(self) -> str:
         """Title and unit."""
         return f"{self.title} ({self.unit})" if self.unit else self.title
+
+
+def _on_device(name: str, title: str, unit: str, convention: str) -> CostKind:
+    return CostKind(
+        name,
+        title,
+        unit,
+        float,
+        lambda value: text.measured(value, unit),
+        convention,
+        additive=False,
+        deploy=True,
+        device=True,
+    )
 
 
 COSTS: dict[str, CostKind] = {
@@ -57,6 +77,9 @@ COSTS: dict[str, CostKind] = {
             convention=FLOPS_CONVENTION,
             deploy=True,
         ),
+        _on_device(LATENCY, "latency", "ms", "of one answer of the deploy form, predicted by its pieces"),
+        _on_device("energy_mj", "energy", "mJ", "of one answer, predicted by a table of one's own"),
+        _on_device("own_cost", "own cost", "", "predicted by a table of one's own"),
     )
 }
 
@@ -112,9 +135,19 @@ def additive_costs() -> list[str]:
     return [name for name, kind in COSTS.items() if kind.additive]
 
 
+def table_costs() -> list[str]:
+    """Names of the costs that a table of a device says."""
+    return [name for name, kind in COSTS.items() if kind.device]
+
+
 def shown_costs(objectives: Collection[str] = ()) -> list[str]:
     """Those that are shown where there is room for few: of networks as they are trained, and objectives."""
     return [name for name, kind in COSTS.items() if not kind.deploy or name in objectives]
+
+
+def exact(name: str, value: float) -> str:
+    """A value with every digit that says something, without the unit."""
+    return f"{value:,}" if COSTS[name].type is int else f"{value:.4g}"
 
 
 def check_cost(cost: Mapping[str, float], prefix: str = "") -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
-Activation = Literal["relu", "hardswish"]
+Activation = Literal["relu", "relu6", "hardswish"]
 
 
 @dataclass(frozen=True)

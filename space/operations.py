@@ -283,11 +283,17 @@ def get_operation(site: str, name: str) -> Operation:
     return _BY_NAME[site, name]
 
 
-def offered(family: Family) -> MappingProxyType[str, tuple[str, ...]]:
-    """The names of the operations that the backbones of a family offer, by site."""
-    return MappingProxyType(
-        {
-            site: tuple(row.name for row in OPERATIONS if row.site == site and family in row.families)
-            for site in get_args(SiteName)
-        }
-    )
+def offered(family: Family, *, bare_shortcuts: bool = False) -> MappingProxyType[str, tuple[str, ...]]:
+    """The names of the operations that the backbones of a family offer, by site.
+
+    Args:
+        bare_shortcuts: Whether nothing is built around a block in the unmodified network.
+    """
+
+    def rows(site: str) -> list[Operation]:
+        found = [row for row in OPERATIONS if row.site == site and family in row.families]
+        if bare_shortcuts and site == "shortcut":
+            found.sort(key=lambda row: row.builder is not None)
+        return found
+
+    return MappingProxyType({site: tuple(row.name for row in rows(site)) for site in get_args(SiteName)})

@@ -23,6 +23,7 @@ class PilotRecord:
         learnt: Whether both networks have learnt more than how common the classes are.
         images_needed: Validation images that tell two networks apart which are 2 points apart, by those that
             the two networks tried answer differently; 0 where they could not be tried.
+        timed: Whether the time alone says how much is trained, so that the search goes on until it is up.
     """
 
     trainings: int
@@ -33,6 +34,7 @@ class PilotRecord:
     largest_class: float
     learnt: bool
     images_needed: int
+    timed: bool = False
 
     def __post_init__(self) -> None:
         for name in _NUMBERS:
@@ -42,8 +44,9 @@ class PilotRecord:
             value = getattr(self, name)
             if not isinstance(value, Mapping) or not all(map(_is_number, value.values())):
                 raise UserError(f"pilot: {name} must be numbers by name, got {value!r}")
-        if not isinstance(self.learnt, bool):
-            raise UserError(f"pilot: learnt must be true or false, got {self.learnt!r}")
+        for name in ("learnt", "timed"):
+            if not isinstance(getattr(self, name), bool):
+                raise UserError(f"pilot: {name} must be true or false, got {getattr(self, name)!r}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -58,6 +61,7 @@ class PilotRecord:
         """
         if not isinstance(data, Mapping):
             raise UserError(f"pilot: must be a mapping, got {data!r}")
+        data = {"timed": False} | dict(data)  # those of before had a budget
         check_complete("pilot", data, [field.name for field in fields(cls)])
         return cls(**data)
 

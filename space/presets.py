@@ -39,6 +39,9 @@ PRESETS: MappingProxyType[str, Architecture] = MappingProxyType(
         "cheap_v3_k": Architecture(
             "mobilenet_v3_large_k", expand="reuse_group", project="conv_shuffle", se="reuse_r4"
         ),
+        "mobilenet_v2_torchvision": Architecture("mobilenet_v2_torchvision"),
+        "mobilenet_v3_large_torchvision": Architecture("mobilenet_v3_large_torchvision"),
+        "mobilenet_v3_small_torchvision": Architecture("mobilenet_v3_small_torchvision"),
     }
 )
 

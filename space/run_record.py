@@ -8,8 +8,10 @@ from .config import check_classes
 from .costs import COSTS, in_every_file
 from .errors import UserError, check_complete
 from .pilot_record import PilotRecord
+from .schema import stamped, unstamped
 from .settings import RunSettings
 
+_PATHS = ("data_dir", "latency_table", "weights")
 _DECIDED = ("input_size", "workers")  # whose default is none
 
 
@@ -27,6 +29,8 @@ class RunRecord:
         classes: Their names by label, None in runs of before they were kept.
         published: Costs of published networks of the backbone that the space leaves out, by name.
         pilot: What was measured to choose the proxy, None where it was not chosen so.
+        began_with: Name and hash of the file of pretrained weights, and how many tensors the unmodified
+            network took; empty for fresh weights.
     """
 
     version: str
@@ -42,6 +46,7 @@ class RunRecord:
     classes: tuple[str, ...] | None = None
     pilot: PilotRecord | None = None
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    began_with: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -58,6 +63,8 @@ class RunRecord:
             isinstance(costs, Mapping) for costs in self.published.values()
         ):
             raise UserError(f"published: must be costs by name, got {self.published!r}")
+        if not isinstance(self.began_with, Mapping):
+            raise UserError(f"began_with: must be a mapping, got {self.began_with!r}")
         if self.classes is not None:
             object.__setattr__(self, "classes", check_classes(self.classes, self.num_classes))
         for name in _DECIDED:
@@ -74,6 +81,11 @@ class RunRecord:
         assert self.settings.workers is not None
         return self.settings.workers
 
+    @property
+    def timed(self) -> bool:
+        """Whether the search goes on until its time is up; the budget is what was expected to fit into it."""
+        return self.settings.hours is not None and self.pilot is not None and self.pilot.timed
+
     def to_dict(self) -> dict[str, Any]:
         """Settings and the rest side by side, as plain data; a path or text that is none is empty."""
         data: dict[str, Any] = {}
@@ -84,13 +96,16 @@ class RunRecord:
         lists = {"skipped": list(self.skipped), "classes": classes}
         published = {name: dict(costs) for name, costs in self.published.items()}
         pilot = None if self.pilot is None else self.pilot.to_dict()
-        return data | lists | {"versions": dict(self.versions), "published": published, "pilot": pilot}
+        data |= lists | {"versions": dict(self.versions), "published": published, "pilot": pilot}
+        data |= {"began_with": dict(self.began_with)}
+        return stamped("run", data)
 
     def _settings_to_dict(self) -> dict[str, Any]:
         found = self.settings.to_dict()
         found |= {name: list(value) for name, value in found.items() if isinstance(value, tuple)}
-        storage, data_dir = self.settings.storage, self.settings.data_dir
-        found |= {"storage": storage or "", "data_dir": "" if data_dir is None else str(data_dir)}
+        found |= {"storage": self.settings.storage or ""}
+        found |= {name: "" if found[name] is None else str(found[name]) for name in _PATHS}
+        found |= {"cost_table": {name: str(path) for name, path in self.settings.cost_table.items()}}
         return found | {"proxy": dict(self.settings.proxy)}
 
     @classmethod
@@ -102,11 +117,11 @@ class RunRecord:
         """
         if not isinstance(data, Mapping):
             raise UserError(f"run.yaml: must be a mapping, got {type(data).__name__}")
-        data = _before_it_was_there() | dict(data)
+        data = _before_it_was_there() | unstamped("run", data, "run.yaml")
         facts = [f.name for f in fields(cls) if f.name != "settings"]
         check_complete("run.yaml", data, [*facts, *RunSettings.declared()])
         asked = {name: data[name] for name in RunSettings.declared()}
-        for name in ("data_dir", "storage"):
+        for name in (*_PATHS, "storage"):
             asked[name] = None if asked[name] == "" else asked[name]
         known = {name: data[name] for name in facts}
         for name in ("skipped", "classes"):
@@ -120,6 +135,8 @@ def _before_it_was_there() -> dict[str, Any]:
     limits = {f"max_{name}": None for name in COSTS if name not in in_every_file()}
     none: dict[str, Any] = {"reference_accuracy": None, "classes": None, "skip_corrupt": False, "skipped": []}
     none |= {"hours": None, "pilot": None, "published": {}}
-    plain = {"metric": "accuracy", "class_weights": "none"}
-    none |= {"rungs": [1]}
+    plain: dict[str, Any] = {"metric": "accuracy", "class_weights": "none"}
+    plain |= {"pretrained": "none", "weights": "", "began_with": {}}
+    none |= {"rungs": [1], "latency_table": "", "latency_batch": 1, "latency_threads": 1, "cost_table": {}}
+    none |= {"order": "proposal"}
     return {"repeats": 0, "confirm": 0, "stopping": False, **plain, **none, **limits}

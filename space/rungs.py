@@ -25,6 +25,24 @@ def check_rungs(rungs: Sequence[int], name: str = "rungs") -> tuple[int, ...]:
     return found
 
 
+def check_lengths(rungs: Sequence[int], repeats: int | None, confirm: int) -> tuple[int, ...]:
+    """Return the rungs of a run that begins with the shortest.
+
+    Raises:
+        UserError: If they are none of a run, or are several beside trainings that repeat others.
+    """
+    found = check_rungs(rungs)
+    if found[0] != 1:
+        raise UserError(f"--rungs: must begin with 1, the shortest, got {','.join(map(str, found))}")
+    for name, count in (("repeats", repeats), ("confirm", confirm)):
+        if len(found) > 1 and count:
+            raise UserError(
+                f"--{name}: must be 0 with several --rungs, where the search itself decides who is "
+                f"trained again, got {count}; raise --budget for more"
+            )
+    return found
+
+
 def compared_rung(trials: Sequence[Trial]) -> int:
     """The rung that networks are compared at: see `longest_with_enough`."""
     return longest_with_enough(networks_at(trials))

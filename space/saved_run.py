@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from .architecture import parse_yaml
+from .canonical import architecture_hash
 from .claims import Claims
-from .costs import COSTS, in_every_file
+from .costs import COSTS, LATENCY, in_every_file
+from .device_table import DeviceTable, Predictor, Value, read_device_table
 from .errors import UserError
 from .records import TrialRecord
 from .run_record import RunRecord
@@ -18,7 +20,12 @@ from .rungs import compared_rung
 from .search_space import SearchSpace
 from .validation_file import VALIDATION_FILE, Validation, read_validation
 
-RECORD_FILE, TRIALS_FILE = "run.yaml", "trials.csv"
+RECORD_FILE, TRIALS_FILE, FRONT_LATENCY_FILE = "run.yaml", "trials.csv", "front_latency.csv"
+
+
+def table_file(cost: str) -> str:
+    """Of the table of a device by which a run knows a cost, in its folder."""
+    return f"{cost}.csv"
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,36 @@ class SavedRun:
             weights=None if validation is None else validation.weights(settings.metric),
             largest_class=None if validation is None else validation.largest_class(settings.metric),
         )
+
+    @cached_property
+    def predictors(self) -> dict[str, Predictor]:
+        """What predicts its costs on a device, by the tables in its folder."""
+        found = {}
+        for cost in self.record.settings.device_costs:
+            path = self.path / table_file(cost)
+            if path.exists():
+                found[cost] = self._predictor(read_device_table(path, cost, "RUN"))
+        return found
+
+    @cached_property
+    def _front_latency(self) -> Predictor | None:
+        path = self.path / FRONT_LATENCY_FILE
+        return self._predictor(read_device_table(path, LATENCY, "RUN")) if path.exists() else None
+
+    @property
+    def front_latency(self) -> dict[str, Value]:
+        """Latencies that were measured of whole networks, by their hash."""
+        known = {} if self._front_latency is None else self._front_latency.networks
+        return {architecture_hash(network): value for network, value in known.items()}
+
+    @property
+    def front_latency_facts(self) -> Mapping[str, str]:
+        """On what they were measured."""
+        return {} if self._front_latency is None else self._front_latency.table.facts
+
+    def _predictor(self, table: DeviceTable) -> Predictor:
+        record, settings = self.record, self.record.settings
+        return Predictor(table, settings.backbone, settings.width, record.num_classes, record.input_size)
 
 
 def load_run(path: Path) -> SavedRun:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from .errors import UserError, flag
 
-Kind = Literal["text", "whole", "number", "count", "switch", "words", "wholes", "path", "pairs"]
+Kind = Literal["text", "whole", "number", "count", "switch", "words", "wholes", "path", "pairs", "files"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,11 @@ KINDS: dict[Kind, ValueKind] = {
     "words": ValueKind("a list of names", _is_words, _listed),
     "wholes": ValueKind("a list of whole numbers", _is_wholes, _listed),
     "path": ValueKind("a path", lambda value: isinstance(value, (str, PathLike))),
+    "files": ValueKind(
+        "a mapping of names to paths",
+        lambda value: isinstance(value, Mapping) and all(map(KINDS["path"].fits, value.values())),
+        lambda value: ",".join(f"{name}={path}" for name, path in value.items()),
+    ),
     "pairs": ValueKind(
         "a mapping",
         lambda value: isinstance(value, Mapping),
@@ -98,6 +103,6 @@ class Setting:
 def setting(default: Any, help: str, *, kind: Kind, **declared: Any) -> Any:
     """A field of a dataclass of settings; the arguments are those of `Setting`."""
     metadata = {"setting": Setting(help, kind, default=default, **declared)}
-    if kind == "pairs":
+    if kind in ("pairs", "files"):
         return field(default_factory=lambda: dict(default), metadata=metadata)
     return field(default=default, metadata=metadata)

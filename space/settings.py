@@ -12,13 +12,16 @@ from .backbones import BACKBONES
 from .costs import COSTS, DEFAULT_OBJECTIVES
 from .errors import UserError, check_keys, check_name, flag
 from .front import check_objectives
-from .rungs import check_rungs
-from .scoring import CLASS_WEIGHTS, METRIC_TITLES
+from .rungs import check_lengths
+from .scoring import CLASS_WEIGHTS, METRIC_TITLES, PRETRAINED
 from .search_space import SearchSpace
 from .setting import Kind, Setting, setting
 from .sites import STAGED_SITES
+from .table_settings import check_tables, device_costs, own_costs, whole
 
 _MOST_REPEATS = 5
+_COUNTS = ("budget", "in_flight", "confirm", "workers", "latency_batch", "latency_threads")
+ORDERS = ("proposal", "arrival")  # in which trials are told of
 _LIMIT = "max_"  # before the name of a cost
 
 
@@ -109,6 +112,26 @@ class RunSettings:
         fixed=True,
     )
     limits: Mapping[str, float] = setting({}, "refuse anything dearer, e.g. 1.2M", kind="pairs", fixed=True)
+    latency_table: Path | None = setting(  # noqa: RUF009  (it makes a field)
+        None,
+        "latencies of pieces on another device, by `cheapsearch latency-table` (default: measured here)",
+        kind="path",
+        metavar="FILE",
+        fixed=True,
+    )
+    latency_batch: int = setting(
+        1, "images in an answer whose latency counts (default 1)", kind="whole", metavar="N", fixed=True
+    )
+    latency_threads: int = setting(
+        1, "threads that make it (default 1)", kind="whole", metavar="N", fixed=True
+    )
+    cost_table: Mapping[str, Path] = setting(
+        {},
+        f"tables of costs of one's own: {_names(own_costs())}",
+        kind="files",
+        metavar="COST=FILE",
+        fixed=True,
+    )
     reference_accuracy: float | None = setting(
         None, "look above it, in percent", kind="number", metavar="A", fixed=True
     )
@@ -125,6 +148,16 @@ class RunSettings:
         kind="text",
         metavar="NAME",
         fixed=True,
+    )
+    pretrained: str = setting(
+        "none",
+        "weights to begin with: none (default), imagenet: torchvision's, of the backbones named after it",
+        kind="text",
+        metavar="NAME",
+        fixed=True,
+    )
+    weights: Path | None = setting(  # noqa: RUF009  (it makes a field)
+        None, "begin with those of this file instead", kind="path", metavar="FILE"
     )
     sampler: str = setting(
         "cost_aware",
@@ -146,6 +179,14 @@ class RunSettings:
         "proposals made before their results are known, the most workers that can help (default 4)",
         kind="whole",
         metavar="N",
+        fixed=True,
+    )
+    order: str = setting(
+        "proposal",
+        "trials are told of as they were proposed (proposal, default: the same search on any workers) or as "
+        "they end (arrival: no worker waits)",
+        kind="text",
+        metavar="NAME",
         fixed=True,
     )
     device: str = setting("auto", "auto (default), cpu, cuda, cuda:N, mps", kind="text")
@@ -170,19 +211,22 @@ class RunSettings:
         values = self.to_dict()
         for name, declared in self.declared().items():
             declared.check(name, values[name])
-        for name in ("budget", "in_flight", "confirm", "workers", *map(_limit, self.limits)):
+        for name in (*_COUNTS, *(_limit(cost) for cost in self.limits if COSTS[cost].type is int)):
             least = 0 if name in ("confirm", "workers") else 1
             if values[name] is not None and values[name] < least:
                 raise UserError(f"{flag(name)}: must be {least} or more, got {values[name]}")
+        check_name("--order", self.order, ORDERS)
         check_name("--metric", self.metric, METRIC_TITLES)
         check_name("--class-weights", self.class_weights, CLASS_WEIGHTS)
+        check_name("--pretrained", self.pretrained, PRETRAINED)
         if self.reference_accuracy is not None and not 0 <= self.reference_accuracy < 100:
             raise UserError(
                 f"--reference-accuracy: must be from 0 to below 100 percent, got {self.reference_accuracy:g}"
             )
         if self.hours is not None and not 0 < self.hours < inf:
             raise UserError(f"--hours: must be above 0 and finite, got {self.hours:g}")
-        self._check_rungs()
+        if self.rungs is not None:
+            object.__setattr__(self, "rungs", check_lengths(self.rungs, self.repeats, self.confirm))
         if self.repeats is None:
             found = 0 if self.has_rungs else min(_MOST_REPEATS, self.budget // 10)
             object.__setattr__(self, "repeats", found)
@@ -191,25 +235,16 @@ class RunSettings:
         if not 0 <= self.seed < 2**31:
             raise UserError(f"--seed: must be from 0 to {2**31 - 1}, got {self.seed}")
         object.__setattr__(self, "objectives", check_objectives(self.objectives))
-        if self.data_dir is not None:  # whole, so that a run goes on from any folder
-            object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser().resolve())
+        for name in ("data_dir", "latency_table", "weights"):  # whole, so that a run goes on from any folder
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, whole(getattr(self, name)))
+        object.__setattr__(self, "cost_table", check_tables(self.cost_table, self.device_costs))
         object.__setattr__(self, "per_stage", self.space.per_stage)
 
-    def _check_rungs(self) -> None:
-        if self.rungs is None:
-            return
-        rungs = check_rungs(self.rungs)
-        object.__setattr__(self, "rungs", rungs)
-        if rungs[0] != 1:
-            raise UserError(f"--rungs: must begin with 1, the shortest, got {','.join(map(str, rungs))}")
-        if not self.has_rungs:
-            return
-        for name in ("repeats", "confirm"):
-            if getattr(self, name):
-                raise UserError(
-                    f"--{name}: must be 0 with several --rungs, where the search itself decides who is "
-                    f"trained again, got {getattr(self, name)}; raise --budget for more"
-                )
+    @property
+    def device_costs(self) -> list[str]:
+        """The costs that come from a table of a device."""
+        return device_costs((*self.objectives, *self.limits), self.cost_table, self.latency_table)
 
     @property
     def lengths(self) -> tuple[int, ...]:

@@ -19,6 +19,14 @@ def count(value: float) -> str:
     return f"{value:.4g}"
 
 
+def measured(value: float, unit: str) -> str:
+    """Three digits and the unit of a measurement: `8.12 ms`."""
+    if isnan(value):
+        return MISSING
+    digits = f"{value:#.3g}".rstrip(".") if abs(value) < 1000 else f"{value:.0f}"
+    return f"{digits} {unit}".rstrip()
+
+
 def percent(value: float) -> str:
     """An accuracy: `72.31`."""
     return MISSING if isnan(value) else f"{value:.2f}"

@@ -21,7 +21,7 @@ MetricsRow = dict[str, float]
 _FREE = ("version", "created", "versions", "dataset", "data_dir", "trial")
 _FREE_OF_POLICY = ("data_workers",)
 # What a field was in trainings that were begun before there was any such.
-_POLICY_BEFORE = {"class_weights": "none", "metric": "accuracy"}
+_POLICY_BEFORE = {"class_weights": "none", "metric": "accuracy", "frozen_epochs": 0}
 
 
 class TrainingFolder:
@@ -117,9 +117,30 @@ def check_same(existing: TrainingRecord, record: TrainingRecord, where: Path) ->
         if f.name == "policy":
             check_policy(existing, asked, where)
             continue
+        if f.name == "began_with":
+            check_weights(before, asked, f"the training in {where}")
+            continue
         raise UserError(
             f"{f.name}: must stay {before}, as the training in {where} began, got {asked}; "
             "choose another --out, or remove the folder to train anew"
+        )
+
+
+def check_weights(before: Mapping[str, Any], asked: Mapping[str, Any], what: str) -> None:
+    """Refuse to go on with other pretrained weights; which tensors were taken follows from the network.
+
+    Args:
+        before: Name and hash of those that it began with, empty for none.
+        what: Goes on.
+
+    Raises:
+        UserError: If it began with others.
+    """
+    if before.get("hash") != asked.get("hash"):
+        named = [f"{found['name']} ({found['hash']})" if found else "none" for found in (before, asked)]
+        raise UserError(
+            f"--weights: must stay what {what} began with, {named[0]}, got {named[1]}; "
+            "give the same, or choose another --out"
         )
 
 

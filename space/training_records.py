@@ -8,6 +8,7 @@ from .architecture import Architecture
 from .canonical import architecture_hash
 from .costs import COSTS, Cost, flattened, gathered, in_every_file
 from .errors import UserError, check_complete
+from .schema import stamped, unstamped
 from .scoring import METRIC_TITLES
 
 
@@ -28,6 +29,8 @@ class TrainingRecord:
         device: Its kind: cpu, cuda or mps.
         processes: How many train the network together.
         threads: How many compute in each on a CPU; the last bits of the figures depend on it.
+        began_with: Name and hash of the file of pretrained weights, and how many tensors were taken over;
+            empty for fresh weights.
     """
 
     version: str
@@ -49,13 +52,15 @@ class TrainingRecord:
     processes: int
     threads: int
     versions: Mapping[str, str] = field(default_factory=dict)
+    began_with: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
         return architecture_hash(self.architecture)
 
     def to_dict(self) -> dict[str, Any]:
-        return flattened(asdict(self) | {"architecture": self.architecture.to_dict(), "costs": self.costs})
+        data = asdict(self) | {"architecture": self.architecture.to_dict(), "costs": self.costs}
+        return stamped("training", flattened(data))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "TrainingRecord":
@@ -64,7 +69,9 @@ class TrainingRecord:
         Raises:
             UserError: If a key is unknown or missing.
         """
-        _check(cls, "training.yaml", data)
+        if isinstance(data, Mapping):  # trainings of before began with fresh weights
+            data = {"began_with": {}, **data}
+        data = _checked(cls, "training", "training.yaml", data)
         return cls(**{**gathered(data), "architecture": Architecture.from_dict(data["architecture"])})
 
 
@@ -80,6 +87,7 @@ class TrainingResult:
         seconds: Wall time of training and scoring, over all interruptions.
         val_score: By the policy's metric, after the best epoch.
         test_score: On the test split likewise.
+        test_images: How many there are, None where that was not kept.
     """
 
     settings: TrainingRecord
@@ -95,6 +103,7 @@ class TrainingResult:
     seconds: float
     val_score: float
     test_score: float | None
+    test_images: int | None = None
 
     def __post_init__(self) -> None:
         numbers = {"val_top1": self.val_top1, "val_score": self.val_score, "seed": self.settings.seed}
@@ -110,7 +119,8 @@ class TrainingResult:
         return METRIC_TITLES[self.settings.policy.get("metric", "accuracy")]
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"settings": self.settings.to_dict(), "hash": self.settings.hash}
+        data = asdict(self) | {"settings": self.settings.to_dict(), "hash": self.settings.hash}
+        return stamped("result", data)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "TrainingResult":
@@ -119,9 +129,10 @@ class TrainingResult:
         Raises:
             UserError: If a key is unknown or missing.
         """
-        if isinstance(data, Mapping):  # trainings of before knew top-1 alone
-            data = {"val_score": data.get("val_top1"), "test_score": data.get("test_top1"), **data}
-        _check(cls, "result.json", data, also=("hash",))
+        if isinstance(data, Mapping):  # trainings of before knew top-1 alone, and did not count test images
+            scores = {"val_score": data.get("val_top1"), "test_score": data.get("test_top1")}
+            data = {**scores, "test_images": None, **data}
+        data = _checked(cls, "result", "result.json", data, also=("hash",))
         kept = {key: value for key, value in data.items() if key != "hash"}
         return cls(**{**kept, "settings": TrainingRecord.from_dict(data["settings"])})
 
@@ -130,11 +141,13 @@ RETRAIN_FOLDER = "retrain"  # of a run folder: a folder for each network and see
 METRICS = ("epoch", "learning_rate", "train_loss", "val_loss", "val_top1", "val_top5", "val_score")
 
 
-def _check(cls: type, where: str, data: Any, *, also: tuple[str, ...] = ()) -> None:
+def _checked(cls: type, kind: str, where: str, data: Any, *, also: tuple[str, ...] = ()) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         raise UserError(f"{where}: must be a mapping, got {type(data).__name__}")
+    known = unstamped(kind, data, where)
     names = [f.name for f in fields(cls)]
     if "costs" in names:
         names = [*(name for name in names if name != "costs"), *in_every_file()]
         also = (*also, *(name for name in COSTS if name not in names))
-    check_complete(where, (key for key in data if key not in also), names)
+    check_complete(where, (key for key in known if key not in also), names)
+    return known

@@ -18,7 +18,7 @@ FOLDERS = LAYERS | {"tests", "docs"}
 FILES = {
     *("__init__.py", "__main__.py", "py.typed"),
     *("pyproject.toml", "MANIFEST.in", "LICENSE", ".gitignore"),
-    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "hubconf.py"),
     *("PKG-INFO", "setup.cfg"),  # in a source distribution
 }
 # Left behind by tools; none of it is part of the project.
@@ -85,7 +85,7 @@ def test_root_holds_only_the_files_packaging_needs() -> None:
 
 def test_tests_mirror_the_layers() -> None:
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and in_tree(path)}
-    assert folders == LAYERS
+    assert folders == LAYERS | {"fixtures"}
 
 
 # --- public names -----------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ import pytest
 import cheapsearch
 from cheapsearch.search.cli.main import COMMANDS, make_parser
 from cheapsearch.search.training.checkpoint import LAST, PREVIOUS
-from cheapsearch.search.training.policy import POLICIES, Policy
+from cheapsearch.search.training.policies import POLICIES
+from cheapsearch.search.training.policy import Policy
 from cheapsearch.space import BACKBONES, SITE_NAMES, RunSettings, SearchSpace
 from cheapsearch.space.run_folder import RunFolder
 from cheapsearch.space.training_folder import TrainingFolder
@@ -101,8 +102,8 @@ def test_operations_are_those_of_the_backbones() -> None:
     rows = table("site", "operations")
     assert [code(site)[0] for site, _ in rows] == list(SITE_NAMES)
     families: dict[str, list[dict[str, tuple[str, ...]]]] = {"V2": [], "V3": []}
-    for name, backbone in BACKBONES.items():
-        families["V2" if name == "mobilenet_v2" else "V3"].append(dict(backbone.operations))
+    for backbone in BACKBONES.values():
+        families[backbone.family.upper()].append(dict(backbone.operations))
     for site, operations in rows:
         for_all, _, aside = operations.partition("(")
         said = {"V2": set(code(for_all)), "V3": set(code(for_all))}
@@ -118,7 +119,9 @@ def test_operations_are_those_of_the_backbones() -> None:
 
 def test_numbers_of_backbones_and_networks() -> None:
     numbers = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
-    assert f"one of {numbers[len(BACKBONES) - 1]} MobileNetV3 backbones" in README
+    twins = [name for name in BACKBONES if name.endswith("_torchvision")]
+    assert f"one of {numbers[len(BACKBONES) - len(twins) - 1]} MobileNetV3 backbones" in README
+    assert f"one of {numbers[len(twins)]} that are torchvision's to the last parameter" in README
     space = SearchSpace("mobilenet_v2")
     said = f"of V2's {space.size:,} combinations {space.distinct_size:,} are distinct"
     assert said in " ".join(README.split())

@@ -21,7 +21,7 @@ def make_console(*, stderr: bool = False, markup: bool = True) -> Console:
     """
     console = Console(stderr=stderr, highlight=False, markup=markup)
     if not console.is_terminal:
-        console = Console(stderr=stderr, highlight=False, markup=markup, width=200)
+        console = Console(stderr=stderr, highlight=False, markup=markup, width=240)
     return console
 
 

@@ -10,7 +10,21 @@ from ... import __version__
 from ...space import UserError
 from ..workers.devices import let_threads_sleep
 from ..workers.jobs import reason_of
-from . import data, export, predict, presets, rehearse, report, retrain, run, show, space, train
+from . import (
+    data,
+    export,
+    latency,
+    latency_table,
+    predict,
+    presets,
+    rehearse,
+    report,
+    retrain,
+    run,
+    show,
+    space,
+    train,
+)
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USER, complain, keep_trace, write_as_can_be
 from .parser import Parser
 
@@ -34,6 +48,8 @@ COMMANDS: dict[str, Command] = {
     "show": show,
     "space": space,
     "presets": presets,
+    "latency": latency,
+    "latency-table": latency_table,
     "report": report,
     "rehearse": rehearse,
     "export": export,

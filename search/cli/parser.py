@@ -6,10 +6,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ...space import Architecture, UserError, flag
+from ...space import LATENCY, PRETRAINED, Architecture, RunSettings, UserError, flag
 from ...space.config import sized_architecture
+from ...space.device_table import DeviceTable, read_device_table
 from ...space.setting import Kind, Setting
-from ..training.policy import CHOICES, POLICY_NAMES, Policy
+from ...space.table_settings import check_tables
+from ..training.policies import POLICY_NAMES
+from ..training.policy import CHOICES, Policy
 
 
 class Parser(argparse.ArgumentParser):
@@ -32,6 +35,26 @@ def add_network(parser: argparse.ArgumentParser, *, default: tuple[int, int] | N
     parser.add_argument("--input-size", type=int, default=size, metavar="N", help=f"pixels a side{said[1]}")
 
 
+def add_tables(parser: argparse.ArgumentParser) -> None:
+    """`--latency-table` and `--cost-table`."""
+    declared = RunSettings.declared()
+    parser.add_argument("--latency-table", type=Path, metavar="FILE", help="latencies of pieces on a device")
+    add_setting(parser, "cost_table", declared["cost_table"])
+
+
+def given_tables(options: argparse.Namespace) -> list[DeviceTable]:
+    """The tables of costs on a device.
+
+    Raises:
+        UserError: If one cannot be read.
+    """
+    own = check_tables(options.cost_table or {}, ())
+    tables = [read_device_table(path, name, "--cost-table") for name, path in own.items()]
+    if options.latency_table is None:
+        return tables
+    return [read_device_table(options.latency_table, LATENCY, "--latency-table"), *tables]
+
+
 def given_architecture(reference: str, options: argparse.Namespace) -> tuple[Architecture, int, int]:
     """ARCH with its number of classes and input size: what was asked, else its own, else 10 and 32.
 
@@ -41,17 +64,30 @@ def given_architecture(reference: str, options: argparse.Namespace) -> tuple[Arc
     return sized_architecture(reference, options.num_classes, options.input_size)
 
 
-def add_training(parser: argparse.ArgumentParser) -> None:
-    """Seeds, device and policy, with a flag for each of the policy's fields."""
+def add_training(parser: argparse.ArgumentParser, *, pretrained: str | None, begins: str) -> None:
+    """Seeds, device, pretrained weights and policy, with a flag for each of the policy's fields.
+
+    Args:
+        pretrained: The default of `--pretrained`.
+        begins: What that is, for its help.
+    """
     parser.add_argument(
         "--seeds", type=int, default=1, metavar="N", help="train each network N times (default 1)"
     )
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:N, mps")
     parser.add_argument(
+        "--pretrained",
+        choices=PRETRAINED,
+        default=pretrained,
+        metavar="NAME",
+        help=f"weights to begin with: {names(PRETRAINED)} ({begins})",
+    )
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="begin with those of this file instead")
+    parser.add_argument(
         "--policy",
         choices=POLICY_NAMES,
         metavar="NAME",
-        help=f"{names(POLICY_NAMES)} (default: by the data set)",
+        help=f"{names(POLICY_NAMES)} (default: by the data set; with pretrained weights finetune)",
     )
     group = parser.add_argument_group("policy", "fields to change, from those of --policy")
     kinds: dict[object, Any] = {int: int, float: float}
@@ -69,13 +105,39 @@ def add_training(parser: argparse.ArgumentParser) -> None:
 
 def given_training(options: argparse.Namespace) -> dict[str, Any]:
     """What `add_training` added and was typed, by the names of the arguments in Python."""
-    found = {name: getattr(options, name) for name in ("seeds", "device", "policy")}
+    found = {name: getattr(options, name) for name in ("seeds", "device", "pretrained", "weights", "policy")}
     changes = {
         name.removeprefix("policy_"): value
         for name, value in vars(options).items()
         if name.startswith("policy_")
     }
     return found | changes
+
+
+def add_workplace(parser: argparse.ArgumentParser) -> None:
+    """Where jobs are done: `--executor` and what belongs to it; only what is typed is an argument."""
+    where: dict[str, Any] = {"default": argparse.SUPPRESS}
+    parser.add_argument(
+        "--executor", metavar="NAME", help="local (default), or ray: workers in a Ray cluster", **where
+    )
+    parser.add_argument(
+        "--ray-address",
+        metavar="URL",
+        help="of the cluster (default: RAY_ADDRESS, else one begun here)",
+        **where,
+    )
+    parser.add_argument(
+        "--ray-cpus", type=float, metavar="N", help="that each worker reserves there (default 1)", **where
+    )
+    parser.add_argument(
+        "--ray-gpus", type=float, metavar="N", help="the same, or a share of one, e.g. 0.25", **where
+    )
+
+
+def given_workplace(options: argparse.Namespace) -> dict[str, Any]:
+    """What `add_workplace` added and was typed."""
+    known = ("executor", "ray_address", "ray_cpus", "ray_gpus")
+    return {name: value for name, value in vars(options).items() if name in known}
 
 
 def names(known: Iterable[str]) -> str:
@@ -117,6 +179,17 @@ def pairs(text: str) -> dict[str, int | float]:
     return found
 
 
+def files(text: str) -> dict[str, Path]:
+    """`name=FILE,...` as a dict."""
+    found = {}
+    for part in words(text):
+        name, equals, path = part.partition("=")
+        if not equals or not path:
+            raise argparse.ArgumentTypeError(f"must be COST=FILE,..., got {part!r}")
+        found[name.strip()] = Path(path.strip())
+    return found
+
+
 # How the values of a kind of setting are read.
 _READ: dict[Kind, Callable[[str], Any]] = {
     "text": str,
@@ -127,6 +200,7 @@ _READ: dict[Kind, Callable[[str], Any]] = {
     "wholes": wholes,
     "path": Path,
     "pairs": pairs,
+    "files": files,
 }
 
 

@@ -58,11 +58,12 @@ def print_presets(facts: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("preset", "backbone", *SITE_NAMES):
         table.add_column(column)
-    for column in COSTS:
+    costs = [name for name, kind in COSTS.items() if not kind.device]
+    for column in costs:
         table.add_column(column, justify="right", no_wrap=True)
     for name, preset in facts["presets"].items():
         sites = (join_choice(preset[site]) for site in SITE_NAMES)
-        table.add_row(name, preset["backbone"], *sites, *(f"{preset[cost]:,}" for cost in COSTS))
+        table.add_row(name, preset["backbone"], *sites, *(f"{preset[cost]:,}" for cost in costs))
     print_table(console, table)
     console.print(
         f"{facts['num_classes']} classes, {facts['input_size']} px; flops: {facts['flops_convention']}",

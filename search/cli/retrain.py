@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...space import RETRAIN_FOLDER, text
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
-from .parser import add_training, given_training
+from .parser import add_training, add_workplace, given_training, given_workplace
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,8 +37,9 @@ def add(commands: Any) -> None:
         "--data-dir", type=Path, metavar="DIR", help="where the data set lies (default: where it did)"
     )
     retrain.add_argument("--workers", type=int, metavar="N", help="networks at a time (default: as for run)")
+    add_workplace(retrain)
     retrain.add_argument("--yes", action="store_true", help="begin without asking")
-    add_training(retrain)
+    add_training(retrain, pretrained=None, begins="default: those of the run")
 
 
 def perform(options: argparse.Namespace) -> int:
@@ -47,6 +48,7 @@ def perform(options: argparse.Namespace) -> int:
 
     names = ("trial", "top", "all", "dataset", "data_dir", "workers")
     arguments = {name: getattr(options, name) for name in names} | given_training(options)
+    arguments |= given_workplace(options)
     code, result = retrain_and_show(options.run, ask=not options.yes, quiet=options.json, **arguments)
     if options.json and result is not None:
         print_json(result.to_dict())

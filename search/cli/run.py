@@ -14,7 +14,7 @@ from ...space.rungs import networks_trained, units
 from ...space.verdict import against, foretold, verdict
 from . import retrain
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
-from .parser import add_setting
+from .parser import add_setting, add_workplace, given_workplace
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +34,13 @@ def add(commands: Any) -> None:
     for name, declared in RunSettings.declared().items():
         add_setting(run, name, declared)
     run.add_argument("--epochs", type=int, metavar="N", help="of the proxy, as --proxy epochs=N")
+    add_workplace(run)
+    run.add_argument(
+        "--trial-timeout",
+        type=float,
+        metavar="S",
+        help="seconds the shortest training may take (default: ten times the longest so far, at least 60)",
+    )
     run.add_argument("--out", type=Path, metavar="DIR", help="run folder (default runs/BACKBONE-DATASET)")
     run.add_argument(
         "--retrain",
@@ -96,7 +103,9 @@ def perform(options: argparse.Namespace) -> int:
         print_result(console, result)
     code = 0
     if options.retrain:
-        also = {name: given[name] for name in ("workers", "device") if name in given}
+        also = {name: given[name] for name in ("workers", "device") if name in given} | given_workplace(
+            options
+        )
         code, retrained = retrain.retrain_and_show(result.folder, ask=False, quiet=options.json, **also)
         result = replace(result, retrained=retrained)
     if options.json:
@@ -188,6 +197,8 @@ def print_result(console: "Console", result: "RunResult") -> None:
         "slowly catch up in longer trainings",
         style="dim",
     )
+    for predictor in result.saved.predictors.values():
+        console.print(f"{predictor.table.cost}: {predictor.said}", style="dim")
     done = units(result.trials)
     if (left := settings.budget + settings.confirm - done) > 0:
         if several and left < settings.lengths[-1]:

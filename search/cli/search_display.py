@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ...space import (
     COSTS,
+    LATENCY,
     SITE_NAMES,
     Architecture,
     TrialRecord,
@@ -23,12 +24,14 @@ from ...space import (
     text,
 )
 from ...space.claims import SURE, Claims
+from ...space.device_table import Value
 from ...space.rungs import networks_trained, units
 from ...space.saved_run import SavedRun
 from ..study.run import Run
 from .console import LiveDisplay, fits, print_line
 
 _FRONT_ROWS = 12
+_ANEW = 100  # trials up to which the front is worked out anew for each; later when a hundredth is new
 
 
 class SearchDisplay(LiveDisplay):
@@ -38,7 +41,6 @@ class SearchDisplay(LiveDisplay):
         super().__init__(console)
         self._run = run
         self._trials = list(run.trials)
-        self._wanted = run.wanted
         self._workers = len(run.devices)
         self._unmodified = run.space.unmodified
         self._several = run.saved.record.settings.has_rungs
@@ -53,7 +55,7 @@ class SearchDisplay(LiveDisplay):
         if self._live is None and trial.state != "refused":
             left = time_left(self._seconds_left())
             what = trial_line(trial, self._unmodified, self._objectives)
-            print_line(self._console, f"{self._trained}/{self._wanted}  {what}{left}")
+            print_line(self._console, f"{self._trained}/{self._run.wanted}  {what}{left}")
 
     @property
     def _trained(self) -> int:
@@ -63,11 +65,11 @@ class SearchDisplay(LiveDisplay):
     def _seconds_left(self) -> float | None:
         done = self._trained - self._at_start
         if done > 0:
-            return (time.monotonic() - self._start) / done * (self._wanted - self._trained)
+            return (time.monotonic() - self._start) / done * (self._run.wanted - self._trained)
         timed = [(trial.seconds, trial.rung) for trial in self._trials if trial.seconds and trial.accuracy]
         if timed:
             each = sum(seconds for seconds, _ in timed) / sum(rung for _, rung in timed)
-            return each * (self._wanted - self._trained) / self._workers
+            return each * (self._run.wanted - self._trained) / self._workers
         return None
 
     def _render(self) -> Group:
@@ -75,14 +77,15 @@ class SearchDisplay(LiveDisplay):
         if self._several:
             networks = networks_trained(self._trials)
             what = f"of the budget, {networks} network{'' if networks == 1 else 's'}"
-        counts = Text(f"{self._trained}/{self._wanted} {what}", style="bold")
+        counts = Text(f"{self._trained}/{self._run.wanted} {what}", style="bold")
         counts.append(time_left(self._seconds_left()), style="default")
         states = ("repeat", "pruned", "failed", "duplicate", "refused")
         others = [state for state in states if self._count(state)]
         counts.append("".join(f"   {self._count(state)} {state}" for state in others), style="dim")
         bar = Table.grid()  # a bar alone does not end its line
-        bar.add_row(ProgressBar(total=self._wanted, completed=self._trained, width=60))
-        if self._shown[0] != len(self._trials):  # drawn several times a second, changed once in many
+        bar.add_row(ProgressBar(total=self._run.wanted, completed=self._trained, width=60))
+        # Drawn several times a second, changed once in many; the claims of very many trials take a while.
+        if len(self._trials) > self._shown[0] + self._shown[0] // _ANEW:
             self._shown = len(self._trials), self._front()
         return Group(counts, bar, self._shown[1])
 
@@ -113,7 +116,9 @@ def front_table(run: SavedRun, *, rows: int | None = None) -> Table:
     base = next((t for t in averaged(run.trials) if t.hash == architecture_hash(unmodified)), None)
     table = Table(box=None, pad_edge=False, header_style="dim")
     costs = shown_costs(run.record.settings.objectives)
-    for column in ("trial", "expected", "sure", *costs):
+    latencies = run.front_latency
+    measured = [f"measured {LATENCY}"] if latencies else []
+    for column in ("trial", "expected", "sure", *costs, *measured):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("operations other than the unmodified network's")
     tied = claims.ties(front)
@@ -124,6 +129,7 @@ def front_table(run: SavedRun, *, rows: int | None = None) -> Table:
             expected(trial, base, claims),
             sure(trial.number, claims, tied),
             *(amount(name, trial, base) for name in costs),
+            *(latency(latencies.get(trial.hash)) for _ in measured),
             operations(trial.architecture, unmodified),
         )
     return table
@@ -178,6 +184,13 @@ def amount(name: str, trial: TrialRecord, base: TrialRecord | None) -> str:
     if not unmodified or value == unmodified:
         return COSTS[name].format(value)
     return f"{COSTS[name].format(value)} ({text.signed(100 * (value / unmodified - 1), 0)} %)"
+
+
+def latency(found: Value | None) -> str:
+    """What was measured of a whole network, with half the 95 % interval of the median."""
+    if found is None:
+        return text.MISSING
+    return f"{text.measured(found.value, '')} ± {found.spread or 0.0:.2g} ms"
 
 
 def time_left(seconds: float | None) -> str:

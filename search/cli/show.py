@@ -1,6 +1,7 @@
 """`cheapsearch show`: what an architecture is and costs, site by site."""
 
 import argparse
+from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ from ...space import (
     join_choice,
     shown_costs,
 )
-from .parser import add_json, add_network, given_architecture
+from ...space.costs import exact
+from ...space.device_table import DeviceTable
+from .parser import add_json, add_network, add_tables, given_architecture, given_tables
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,6 +31,7 @@ def add(commands: Any) -> None:
     show = commands.add_parser("show", help="what an architecture is and costs, site by site")
     show.add_argument("arch", metavar="ARCH", help="a preset's name or an exported YAML")
     add_network(show, default=None)
+    add_tables(show)
     add_json(show)
 
 
@@ -36,26 +40,34 @@ def perform(options: argparse.Namespace) -> int:
     from .console import print_facts
 
     architecture, num_classes, input_size = given_architecture(options.arch, options)
-    facts = architecture_facts(architecture, num_classes=num_classes, input_size=input_size)
+    facts = architecture_facts(
+        architecture, num_classes=num_classes, input_size=input_size, tables=given_tables(options)
+    )
     return print_facts(facts, print_architecture, as_json=options.json)
 
 
-def architecture_facts(architecture: Architecture, *, num_classes: int, input_size: int) -> dict[str, Any]:
+def architecture_facts(
+    architecture: Architecture, *, num_classes: int, input_size: int, tables: Sequence[DeviceTable] = ()
+) -> dict[str, Any]:
     """What an architecture is and costs, in all and site by site.
+
+    Args:
+        tables: Of costs on a device.
 
     Returns:
         Every cost by name, `hash`, `sites` (by site: operation, canonical operation, additive costs and
         their shares of the whole), `rest` (the depthwise convolutions, which no site replaces),
-        `same_as` (presets that are the same network) and what they were counted for.
+        `same_as` (presets that are the same network), what they were counted for, and how far off those are
+        that tables of a device predict.
 
     Raises:
-        UserError: If a number is out of range.
+        UserError: If a number is out of range, or a table lacks a piece of the network.
     """
     from ...models import cost_table
 
     table = cost_table(
         architecture.backbone, width=architecture.width, num_classes=num_classes, input_size=input_size
-    )
+    ).with_tables(tables)
     total = table.cost(architecture)
     form = canonical(architecture)
     by_site = table.by_site(architecture)
@@ -76,6 +88,7 @@ def architecture_facts(architecture: Architecture, *, num_classes: int, input_si
         "same_as": [preset for preset, other in PRESETS.items() if architecture_hash(other) == name],
         **total,
         "flops_convention": FLOPS_CONVENTION,
+        "predicted": {name: predictor.said for name, predictor in table.on_device.items()},
         "sites": {
             site: {
                 "operation": getattr(architecture, site),
@@ -100,8 +113,10 @@ def print_architecture(facts: dict[str, Any]) -> None:
     if facts["same_as"]:
         console.print(f"published as {', '.join(facts['same_as'])}")
     for deploy in (False, True):
-        names = [name for name, kind in COSTS.items() if kind.deploy is deploy]
-        console.print("   ".join(f"{name} [bold]{facts[name]:,}[/]" for name in names))
+        names = [name for name, kind in COSTS.items() if kind.deploy is deploy and name in facts]
+        console.print("   ".join(f"{name} [bold]{exact(name, facts[name])}[/]" for name in names))
+    for name, said in facts["predicted"].items():
+        console.print(f"{name}: {said}", style="dim")
     table = _site_table(facts, additive_costs())
     if not fits(console, table):
         table = _site_table(facts, [name for name in shown_costs() if name in additive_costs()])

@@ -19,7 +19,9 @@ from ...space import (
     get_backbone,
     shown_costs,
 )
-from .parser import add_json, add_network, names, words
+from ...space.costs import exact
+from ...space.device_table import DeviceTable
+from .parser import add_json, add_network, add_tables, given_tables, names, words
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,6 +38,7 @@ def add(commands: Any) -> None:
     space.add_argument("--width", type=float, default=1.0, help="width multiplier (default 1)")
     space.add_argument("--per-stage", type=words, default=(), metavar="SITES", help=names(STAGED_SITES))
     add_network(space, default=(10, 32))
+    add_tables(space)
     space.add_argument("-o", "--output", type=Path, metavar="FILE", help="draw it too: an HTML page")
     add_json(space)
 
@@ -46,6 +49,7 @@ def perform(options: argparse.Namespace) -> int:
 
     keys = ("width", "per_stage", "num_classes", "input_size")
     settings: dict[str, Any] = {name: getattr(options, name) for name in keys}
+    settings["tables"] = given_tables(options)
     facts = space_facts(options.backbone, **settings)
     if options.output is not None:
         from ...reports import write_space
@@ -55,7 +59,13 @@ def perform(options: argparse.Namespace) -> int:
 
 
 def space_facts(
-    backbone: str, *, width: float, per_stage: Sequence[str], num_classes: int, input_size: int
+    backbone: str,
+    *,
+    width: float,
+    per_stage: Sequence[str],
+    num_classes: int,
+    input_size: int,
+    tables: Sequence[DeviceTable] = (),
 ) -> dict[str, Any]:
     """How large a space is and what its architectures cost.
 
@@ -70,7 +80,7 @@ def space_facts(
     from ..samplers.limits import cheapest_architecture
 
     space = SearchSpace(backbone, width, tuple(per_stage))
-    table = _table(space.unmodified, num_classes, input_size)
+    table = _table(space.unmodified, num_classes, input_size).with_tables(tables)
     unmodified = table.cost(space.unmodified)
     ranges = {}
     for name in additive_costs():
@@ -81,6 +91,11 @@ def space_facts(
             "unmodified": unmodified[name],
             "most": table.cost(high)[name],
         }
+    if tables:  # known of whole networks alone
+        networks = _networks(space)
+        for name in table.on_device:
+            values = [table.cost(network, [name])[name] for network in networks]
+            ranges[name] = {"least": min(values), "unmodified": unmodified[name], "most": max(values)}
     sites = {}
     for site in SITE_NAMES:
         operations = {}
@@ -101,29 +116,39 @@ def space_facts(
         "distinct": space.distinct_size,
         "ranges": ranges,
         "flops_convention": FLOPS_CONVENTION,
+        "predicted": {name: predictor.said for name, predictor in table.on_device.items()},
         "sites": sites,
     }
 
 
 def space_costs(
-    backbone: str, *, width: float, per_stage: Sequence[str], num_classes: int, input_size: int
+    backbone: str,
+    *,
+    width: float,
+    per_stage: Sequence[str],
+    num_classes: int,
+    input_size: int,
+    tables: Sequence[DeviceTable] = (),
 ) -> list[Cost]:
     """Costs of every distinct network, of random ones where these are too many."""
+    space = SearchSpace(backbone, width, tuple(per_stage))
+    table = _table(space.unmodified, num_classes, input_size).with_tables(tables)
+    return list(map(table.cost, _networks(space)))
+
+
+def _networks(space: SearchSpace) -> list[Architecture]:
+    """Every distinct network, or random ones where these are too many."""
     from ..samplers.limits import LISTABLE
 
-    space = SearchSpace(backbone, width, tuple(per_stage))
-    table = _table(space.unmodified, num_classes, input_size)
     rng = random.Random(0)
     if space.size <= LISTABLE:
         networks = list(space.distinct())
-        networks = networks if len(networks) <= _DRAWN else rng.sample(networks, _DRAWN)
-    else:
-        options = space.parameters.items()
-        networks = [
-            space.architecture({name: rng.choice(operations) for name, operations in options})
-            for _ in range(_DRAWN)
-        ]
-    return list(map(table.cost, networks))
+        return networks if len(networks) <= _DRAWN else rng.sample(networks, _DRAWN)
+    options = space.parameters.items()
+    return [
+        space.architecture({name: rng.choice(operations) for name, operations in options})
+        for _ in range(_DRAWN)
+    ]
 
 
 def print_space(facts: dict[str, Any]) -> None:
@@ -137,8 +162,11 @@ def print_space(facts: dict[str, Any]) -> None:
     )
     for name, span in facts["ranges"].items():
         console.print(
-            f"{name} from {span['least']:,} to {span['most']:,}, unmodified [bold]{span['unmodified']:,}[/]"
+            f"{name} from {exact(name, span['least'])} to {exact(name, span['most'])}, "
+            f"unmodified [bold]{exact(name, span['unmodified'])}[/]"
         )
+    for name, said in facts["predicted"].items():
+        console.print(f"{name}: {said}", style="dim")
     table = _site_table(facts, additive_costs())
     if not fits(console, table):
         table = _site_table(facts, [name for name in shown_costs() if name in additive_costs()])

@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
     train.add_argument(
         "--out", type=Path, metavar="DIR", help="where its files go (default runs/ARCH-DATASET)"
     )
-    add_training(train)
+    add_training(train, pretrained="none", begins="default none")
 
 
 def perform(options: argparse.Namespace) -> int:

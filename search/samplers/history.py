@@ -24,6 +24,7 @@ class History:
         noise: Standard deviation of an accuracy between seeds in points, None where it is to be inferred.
         rungs: How many times as long as the shortest each was trained; none where all were the shortest.
         pending_rungs: The same of the pending ones.
+        others: Rungs of the results that are left out, since they are too many to model.
     """
 
     observed: Sequence[Mapping[str, str]]
@@ -34,6 +35,7 @@ class History:
     noise: float | None = None
     rungs: Sequence[int] = ()
     pending_rungs: Sequence[int] = ()
+    others: Sequence[int] = ()
 
 
 def trainings_of(
@@ -61,4 +63,12 @@ def trainings_of(
     pending, pending_numbers, _ = columns(numbered(history.pending, history.pending_rungs))
     accuracies = np.asarray(history.accuracies, dtype=np.float64)[order]
     closed = np.array(find(history.closed), dtype=np.int64)
-    return Trainings(networks, numbers, accuracies, pending, pending_numbers, closed)
+    others = np.array([levels.index(rung) for rung in history.others if rung in levels], dtype=np.int64)
+    return Trainings(networks, numbers, accuracies, pending, pending_numbers, closed, others)
+
+
+def encode(parameters: Mapping[str, tuple[str, ...]], points: Sequence[Mapping[str, str]]) -> Integers:
+    """Option numbers (N, M)."""
+    numbers = {name: {option: i for i, option in enumerate(options)} for name, options in parameters.items()}
+    rows = [[numbers[name][point[name]] for name in parameters] for point in points]
+    return np.array(rows, dtype=np.int64).reshape(len(points), len(parameters))

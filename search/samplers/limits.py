@@ -17,6 +17,7 @@ from ...space import (
     flag,
     join_choice,
 )
+from ...space.costs import exact
 from ...space.sites import SITE_NAMES
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Limits(Mapping[str, float]):
         """Why an architecture of this cost is refused, empty if it is not."""
         for name, limit in self.most.items():
             if cost[name] > limit:
-                return f"{name} {cost[name]:,} are over {_flag(name)} {limit:,}"
+                return f"{name} {exact(name, cost[name])} are over {_flag(name)} {exact(name, limit)}"
         return ""
 
     def check_reachable(self, space: SearchSpace, table: "CostTable") -> str:
@@ -79,12 +80,18 @@ class Limits(Mapping[str, float]):
         if reachable:
             return ""
         flags = ", ".join(map(_flag, self.most))
-        together = " and ".join(f"{limit:,}" for limit in self.most.values())
+        together = " and ".join(exact(name, limit) for name, limit in self.most.items())
         every = {1: "", 2: "both "}.get(len(self.most), "all of ")
         if reachable is None:
             return f"{flags}: no architecture is known yet that keeps {every}{together}; the search goes on"
-        smallest = cheapest_architecture(space, table, dict.fromkeys(added[:1], 1.0))
-        costs = " and ".join(f"{name} {value:,}" for name, value in table.cost(smallest, self.most).items())
+        if added:
+            smallest = cheapest_architecture(space, table, dict.fromkeys(added[:1], 1.0))
+        else:
+            first = next(iter(self.most))
+            smallest = min(space, key=lambda network: table.cost(network, [first])[first])
+        costs = " and ".join(
+            f"{name} {exact(name, value)}" for name, value in table.cost(smallest, self.most).items()
+        )
         raise UserError(
             f"{flags}: no architecture of {space.backbone} keeps {every}{together}; the smallest one "
             f"({_describe(smallest)}) has {costs}; raise one of them or lower --width"

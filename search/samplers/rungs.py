@@ -1,6 +1,6 @@
 """What trainings of several lengths, rungs, say about every network at every rung."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +22,7 @@ class Trainings:
         pending: What is being trained (p,).
         pending_rungs: The rung of each (p,).
         closed: What is never to be trained again.
+        others: The rungs of further trainings, too many to model.
     """
 
     networks: Integers
@@ -30,6 +31,7 @@ class Trainings:
     pending: Integers
     pending_rungs: Integers
     closed: Integers
+    others: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def at(self, rung: int) -> Integers:
         """What was trained at a rung or is being trained there, each once."""
@@ -41,7 +43,8 @@ class Trainings:
 
     def begun(self, count: int) -> Integers:
         """Trainings at each of so many rungs (R,)."""
-        return np.bincount(np.concatenate([self.rungs, self.pending_rungs]), minlength=count)[:count]
+        rungs = np.concatenate([self.rungs, self.pending_rungs, self.others])
+        return np.bincount(rungs, minlength=count)[:count]
 
 
 class RungModel:

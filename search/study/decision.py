@@ -95,7 +95,8 @@ class Decision(Generic[SubjectT, RecordT]):
     ) -> Wanted | None:
         plan = self._plan
         left = plan.budget - ledger.spent
-        left = left if room is None else min(left, room)
+        if room is not None:
+            left = room if plan.timed else min(left, room)
         if left < plan.rungs[0] or ledger.barren >= MAX_BARREN:
             return None
         if own < len(self._first):
@@ -123,11 +124,12 @@ class Decision(Generic[SubjectT, RecordT]):
         self, ledger: Ledger[SubjectT, RecordT], *, seed: int, own: int, room: int | None
     ) -> Wanted | None:
         plan, told, repeating = self._plan, ledger.told, ledger.repeating
-        # Whether the time that is left is for repeats alone.
-        last = room is not None and room <= repeats_left(plan, told, repeating)
+        # Whether the time that is left is for repeats alone, which it never is for the first of a search.
+        last = room is not None and own >= len(self._first) and room <= repeats_left(plan, told, repeating)
         if (again := early_repeat(plan, told, repeating)) is not None:
             return self._again(ledger, again, seed)
-        if ledger.distinct < plan.budget - plan.repeats and not (self._exhausted or last):
+        more = plan.timed or ledger.distinct < plan.budget - plan.repeats
+        if more and not (self._exhausted or last):
             found = self._new(ledger, seed=seed, own=own)
             self._exhausted = found is None
             return found

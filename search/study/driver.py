@@ -9,7 +9,6 @@ from typing import Generic
 import numpy as np
 
 from ...space import averaged
-from ...space.claims import Claims
 from ..samplers.registry import SAMPLERS, SamplerFactory
 from ..workers.executor import Executor
 from ..workers.jobs import Job, Outcome, Progress, Trained
@@ -22,7 +21,7 @@ from .plan import Plan
 from .proposal import Proposal, Result
 from .repeats import REPEAT
 from .seeds import training_seed
-from .stopping import FEWEST_CURVES, floors, threshold
+from .stopping import FEWEST_CURVES, SeedNoise, floors, threshold
 from .trial_store import TrialStore
 
 MAX_FAILURES = 8  # failed trainings in a row, before the search gives up
@@ -39,7 +38,8 @@ class Search(Generic[SubjectT, RecordT]):
     are told of in their turn: as they were made where all trainings are as long, else as the trainings
     would end if there were `in_flight` workers, and each took exactly as long as its rung says. So what is
     known when a proposal is made depends neither on the number of workers nor on interruptions: a search
-    that goes on makes the proposals it would have made.
+    that goes on makes the proposals it would have made. Where the plan's order is that of arrival, they are
+    told of as they end: nobody waits, and what is known depends on who was faster.
 
     Args:
         store: What has been proposed and told so far; the search goes on from there.
@@ -67,6 +67,7 @@ class Search(Generic[SubjectT, RecordT]):
         self._ledger = Ledger(store.domain, store.records(), full=full)
         self.proposing, self.choices = 0.0, 0
         self._curves = store.curves() if plan.stopping else []
+        self._noise = SeedNoise(store.domain.objectives, images=plan.images)
         self._interrupted = deque(store.running())
         self._index = store.proposed  # of the next proposal
         self._aside = store.count(ENQUEUED) + store.count(REPEAT)  # of the proposals before it
@@ -114,18 +115,20 @@ class Search(Generic[SubjectT, RecordT]):
 
     def settle(self) -> RecordT | None:
         """The record of the open proposal whose turn it is, None where its outcome is still awaited."""
-        ledger, proposal = self._ledger, min(self._pending, key=lambda open_one: open_one.turn)
-        if proposal.training not in ledger.under_way:
+        ledger, turns = self._ledger, sorted(self._pending, key=lambda open_one: open_one.turn)
+        whose = turns if self.plan.order == "arrival" else turns[:1]
+        proposal = next(filter(self._has_ended, whose), None)
+        if proposal is None:
+            return None
+        if not self._is_trained(proposal):
             result = self._untrained(proposal)
             ledger.copies.pop(proposal.training, None)
-        elif proposal.number in self._outcomes:
+        else:
             outcome = self._outcomes.pop(proposal.number)
             if self.plan.stopping and isinstance(outcome, Trained) and outcome.curve:
                 self._curves.append(outcome.curve)
             result = result_of(outcome, self._curves, repeat=bool(proposal.repeat))
             del ledger.under_way[proposal.training]
-        else:
-            return None
         self._pending.remove(proposal)
         self._now = max(self._now, proposal.due)
         record = self.store.tell(proposal, result)
@@ -153,8 +156,8 @@ class Search(Generic[SubjectT, RecordT]):
         room = None
         if self._pace is not None:
             room = self._pace.room(sum(rung for _, rung, _ in self._ledger.under_way))
-        if room == 0:
-            return None
+            if room == 0 or not self._pace.fits(self.plan.rungs[-1]):
+                return None
         if self._interrupted:
             return self._interrupted.popleft()
         start = time.perf_counter()
@@ -197,10 +200,21 @@ class Search(Generic[SubjectT, RecordT]):
         )
         if wanted is None or len(self._curves) < FEWEST_CURVES:
             return ()
-        noise = Claims.of(self.told, self.domain.objectives, images=self.plan.images).deviation
-        return floors(wanted, self._curves, noise=noise)
+        return floors(wanted, self._curves, noise=self._noise.of(self.told))
 
     # --- what became of it --------------------------------------------------------------------------
+
+    def _is_trained(self, proposal: Proposal[SubjectT]) -> bool:
+        """Whether a job was made of an open proposal."""
+        trained = self._ledger.under_way.get(proposal.training)
+        return trained is not None and trained.number == proposal.number
+
+    def _has_ended(self, proposal: Proposal[SubjectT]) -> bool:
+        """Whether an open proposal can be told of."""
+        if self._is_trained(proposal):
+            return proposal.number in self._outcomes
+        known = self._ledger.original(proposal) or self._ledger.alike(proposal)
+        return known is not None or bool(self.domain.refusal(proposal.subject))
 
     def _untrained(self, proposal: Proposal[SubjectT]) -> Result:
         """A proposal that trained nothing: known already, refused, or known to the proxy."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ...models.pretrained import Pretrained
 from ...space import RunSettings
 from ..data import OpenImages
 from ..training.proxy import FIXED_SIZE, Proxy, default_proxy, fitted
@@ -22,6 +23,7 @@ def fit_proxy(
     given: Mapping[str, Any],
     images: OpenImages,
     *,
+    pretrained: Pretrained | None = None,
     devices: Sequence[str],
     make_executor: ExecutorFactory,
     say: Callable[[str], None],
@@ -31,12 +33,16 @@ def fit_proxy(
     Args:
         settings: Of a new run.
         given: Those of them that were given.
+        pretrained: Weights that trainings begin with.
         devices: Of each worker.
         say: Called with lines of text about the pilot.
 
     Raises:
         UserError: If a setting of the proxy does not fit, or the time is not enough.
     """
+    if pretrained is not None:
+        # They fit one width. Its rate stays: in so few steps lower ones learnt less (docs/pretrained.md).
+        settings = replace(settings, proxy={**settings.proxy, "width": 1.0})
     base = replace(default_proxy(settings.dataset, devices[0]), **settings.proxy)
     if settings.hours is None and _fits(base, settings, images):
         proxy = fitted(base, settings.proxy, settings.space, images.input_size)
@@ -57,7 +63,7 @@ def fit_proxy(
         images,
         devices=devices,
         make_executor=make_executor,
-        scored={"weights": settings.class_weights, "metric": settings.metric},
+        scored={"weights": settings.class_weights, "metric": settings.metric, "pretrained": pretrained},
         say=say,
     )
     count = len(images.train.labels)

@@ -1,7 +1,7 @@
 """What a search has tried, and what is under way."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Generic
 
 from ...space.rungs import FULL, is_copy, units
@@ -37,6 +37,9 @@ class Ledger(Generic[SubjectT, RecordT]):
         self._domain, self._full = domain, full
         self._known: dict[tuple[str, int], RecordT] = {}  # by key and rung
         self._alike: dict[tuple[str, int], RecordT] = {}  # by what they are to the proxy, and rung
+        # What the history says of those told of, which a search of thousands is not to work out every time.
+        self._observed: list[tuple[Mapping[str, str], float, int]] = []
+        self._closed: list[Mapping[str, str]] = []
         for record in told:
             self.add(record)
             self.barren = self.barren + 1 if record.state in ("duplicate", "refused") else 0
@@ -44,6 +47,11 @@ class Ledger(Generic[SubjectT, RecordT]):
     def add(self, record: RecordT) -> None:
         """Take in a trial that was told of."""
         self.told.append(record)
+        choices = self._domain.choices(self._domain.subject_of(record))
+        if record.state in ("complete", "repeat"):
+            self._observed.append((choices, record.accuracy or 0.0, record.rung))
+        elif record.accuracy is None and record.state in ("failed", "refused", "duplicate"):
+            self._closed.append(choices)  # a duplicate without an accuracy is of what failed
         if record.state != "refused":
             subject = self._domain.subject_of(record)
             self._known.setdefault((record.hash, record.rung), record)
@@ -115,21 +123,14 @@ class Ledger(Generic[SubjectT, RecordT]):
     def history(self) -> History:
         """What a sampler is told that chooses rungs."""
         domain, pending = self._domain, self._open.values()
-        known = [
-            (domain.subject_of(record), record.accuracy or 0.0, record.rung)
-            for record in self.told
-            if record.state in ("complete", "repeat")
-        ]
-        known += [(subject, accuracy, FULL) for subject, accuracy in self._full]
-        # A duplicate without an accuracy is of what failed.
-        ended = [record for record in self.told if record.state in ("failed", "refused", "duplicate")]
-        closed = [record for record in ended if record.accuracy is None]
+        full = [(domain.choices(subject), accuracy, FULL) for subject, accuracy in self._full]
+        known = [*self._observed, *full]
         return History(
-            observed=[domain.choices(subject) for subject, _, _ in known],
+            observed=[choices for choices, _, _ in known],
             accuracies=[accuracy for _, accuracy, _ in known],
             doubts=[0.0] * len(known),
             rungs=[rung for _, _, rung in known],
             pending=[domain.choices(proposal.subject) for proposal in pending],
             pending_rungs=[proposal.rung for proposal in pending],
-            closed=[domain.choices(domain.subject_of(record)) for record in closed],
+            closed=list(self._closed),
         )

@@ -8,23 +8,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...models import cost_table
+from ...models import build, cost_table
+from ...models.pretrained import Pretrained, wanted_weights
 from ...space import (
     Architecture,
+    RunRecord,
     RunSettings,
     UserError,
 )
 from ...space.narrowing import narrow_form
 from ...space.provenance import versions
 from ...space.run_folder import RunFolder
+from ...space.training_folder import check_weights
 from ...space.validation_file import Validation
-from ..data import ImageData, dataset_name
+from ..data import ImageData, OpenImages, dataset_name
 from ..samplers.limits import Limits
 from ..training.images import DataSource, searched_images
 from ..training.proxy import Proxy, default_proxy
-from ..workers.devices import resolve_device, worker_devices
 from ..workers.executor import ExecutorFactory
-from ..workers.local import executor_for
+from ..workers.workplace import Workplace
+from .device_tables import device_tables, keep_tables
 from .domain import ArchitectureDomain
 from .fit import fit_proxy
 from .new_record import new_record
@@ -41,6 +44,7 @@ def open_run(
     *,
     out: Path,
     say: Callable[[str], None] = lambda line: None,
+    place: Workplace | None = None,
     make_executor: ExecutorFactory | None = None,
 ) -> Iterator[Run]:
     """Begin a run, or take one up where it stopped.
@@ -50,7 +54,8 @@ def open_run(
             the run goes on, from what it began with.
         out: The run folder.
         say: Called with a line of text while data is read.
-        make_executor: Makes what does the trainings; None for worker processes, or what `workers` says.
+        place: Where trainings are done, None for this machine.
+        make_executor: Makes what does the trainings; None for what `place` and `workers` say.
 
     Raises:
         UserError: If a setting is invalid, contradicts the run folder, or cannot be met. A new folder
@@ -61,7 +66,8 @@ def open_run(
     existing = folder.read_record()
     settings = settle(given, existing, where=out)
     storage, workers = settings.storage, settings.workers
-    device = resolve_device(settings.device)
+    crew = (place or Workplace()).crew(settings.device, workers, most=settings.in_flight)
+    device = crew.device
     if existing is not None and _kind(device) != _kind(existing.settings.device):
         raise UserError(
             f"--device: must stay {existing.settings.device}, as the run in {out} began, got {device}; "
@@ -71,23 +77,30 @@ def open_run(
         limit = replace(default_proxy(settings.dataset, device), **settings.proxy).images
     else:
         limit = Proxy.from_dict(existing.settings.proxy).images
-    devices = worker_devices(device, workers, settings.in_flight)
-    make_executor = make_executor or executor_for(workers)
     source = DataSource(
         settings.dataset, settings.data_dir, settings.input_size, settings.seed, settings.skip_corrupt
     )
     began = existing.fingerprint if existing else None
     opened = searched_images(source, began, limit=limit, say=say)
+    pretrained, began_with = _pretrained(settings, existing, opened, out=out, say=say)
     space, pilot = settings.space, None
     if existing is None:
         if storage:
             check_storage(storage)
         settings, pilot = fit_proxy(
-            settings, given, opened, devices=devices, make_executor=make_executor, say=say
+            settings,
+            given,
+            opened,
+            pretrained=pretrained,
+            devices=crew.devices,
+            make_executor=make_executor or crew.executor(),
+            say=say,
         )
     elif existing.settings.hours and "hours" in given and "budget" not in given:
         budget = round(existing.settings.budget * (settings.hours or 0.0) / existing.settings.hours)
         settings = replace(settings, budget=max(1, budget), repeats=None)
+    if existing is not None and existing.pilot is not None and "budget" in given:
+        existing = replace(existing, pilot=replace(existing.pilot, timed=False))
     proxy = Proxy.from_dict(settings.proxy)
     if pilot is None:
         data = opened.load(proxy.input_size, name=settings.dataset, progress=say)
@@ -96,6 +109,15 @@ def open_run(
     table = cost_table(
         space.backbone, width=space.width, num_classes=data.num_classes, input_size=data.input_size
     )
+    tables = device_tables(
+        settings,
+        folder,
+        num_classes=data.num_classes,
+        input_size=data.input_size,
+        begun=existing is not None,
+        say=say,
+    )
+    table = table.with_tables(tables)
     limits = Limits(settings.limits)
     if warning := limits.check_reachable(space, table):
         say(warning)
@@ -103,7 +125,7 @@ def open_run(
     settings = replace(
         settings,
         input_size=data.input_size,
-        workers=0 if workers == 0 else len(devices),
+        workers=0 if crew.own else len(crew.devices),
         device=device,
         storage=without_password(settings.storage),
         proxy=proxy.to_dict(),
@@ -111,7 +133,7 @@ def open_run(
     record = (
         replace(existing, settings=settings, classes=data.classes)
         if existing
-        else new_record(settings, data, pilot, table)
+        else replace(new_record(settings, data, pilot, table), began_with=began_with)
     )
     if record.versions != versions():
         say(f"other versions than this run began with: {_changes(record.versions, versions())}")
@@ -120,6 +142,7 @@ def open_run(
     with folder.locked(), storage_errors(out):
         # First of all, since the study could not be taken up again without it.
         folder.write_record(record)
+        keep_tables(tables, folder)
         domain = ArchitectureDomain(
             space,
             table,
@@ -136,16 +159,46 @@ def open_run(
                 f"--out: the study of the run in {out} must hold the {listed} trials of trials.csv, "
                 f"it has {told}; put it back or choose another --out"
             )
-        run = Run(folder, record, _plan(settings, data), store, data, make_executor)
+        taken = [(trial.seconds, trial.rung) for trial in store.records() if trial.seconds]
+        make_executor = make_executor or crew.timed_executor(taken)
+        run = Run(folder, record, _plan(record, data), store, data, crew.devices, make_executor, pretrained)
         run.known, run.began = (() if pilot is None else pilot.outcomes), began_at
         run.write_trials()
         folder.write_errors(store.traces())
         yield run
 
 
-def _plan(settings: RunSettings, data: ImageData) -> Plan:
+def _pretrained(
+    settings: RunSettings,
+    existing: RunRecord | None,
+    images: OpenImages,
+    *,
+    out: Path,
+    say: Callable[[str], None],
+) -> tuple[Pretrained | None, dict[str, Any]]:
+    """The weights that trainings begin with, and what is written down of them.
+
+    Raises:
+        UserError: If they cannot be read, do not fit the space, or are others than the run began with.
+    """
+    found, began_with = wanted_weights(settings.space.unmodified, settings.pretrained, settings.weights), {}
+    if found is not None:
+        unmodified = build(
+            settings.space.unmodified, num_classes=len(images.classes), input_size=images.input_size
+        )
+        carried = found.start(unmodified, images.classes)
+        began_with = found.record(carried)
+        if existing is None:
+            say(f"begins with {found.name}: the unmodified network takes {carried.in_words()}")
+    if existing is not None:
+        check_weights(existing.began_with, began_with, f"the run in {out}")
+    return found, began_with
+
+
+def _plan(record: RunRecord, data: ImageData) -> Plan:
     """The plan; unless the user says otherwise, what answers always the largest class is worth nothing."""
-    plan = Plan.of(settings, images=len(data.val_labels))
+    settings = record.settings
+    plan = Plan.of(settings, images=len(data.val_labels), timed=record.timed)
     if plan.reference_accuracy is not None:
         return plan
     return replace(plan, reference_accuracy=Validation(data.val_labels, {}).largest_class(settings.metric))

@@ -40,6 +40,10 @@ class Pace:
         self._sum += seconds
         self._count += rung
 
+    def fits(self, rung: int) -> bool:
+        """Whether a training of so many times the shortest would end in time, if it began now."""
+        return self._count < self._known or self._end - self._clock() >= rung * self.each
+
     def room(self, under_way: int) -> int:
         """How many more of the shortest trainings would end in time, beside those that are under way."""
         left = max(0.0, self._end - self._clock())

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def run_pilot(
     *,
     devices: Sequence[str],
     make_executor: ExecutorFactory,
-    scored: Mapping[str, str],
+    scored: Mapping[str, Any],
     say: Callable[[str], None],
 ) -> Pilot:
     """Choose a proxy and try it on the first networks of the search, which it then need not train again.
@@ -63,7 +64,7 @@ def run_pilot(
     Args:
         base: Settings of the proxy that neither the data nor the user decide.
         devices: Of each worker.
-        scored: Class weights and metric, as `ProxyTrainer` takes them.
+        scored: Class weights, metric and pretrained weights, as `ProxyTrainer` takes them.
         say: Called with a line of text as it goes on.
 
     Raises:
@@ -102,6 +103,7 @@ def run_pilot(
         largest_class=round(largest, 2),
         learnt=learnt,
         images_needed=_needed([outcome.right for _, _, outcome in outcomes], len(images.val.labels)),
+        timed=wish.trainings is None,
     )
     return Pilot(proxy, record, data, tuple(outcomes))
 
@@ -174,7 +176,7 @@ def _trained(
     data: ImageData,
     devices: Sequence[str],
     make_executor: ExecutorFactory,
-    scored: Mapping[str, str],
+    scored: Mapping[str, Any],
 ) -> list[Known]:
     """The first networks, trained as the search would train them."""
     setup = partial(ProxyTrainer, data, proxy, **scored)

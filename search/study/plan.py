@@ -29,6 +29,8 @@ class Plan:
         rungs: How long trainings are, as multiples of the shortest. With several the budget counts in units
             of it, and `repeats`, `confirm` and `stopping` are not read: the search decides.
         images: Validation images, 0 where that is not known.
+        timed: Whether the search goes on until its time is up; the budget is then what was expected to fit.
+        order: `proposal`, or `arrival` to tell of trials as they end; the search then depends on the workers.
     """
 
     sampler: str
@@ -41,16 +43,19 @@ class Plan:
     reference_accuracy: float | None = None
     rungs: tuple[int, ...] = (1,)
     images: int = 0
+    timed: bool = False
+    order: str = "proposal"
 
     @classmethod
-    def of(cls, settings: RunSettings, *, images: int = 0) -> "Plan":
+    def of(cls, settings: RunSettings, *, images: int = 0, timed: bool = False) -> "Plan":
         """What of a run's settings the search reads."""
-        read = [f.name for f in fields(cls) if f.name not in ("rungs", "images", "stopping")]
+        read = [f.name for f in fields(cls) if f.name not in ("rungs", "images", "stopping", "timed")]
         return cls(
             **{name: getattr(settings, name) for name in read},
             rungs=settings.lengths,
             stopping=settings.stopping and not settings.has_rungs,
             images=images,
+            timed=timed,
         )
 
 

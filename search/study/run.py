@@ -3,8 +3,10 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 
+from ...models.pretrained import Pretrained
 from ...space import (
     METRIC_TITLES,
     RETRAIN_FOLDER,
@@ -24,14 +26,15 @@ from ..data import DataSummary, ImageData
 from ..samplers.limits import LISTABLE
 from ..training.proxy import Proxy
 from ..training.short import ProxyTrainer
-from ..workers.devices import worker_devices
 from ..workers.executor import ExecutorFactory
 from .driver import Search, run_search
 from .export import export_trial
-from .pace import pace_of
+from .pace import Pace, pace_of
 from .pilot import Known, KnownFirst
 from .plan import Plan
 from .trial_store import TrialStore
+
+_ANEW = 1.01  # growth of the trials after which validation.npz, which is written whole, is written anew
 
 
 class Run:
@@ -55,17 +58,22 @@ class Run:
         plan: Plan,
         store: TrialStore[Architecture, TrialRecord],
         data: ImageData,
+        devices: Sequence[str],
         make_executor: ExecutorFactory,
+        pretrained: Pretrained | None = None,
     ) -> None:
         self.folder = folder
         self.record = record
         self.plan = plan
         self.space = record.settings.space
         self.trials = store.records()
-        self.devices = worker_devices(record.settings.device, record.workers, record.settings.in_flight)
+        self.devices = list(devices)
         self._store = store
         self._data = data
         self._make_executor = make_executor
+        self._pretrained = pretrained
+        self._pace: Pace | None = None
+        self._validated = 0  # trials that were there when validation.npz was written
         self.known: Sequence[Known] = ()
         self.began = time.monotonic()
 
@@ -107,32 +115,52 @@ class Run:
 
     @property
     def wanted(self) -> int:
-        """Units to be paid in all."""
+        """Units to be paid in all; where time alone matters, as many as would end in it."""
+        if self.plan.timed and self._pace is not None:
+            return self.done + self._pace.room(0)
         return self.record.settings.budget + self.record.settings.confirm
 
     def search(self) -> Iterator[TrialRecord]:
         """Go on with the search, giving every trial as it ends; trials.csv is whole after each.
 
+        validation.npz may lack the last hundredth of them until the search ends, or goes on.
+
         Raises:
             SearchFailedError: If training after training fails.
             WorkersFailedError: If no worker comes as far as taking jobs.
         """
-        if self.done >= self.wanted and not self._store.waiting:
+        if self.done >= self.wanted and not self._store.waiting and not self.plan.timed:
             return
         settings = self.record.settings
         proxy = Proxy.from_dict(settings.proxy)
-        scored = {"weights": settings.class_weights, "metric": settings.metric}
-        make_trainer = partial(ProxyTrainer, self._data, proxy, **scored)
+        make_trainer = partial(
+            ProxyTrainer,
+            self._data,
+            proxy,
+            weights=settings.class_weights,
+            metric=settings.metric,
+            pretrained=self._pretrained,
+        )
         told = {"workers": len(self.devices), "known": len(self.known)}
-        pace = pace_of(self.record, self.trials, began=self.began, **told)
-        search = Search(self.plan, self._store, pace=pace, full=self.retrained)
+        self._pace = pace_of(self.record, self.trials, began=self.began, **told)
+        search = Search(self.plan, self._store, pace=self._pace, full=self.retrained)
         with closing(self._make_executor(make_trainer, self.devices)) as executor:
-            for trial in run_search(search, KnownFirst(executor, self.known)):
-                self.trials.append(trial)
-                self.write_trials()
-                if trial.state == "failed":
-                    self.folder.write_errors(self._store.traces())
-                yield trial
+            try:
+                for trial in run_search(search, KnownFirst(executor, self.known)):
+                    self.trials.append(trial)
+                    self.folder.add_trial(self.trials)
+                    if len(self.trials) >= _ANEW * self._validated:
+                        self._write_validation()
+                    if trial.state == "failed":
+                        self.folder.write_errors(self._store.traces())
+                    yield trial
+            finally:
+                if len(self.trials) > self._validated:
+                    self._write_validation()
+        if self.plan.timed:
+            spent = max(self.done, (settings.repeats or 0) + 1)
+            self.record = replace(self.record, settings=replace(settings, budget=spent))
+            self.folder.write_record(self.record)
 
     @property
     def retrained(self) -> list[tuple[Architecture, float]]:
@@ -156,8 +184,12 @@ class Run:
 
     def write_trials(self) -> None:
         """Write trials.csv and validation.npz anew."""
-        write_validation(self.folder.validation_path, self._data.val_labels, self.trials)
+        self._write_validation()
         self.folder.write_trials(self.trials)
+
+    def _write_validation(self) -> None:
+        write_validation(self.folder.validation_path, self._data.val_labels, self.trials)
+        self._validated = len(self.trials)
 
     def write_best(self) -> ArchitectureConfig:
         """Export the default pick as best.yaml.

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from ...space import RunRecord, RunSettings, UserError, check_keys, check_name, flag
+from ...space import RunRecord, RunSettings, UserError, check_keys, check_name, flag, is_pretrained
 from ..data import DATASETS
 from ..samplers.registry import CHOOSE_RUNGS, SAMPLERS
 from ..training.proxy import Proxy
@@ -88,6 +88,13 @@ def _checked(settings: RunSettings) -> RunSettings:
         )
     check_keys("--proxy", settings.proxy, [f.name for f in fields(Proxy)])
     without_password(settings.storage)
+    if is_pretrained(settings.pretrained, settings.weights):
+        width = settings.proxy.get("width", 1)
+        if width != 1:
+            raise UserError(
+                f"--proxy: width must be 1 with pretrained weights, which fit no other, got {width}; leave "
+                "it out"
+            )
     path = Path(settings.dataset).expanduser()
     if settings.dataset not in DATASETS and path.exists():
         return replace(settings, dataset=str(path.resolve()))

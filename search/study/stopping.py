@@ -13,8 +13,12 @@ from math import hypot, sqrt
 import numpy as np
 from scipy.special import stdtrit
 
+from ...space.claims import Claims
+from ...space.trial import Trial
+from ..samplers.cost_aware import fitted_count
 from ..samplers.surrogate import Floats
 
+_EVERY = 100  # trials up to which the noise is worked out anew for each; later when a tenth is new
 FEWEST_CURVES = 8  # finished ones, before any training is stopped
 MISJUDGED = 0.06  # probability of being stopped, over a whole training, of what would beat its threshold
 _LOOKS = (0.25, 0.5, 0.75)  # shares of a training after which it is looked at: every look costs certainty
@@ -131,3 +135,24 @@ def floors(wanted: float, curves: Sequence[Sequence[float]], *, noise: float) ->
         else 0.0
         for epoch, after in enumerate(values[:, :-1].T, 1)
     )
+
+
+class SeedNoise:
+    """The standard deviation between seeds in points, by what was told; of many trials not anew for each.
+
+    Args:
+        objectives: Of the search.
+        images: Validation images, 0 where that is not known.
+    """
+
+    def __init__(self, objectives: Sequence[str], *, images: int) -> None:
+        self._objectives, self._images = objectives, images
+        self._known = (-1, 0.0)
+
+    def of(self, told: Sequence[Trial]) -> float:
+        """Of the first trials told of: all, or so many that a tenth may be missing."""
+        count = len(told) if len(told) <= _EVERY else fitted_count(len(told))
+        if count != self._known[0]:
+            claims = Claims.of(told[:count], self._objectives, images=self._images)
+            self._known = count, claims.deviation
+        return self._known[1]

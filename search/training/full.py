@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,22 +12,24 @@ from torch import Tensor
 
 from ... import __version__
 from ...models import Network, build, describe, weights_bytes
+from ...models.carrying import Carried
+from ...models.pretrained import Pretrained
 from ...space import (
-    METRICS,
     Architecture,
     ArchitectureConfig,
     TrainingRecord,
     TrainingResult,
     UserError,
+    canonical,
     write_bytes,
     write_text,
 )
-from ...space.names import is_shown_whole
 from ...space.provenance import now, versions
 from ...space.training_folder import MetricsRow, TrainingFolder, check_same
 from ..workers.jobs import Failed, Measured, Message, Progress, Trained
 from .balance import class_weights
 from .checkpoint import load_checkpoint, save_checkpoint
+from .figures import best_row, metrics_row, open_board, plot
 from .images import DataSource, TrainingImages
 from .loop import Epoch, TrainingState, score, train
 from .policy import Policy
@@ -65,6 +67,7 @@ class FullTrainer:
 
     Args:
         device: A torch device; this process is prepared for it.
+        pretrained: Weights that every training begins with, None for fresh ones.
         team: The processes that train each network together.
         threads: How many compute in this process.
         say: Called with a line of text about damaged checkpoints and images read.
@@ -79,6 +82,7 @@ class FullTrainer:
         policy: Policy,
         device: str,
         *,
+        pretrained: Pretrained | None = None,
         team: Team = ALONE,
         threads: int = 1,
         say: Callable[[str], None] = lambda line: None,
@@ -87,7 +91,9 @@ class FullTrainer:
             raise UserError(
                 f"--batch-size: must be a multiple of the {team.size} processes, got {policy.batch_size}"
             )
-        self.images = TrainingImages(source, policy, device, say=say)
+        normalisation = None if pretrained is None else (pretrained.mean, pretrained.std)
+        self.images = TrainingImages(source, policy, device, normalisation=normalisation, say=say)
+        self.pretrained = pretrained
         self.source, self.policy, self.team, self.threads = source, policy, team, threads
         self.device = torch.device(device)
         self.say = say
@@ -119,16 +125,16 @@ class FullTrainer:
             rows = [{"val_score": row["val_top1"], **row} for row in saved["metrics"]]
             best = saved["best"]
         before = rows[-1]["seconds"] if rows else 0.0
-        with self._board(job.folder, state.epoch) as board:
+        with open_board(job.folder, state.epoch) if self.team.leads else nullcontext() as board:
             for epoch in train(state, self.train_split, self.val_split, self.recipe, team=self.team):
-                rows.append(_metrics_row(epoch, before))
-                if epoch.epoch == _best(rows)["epoch"]:
+                rows.append(metrics_row(epoch, before))
+                if epoch.epoch == best_row(rows)["epoch"]:
                     best = {name: value.clone() for name, value in state.scored.state_dict().items()}
                 if self.team.leads:
                     state_now = {"state": state.state_dict(), "metrics": rows, "best": best}
                     save_checkpoint(job.folder, state_now)
                     folder.write_metrics(rows)
-                    _plot(board, rows[-1])
+                    plot(board, rows[-1])
                 yield epoch
         self._finish(folder, config, state, rows, best)
 
@@ -164,25 +170,45 @@ class FullTrainer:
 
     def _state(self, job: TrainingJob) -> TrainingState:
         torch.manual_seed(job.seed)
-        network = self._build(job).to(self.device)
-        return TrainingState(synchronise(network, self.team), self.recipe, seed=job.seed)
+        network, carried = self._build(job)
+        kept = () if carried is None else carried.whole
+        return TrainingState(
+            synchronise(network.to(self.device), self.team), self.recipe, seed=job.seed, kept=kept
+        )
 
-    def _build(self, job: TrainingJob) -> Network:
-        return build(
-            trained_architecture(job.architecture, self.policy),
+    def _build(self, job: TrainingJob) -> tuple[Network, Carried | None]:
+        """The network as its training begins, and what it took over of pretrained weights."""
+        network = build(
+            self._architecture(job),
             num_classes=self.images.num_classes,
             input_size=self.images.input_size,
             dropout=self.policy.dropout,
         )
+        if self.pretrained is None:
+            return network, None
+        return network, self.pretrained.start(network, self.images.classes)
+
+    def _architecture(self, job: TrainingJob) -> Architecture:
+        """What is built: from pretrained weights its canonical form, so that equal networks begin alike."""
+        found = trained_architecture(job.architecture, self.policy)
+        return found if self.pretrained is None else canonical(found)
 
     def _begin(self, job: TrainingJob, folder: TrainingFolder) -> ArchitectureConfig:
         """Write down what is trained, or see that it is what the folder holds."""
+        origin: dict[str, Any] = {"trained_on": self.source.dataset, "seed": job.seed, "trial": job.trial}
+        began_with: dict[str, Any] = {}
+        if self.pretrained is not None:
+            carried = self._build(job)[1]
+            assert carried is not None
+            began_with = self.pretrained.record(carried)
+            origin |= {"began_with": began_with}
+            self.say(f"begins with {self.pretrained.name}: it takes {carried.in_words()}")
         config = describe(
-            trained_architecture(job.architecture, self.policy),
+            self._architecture(job),
             num_classes=self.images.num_classes,
             input_size=self.images.input_size,
             version=__version__,
-            origin={"trained_on": self.source.dataset, "seed": job.seed, "trial": job.trial},
+            origin=origin,
             classes=self.images.classes,
             preprocessing=self.images.preprocessing,
         )
@@ -206,6 +232,7 @@ class FullTrainer:
             processes=self.team.size,
             threads=self.threads,
             versions=versions(),
+            began_with=began_with,
         )
         existing = folder.read_record()
         if existing is not None:
@@ -226,15 +253,14 @@ class FullTrainer:
         weights: Weights,
     ) -> None:
         """Score the best weights on the test split; write them and the result."""
-        state.scored.load_state_dict(weights)
+        network = state.scored
+        network.load_state_dict(weights)
         start = time.perf_counter()
         test = self.images.open_test()
-        scores = (
-            None if test is None else score(state.scored, test, team=self.team, metric=self.policy.metric)
-        )
+        scores = None if test is None else score(network, test, team=self.team, metric=self.policy.metric)
         record = folder.read_record()
         assert record is not None
-        best = _best(rows)
+        best = best_row(rows)
         result = TrainingResult(
             settings=record,
             epochs=state.epoch,
@@ -249,22 +275,13 @@ class FullTrainer:
             seconds=rows[-1]["seconds"] + time.perf_counter() - start,
             val_score=best["val_score"],
             test_score=None if scores is None else scores.score,
+            test_images=None if test is None else len(test),
         )
         if self.team.leads:
             write_bytes(folder.weights_path, weights_bytes(weights, config))
             folder.write_metrics(rows)
             folder.write_result(result)
         self.team.wait()
-
-    def _board(self, folder: Path, epoch: int) -> AbstractContextManager[Any]:
-        """A writer of TensorBoard's event files, where the package is installed and can name the folder."""
-        if not (self.team.leads and is_shown_whole(str(folder))):
-            return nullcontext()
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            return nullcontext()
-        return SummaryWriter(folder / "tensorboard", purge_step=epoch + 1)
 
 
 def trained_architecture(architecture: Architecture, policy: Policy) -> Architecture:
@@ -274,27 +291,3 @@ def trained_architecture(architecture: Architecture, policy: Policy) -> Architec
         UserError: If that is out of range.
     """
     return replace(architecture, width=architecture.width * policy.width)
-
-
-def _metrics_row(epoch: Epoch, before: float) -> MetricsRow:
-    return {
-        "epoch": epoch.epoch,
-        "learning_rate": epoch.learning_rate,
-        "train_loss": epoch.train_loss,
-        "val_loss": epoch.val.loss,
-        "val_top1": epoch.val.top1,
-        "val_top5": epoch.val.top5,
-        "val_score": epoch.val.score,
-        "seconds": before + epoch.seconds,
-    }
-
-
-def _best(rows: list[MetricsRow]) -> MetricsRow:
-    return max(rows, key=lambda row: row["val_score"])
-
-
-def _plot(board: Any, row: MetricsRow) -> None:
-    if board is not None:
-        for name in METRICS[1:]:
-            board.add_scalar(name, row[name], int(row["epoch"]))
-        board.flush()

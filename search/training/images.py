@@ -28,6 +28,8 @@ from .policy import Policy
 from .splits import MemorySplit, Split
 from .streaming import StreamedSplit
 
+Normalisation = tuple[tuple[float, float, float], tuple[float, float, float]]  # mean and deviation
+
 # Images that mean and deviation of the channels are taken from, where they are not all in memory.
 _STATISTICS_IMAGES = 1000
 
@@ -89,6 +91,7 @@ class TrainingImages:
         summary: What the data set was understood to be.
 
     Args:
+        normalisation: Mean and deviation of each channel, None for those of the training images.
         say: Called with a line of text while images are read.
 
     Raises:
@@ -99,7 +102,13 @@ class TrainingImages:
     val_split: Split
 
     def __init__(
-        self, source: DataSource, policy: Policy, device: str, *, say: Callable[[str], None]
+        self,
+        source: DataSource,
+        policy: Policy,
+        device: str,
+        *,
+        normalisation: Normalisation | None = None,
+        say: Callable[[str], None],
     ) -> None:
         self._source, self._policy, self._say = source, policy, say
         self._device = torch.device(device)
@@ -116,7 +125,9 @@ class TrainingImages:
         self.fingerprint, self.summary = data.fingerprint, data.summary
         sample = data.train_images if isinstance(data, ImageData) else self._sample(data)
         bits = {} if data.summary is None else data.summary.grey_bits
-        self.preprocessing = scoring_preprocessing(policy, data.input_size, sample, grey_bits=bits)
+        if normalisation is None:
+            normalisation = channels_of(sample)
+        self.preprocessing = scoring_preprocessing(policy, data.input_size, normalisation, grey_bits=bits)
         if isinstance(data, ImageData):
             self.train_labels = data.train_labels
             self.train_split = self._in_memory(data.train_images, data.train_labels)
@@ -157,17 +168,23 @@ class TrainingImages:
         return StreamedSplit.of(part, self.preprocessing, self._device, workers=self._policy.data_workers)
 
 
+def channels_of(sample: ByteArray) -> Normalisation:
+    """That with which the channels of images, uint8 (N, H, W, 3), have mean 0 and deviation 1."""
+    mean, std = (tuple(values.tolist()) for values in channel_statistics(sample))
+    return mean, std
+
+
 def scoring_preprocessing(
-    policy: Policy, input_size: int, sample: ByteArray, *, grey_bits: Mapping[str, int]
+    policy: Policy, input_size: int, normalisation: Normalisation, *, grey_bits: Mapping[str, int]
 ) -> Preprocessing:
     """What a policy does to images that are scored.
 
     Args:
         input_size: Side of the network's input in pixels.
-        sample: Training images, uint8 (N, H, W, 3), whose channels are to have mean 0 and deviation 1.
+        normalisation: What is subtracted from each channel, in 0..1, and what it is then divided by.
         grey_bits: As the data set was measured to have them.
     """
-    mean, std = (tuple(values.tolist()) for values in channel_statistics(sample))
+    mean, std = normalisation
     if policy.crop == "padded":
         return Preprocessing(input_size, "square", input_size, mean, std, grey_bits=grey_bits)
     scaled = round(input_size / policy.test_crop)

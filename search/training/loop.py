@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from .splits import Split
 from .statistics import estimate_statistics
 from .team import ALONE, Team
 
+_STATISTICS_IMAGES = 500  # that what stays as it is for some epochs is normalised by
 _RANK_STEP = 10_007  # between the seeds of the processes of a team
 
 
@@ -35,13 +36,26 @@ class TrainingState:
         generator: Of the order and the augmentation of images.
         seed: Of the training.
         epoch: Epochs behind it.
+
+    Args:
+        kept: Names of the tensors that stay as they are in the recipe's first `frozen_epochs`.
     """
 
-    def __init__(self, network: nn.Module, recipe: Recipe, *, seed: int) -> None:
+    def __init__(self, network: nn.Module, recipe: Recipe, *, seed: int, kept: Collection[str] = ()) -> None:
         self.network = network.to(memory_format=torch.channels_last)
         self.device = next(network.parameters()).device
+        groups: list[dict[str, Any]] = [{"params": list(network.parameters())}]
+        self.kept_norms: list[nn.Module] = []
+        if recipe.frozen_epochs and kept:
+            named = dict(network.named_parameters())
+            groups = [
+                {"params": [named[name] for name in named if (name in kept) is frozen], "frozen": frozen}
+                for frozen in (False, True)
+            ]
+            norms = (name for name in kept if name.endswith(".running_mean"))
+            self.kept_norms = [network.get_submodule(name.rpartition(".")[0]) for name in norms]
         self.optimizer = torch.optim.SGD(
-            network.parameters(), lr=0.0, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+            groups, lr=0.0, momentum=recipe.momentum, weight_decay=recipe.weight_decay
         )
         self.average: AveragedModel | None = None
         if recipe.ema_decay > 0:
@@ -140,9 +154,15 @@ def train(
     if recipe.class_weights is not None:
         weights = torch.tensor(recipe.class_weights, device=state.device)
     start = time.perf_counter()
+    if state.kept_norms and state.epoch == 0:
+        # Of other images, and perhaps behind other layers, than those that were taken over are of.
+        estimate_statistics(state.network, train_split.first(_STATISTICS_IMAGES))
 
     while state.epoch < recipe.epochs:
         network.train()
+        frozen = state.epoch < recipe.frozen_epochs
+        for norm in state.kept_norms if frozen else ():
+            norm.eval()
         if team.rank > 0:
             # Or all processes would drop the same features; anew each epoch, since a checkpoint holds
             # the random state of the first process alone.
@@ -164,7 +184,7 @@ def train(
                 minimum=recipe.min_learning_rate,
             )
             for group in state.optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = 0.0 if frozen and group.get("frozen") else rate
             state.optimizer.step()
             if state.average is not None:
                 state.average.update_parameters(state.network)

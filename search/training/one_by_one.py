@@ -4,16 +4,20 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from ...models.pretrained import wanted_weights
+from ...space import is_pretrained
 from ...space.run_folder import RunFolder
 from ...space.training_folder import TrainingFolder
 from ..data import open_images
 from ..workers.devices import available_cores, prepared
-from .full import FullTrainer, TrainingJob
+from .full import FullTrainer, TrainingJob, trained_architecture
 from .images import DataSource
 from .loop import Epoch
-from .policy import Policy, changed_policy
+from .policies import changed_policy
+from .policy import Policy
 from .team import join_team
 
 
@@ -23,6 +27,8 @@ def train_one_by_one(
     *,
     policy: str | None,
     changes: Mapping[str, Any],
+    pretrained: str = "none",
+    weights: Path | None = None,
     device: str,
     threads: int | None = None,
     say: Callable[[str], None] = lambda line: None,
@@ -33,6 +39,7 @@ def train_one_by_one(
         jobs: The first one's folder is held meanwhile.
         policy: Name of a policy, None for that of the data set.
         changes: Fields of the policy to change, by name.
+        pretrained: Weights that trainings begin with, as `wanted_weights` takes them; `weights` too.
         device: A torch device; `cuda` is this process's own.
         threads: How many compute in each process on a CPU, None for the cores there are.
         say: Called with a line of text about images and policy, in the first process alone.
@@ -73,9 +80,17 @@ def train_one_by_one(
                 input_size=images.input_size,
                 images=len(images.train.labels),
                 cores=cores,
+                pretrained=is_pretrained(pretrained, weights),
                 say=tell,
             )
-            trainer = FullTrainer(source, full, device, team=team, threads=threads, say=tell)
+            if not team.leads:
+                team.wait()  # until the first process has downloaded them
+            found = wanted_weights(trained_architecture(jobs[0].architecture, full), pretrained, weights)
+            if team.leads:
+                team.wait()
+            trainer = FullTrainer(
+                source, full, device, pretrained=found, team=team, threads=threads, say=tell
+            )
             # Locked here and not before, so that a mistake leaves no folder.
             with RunFolder(folder).locked() if team.leads else nullcontext():
                 for job in jobs:

@@ -1,8 +1,8 @@
-"""The policies of full training: those of published data sets, and one for images of one's own."""
+"""A policy: the settings of a full training."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from ...space import (
@@ -18,6 +18,7 @@ from ...space import (
 from .recipe import Recipe
 
 Crop = Literal["padded", "resized"]
+_LEAST = {"epochs": 1, "batch_size": 2, "frozen_epochs": 0, "padding": 0, "data_workers": 0}
 # Of the fields that are names, those there are.
 CHOICES: dict[str, tuple[str, ...]] = {
     "metric": tuple(METRIC_TITLES),
@@ -36,6 +37,7 @@ class Policy:
         learning_rate: The rate at the end of the warm-up.
         min_learning_rate: The rate at the last step.
         warmup_epochs: Epochs in which the rate grows from 0, step by step.
+        frozen_epochs: At the beginning, in which what was taken over of pretrained weights stays as it is.
         momentum: Of SGD.
         weight_decay: Of every parameter.
         label_smoothing: Share of the label spread over all classes.
@@ -62,6 +64,7 @@ class Policy:
     learning_rate: float = 0.35
     min_learning_rate: float = 0.0
     warmup_epochs: float = 5
+    frozen_epochs: int = 0
     momentum: float = 0.9
     weight_decay: float = 6e-5
     label_smoothing: float = 0.0
@@ -78,7 +81,7 @@ class Policy:
     rotation: float = 15.0
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 2), ("padding", 0), ("data_workers", 0)):
+        for name, least in _LEAST.items():
             value = getattr(self, name)
             if type(value) is not int or value < least:
                 raise UserError(f"{flag(name)}: must be a whole number from {least}, got {value!r}")
@@ -90,7 +93,8 @@ class Policy:
                 raise UserError(f"{flag(f.name)}: must be a number, got {value!r}")
         _check_range(self, "learning_rate", above=0)
         _check_range(self, "min_learning_rate", least=0, most=self.learning_rate)
-        _check_range(self, "warmup_epochs", least=0, below=self.epochs)
+        for name in ("warmup_epochs", "frozen_epochs"):
+            _check_range(self, name, least=0, below=self.epochs)
         for name in ("momentum", "label_smoothing", "dropout", "ema_decay"):
             _check_range(self, name, least=0, below=1)
         _check_range(self, "weight_decay", least=0)
@@ -115,6 +119,7 @@ class Policy:
             learning_rate=self.learning_rate,
             min_learning_rate=self.min_learning_rate,
             warmup_epochs=self.warmup_epochs,
+            frozen_epochs=self.frozen_epochs,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             label_smoothing=self.label_smoothing,
@@ -138,6 +143,7 @@ class Policy:
             f"{_many(self.epochs, 'epoch')} of {_many(images // batch, 'step')} of {batch} images",
             f"rate {self.learning_rate:.4g}",
             f"warm-up {self.warmup_epochs:g} epochs",
+            *([f"{self.frozen_epochs} of them for what is fresh"] if self.frozen_epochs else []),
             f"weight decay {self.weight_decay:g}",
             f"label smoothing {self.label_smoothing:g}",
             *(["balanced class weights"] if self.class_weights == "balanced" else []),
@@ -177,111 +183,6 @@ def _check_range(
         rules = {"at least": least, "above": above, "at most": most, "below": below}
         rule = " and ".join(f"{words} {limit:g}" for words, limit in rules.items() if limit is not None)
         raise UserError(f"{flag(name)}: must be {rule}, got {value!r}")
-
-
-POLICIES: dict[str, Policy] = {
-    "cifar10": Policy(),
-    "cifar100": Policy(label_smoothing=0.1),
-    "imagenet": Policy(
-        epochs=150,
-        batch_size=256,
-        learning_rate=0.05,
-        warmup_epochs=0,
-        weight_decay=4e-5,
-        dropout=0.2,
-        crop="resized",
-        test_crop=0.875,
-        data_workers=8,
-        rotation=0.0,
-    ),
-}
-
-
-# The policy that is made for a number of images.
-PHOTOS = "photos"
-POLICY_NAMES = (*POLICIES, PHOTOS)
-
-_LEAST_BATCH, _MOST_BATCH = 16, 256
-_BATCHES_AN_EPOCH = 50
-_LEAST_EPOCHS, _MOST_EPOCHS = 100, 400
-_STEPS = 20_000
-_RATE_PER_IMAGE = 0.1 / 256
-_MOST_DATA_WORKERS = 8
-_MOST_WARMUP = 0.2  # of the epochs, where a user changes these; the share a proxy has
-
-
-def photos_policy(images: int, cores: int) -> Policy:
-    """A policy for photographs of one's own, most often far fewer than ImageNet's.
-
-    - The batch is the power of two nearest to a fiftieth of the images, from 16 to 256: few images in large
-      batches would be few steps, and batch norm wants 16.
-    - As many epochs as make 20,000 steps, but 100 at least, about what is usual for ImageNet, and 400 at
-      most, as for CIFAR, with which 200 images still make 4,800.
-    - The rate grows with the batch, 0.1 at 256, after a warm-up of 5 epochs (Goyal et al., arXiv 1706.02677).
-    - The weight decay is 5e-4, usual for small data (Zagoruyko and Komodakis, arXiv 1605.07146), twelve times
-      that for ImageNet; the label smoothing 0.1 (Szegedy et al., arXiv 1512.00567); dropout as for ImageNet.
-    - Random resized crops make things look larger than they are; so the centre crop that is scored is 7/8 of
-      an image scaled up (Touvron et al., arXiv 1906.06423).
-    - Every core but the one that trains has a data worker; 1 at least and 8 at most.
-
-    Args:
-        images: That are trained on.
-        cores: That the training may use.
-    """
-    nearest = 2 ** round(math.log2(max(1, images / _BATCHES_AN_EPOCH)))
-    batch_size = min(max(nearest, _LEAST_BATCH), _MOST_BATCH)
-    epochs = round(_STEPS / max(1, images // batch_size))
-    return Policy(
-        epochs=min(max(epochs, _LEAST_EPOCHS), _MOST_EPOCHS),
-        batch_size=batch_size,
-        learning_rate=batch_size * _RATE_PER_IMAGE,
-        weight_decay=5e-4,
-        label_smoothing=0.1,
-        dropout=0.2,
-        crop="resized",
-        test_crop=0.875,
-        data_workers=min(max(cores - 1, 1), _MOST_DATA_WORKERS),
-        rotation=0.0,
-    )
-
-
-def default_policy(dataset: str, input_size: int) -> str:
-    """The policy for a data set: its own, else one by the size of its images in pixels."""
-    if dataset in POLICIES:
-        return dataset
-    return "cifar10" if input_size <= 64 else PHOTOS
-
-
-def changed_policy(
-    name: str | None,
-    changes: Mapping[str, Any],
-    *,
-    dataset: str,
-    input_size: int,
-    images: int,
-    cores: int,
-    say: Callable[[str], None] = lambda line: None,
-) -> Policy:
-    """A policy with some of its fields changed; fewer epochs shorten the warm-up to a fifth of them.
-
-    Args:
-        name: Of the policy, None for that of the data set.
-        input_size: Side of the images in pixels.
-        images: That are trained on.
-        cores: That a training may use.
-        say: Called with a line of text that says it.
-
-    Raises:
-        UserError: If the name is unknown, or a value is out of range.
-    """
-    name = check_name("--policy", name or default_policy(dataset, input_size), POLICY_NAMES)
-    policy = photos_policy(images, cores) if name == PHOTOS else POLICIES[name]
-    changed = replace(policy, **{"warmup_epochs": 0, **changes})
-    if "warmup_epochs" not in changes:
-        warmup = min(policy.warmup_epochs, changed.epochs * _MOST_WARMUP)
-        changed = replace(changed, warmup_epochs=warmup)
-    say(f"policy     {name}: {changed.in_words(images)}")
-    return changed
 
 
 def _many(count: int, noun: str) -> str:

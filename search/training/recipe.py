@@ -9,6 +9,7 @@ class Recipe:
 
     Attributes:
         metric: What networks are scored by, one of `space.METRIC_TITLES`.
+        frozen_epochs: At the beginning, in which what was taken over of pretrained weights stays as it is.
         class_weights: How much an image of each class counts in the loss, 1 in the mean over the training
             images; None where all count the same.
         max_gradient_norm: Gradients of a larger norm are scaled down to it; None for no limit.
@@ -29,6 +30,7 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 6e-5
     label_smoothing: float = 0.0
+    frozen_epochs: int = 0
     metric: str = "accuracy"
     class_weights: tuple[float, ...] | None = None
     max_gradient_norm: float | None = None

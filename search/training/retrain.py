@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ...models.pretrained import Pretrained
 from ...space import (
     RETRAIN_FOLDER,
     RunRecord,
@@ -14,9 +15,9 @@ from ...space import (
     averaged,
     pareto_front,
 )
-from ...space.training_folder import TrainingFolder, check_policy
+from ...space.training_folder import TrainingFolder, check_policy, check_weights
 from ..workers.executor import Executor, ExecutorFactory, perform_all
-from ..workers.jobs import Failed, Measured, Outcome, Progress
+from ..workers.jobs import Failed, Measured, Outcome, Progress, Trained
 from ..workers.pool import WorkerPool
 from .full import FullTrainer, TrainingJob, trained_architecture
 from .images import DataSource
@@ -86,7 +87,7 @@ def retrain_jobs(
             index=index,
             architecture=trial.architecture,
             seed=seed,
-            folder=seeded_folder(folder, seed, first_seed),
+            folder=seeded_folder(folder, seed, first_seed).resolve(),  # also for a worker elsewhere
             trial=trial.number,
         )
         for index, (seed, folder, trial) in enumerate(pairs)
@@ -106,9 +107,10 @@ class Retraining:
         jobs: With indices that count from 0.
         devices: The torch device of each worker.
         make_executor: Makes what does the jobs.
+        pretrained: Weights that trainings begin with, None for fresh ones.
 
     Raises:
-        UserError: If a job's folder holds a training under another policy.
+        UserError: If a job's folder holds a training under another policy or from other weights.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class Retraining:
         *,
         devices: Sequence[str],
         make_executor: ExecutorFactory = WorkerPool,
+        pretrained: Pretrained | None = None,
     ) -> None:
         self.policy = policy
         self.finished = [job for job in jobs if TrainingFolder(job.folder).read_result() is not None]
@@ -127,9 +130,12 @@ class Retraining:
             record = TrainingFolder(job.folder).read_record()
             if record is not None:
                 check_policy(record, policy.to_dict(), job.folder)
+                check_weights(
+                    record.began_with, {} if pretrained is None else pretrained.record(), str(job.folder)
+                )
         self.devices = list(devices)[: max(1, len(self.open))]
         self._executor: Executor[TrainingJob] = make_executor(
-            partial(FullTrainer, source, policy), self.devices if self.open else []
+            partial(FullTrainer, source, policy, pretrained=pretrained), self.devices if self.open else []
         )
         # An interrupted training has epochs behind it.
         self._reached = {job.index: _reached(job) for job in self.open}
@@ -169,10 +175,21 @@ class Retraining:
                     self._reached[message.index] = message
                     continue
                 job = jobs.pop(message.index)
+                if isinstance(message, Trained) and TrainingFolder(job.folder).read_result() is None:
+                    message = Failed(
+                        message.index,
+                        f"{job.folder} has no result.json, though its worker wrote one; workers on other "
+                        "machines need the run on a path that all of them share",
+                    )
                 if isinstance(message, Failed):
                     TrainingFolder(job.folder).write_error(message.trace or message.reason)
                 ended.append((job, message))
-            yield [(job, self._reached[job.index]) for job in self._executor.jobs], ended
+            yield [(job, self._how_far(job)) for job in self._executor.jobs], ended
+
+    def _how_far(self, job: TrainingJob) -> Progress:
+        """By its worker's messages or, from a worker that sends none, by its files."""
+        told, written = self._reached[job.index], _reached(job)
+        return written if written.epoch > told.epoch else told
 
     def __enter__(self) -> "Retraining":
         return self

@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 
 from ...models import build
-from ...space import Architecture
+from ...models.pretrained import Pretrained
+from ...space import Architecture, canonical
 from ..data import ImageData, channel_statistics
 from ..workers.jobs import Failed, Job, Message, Progress, Stopped, Trained, is_stopped
 from .balance import class_weights
@@ -25,6 +26,7 @@ class ProxyTrainer:
         device: A torch device, such as `cpu` or `cuda:1`.
         weights: Of the classes in the loss, by name.
         metric: What an accuracy is.
+        pretrained: Weights that every training begins with, None for fresh ones.
     """
 
     def __init__(
@@ -35,13 +37,16 @@ class ProxyTrainer:
         *,
         weights: str = "none",
         metric: str = "accuracy",
+        pretrained: Pretrained | None = None,
     ) -> None:
-        self.proxy = proxy
+        self.proxy, self.pretrained = proxy, pretrained
         self.device = torch.device(device)
-        self.num_classes = data.num_classes
+        self.classes, self.num_classes = data.classes, data.num_classes
         self._weights = class_weights(weights, data.train_labels, data.num_classes)
         self._flip, self._metric = data.flip, metric
         mean, std = channel_statistics(data.train_images)
+        if pretrained is not None:
+            mean, std = torch.tensor(pretrained.mean), torch.tensor(pretrained.std)
         self.train_split = MemorySplit.of(data.train_images, data.train_labels, mean, std, self.device)
         self.val_split = MemorySplit.of(data.val_images, data.val_labels, mean, std, self.device)
 
@@ -60,13 +65,16 @@ class ProxyTrainer:
 
     def _train(self, job: Job[Architecture], start: float) -> Iterator[Message]:
         torch.manual_seed(job.seed)
-        narrow = replace(job.subject, width=self.proxy.network_width(job.subject.width))
+        subject = job.subject if self.pretrained is None else canonical(job.subject)
+        narrow = replace(subject, width=self.proxy.network_width(subject.width))
         network = build(
             narrow,
             num_classes=self.num_classes,
             input_size=self.proxy.input_size,
-            layout=self.proxy.layout(job.subject),
+            layout=self.proxy.layout(subject),
         )
+        if self.pretrained is not None:
+            self.pretrained.start(network, self.classes)
         recipe = self.recipe(job.rung)
         state = TrainingState(network.to(self.device), recipe, seed=job.seed)
         epochs: list[Epoch] = []

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .devices import prepared
-from .executor import ExecutorFactory, Setup
+from .executor import Setup
 from .jobs import Message
-from .pool import WorkerPool
 
 
 class LocalExecutor:
@@ -39,8 +38,3 @@ class LocalExecutor:
 
     def close(self) -> None:
         self._waiting.clear()
-
-
-def executor_for(workers: int | None) -> ExecutorFactory:
-    """What does the jobs for a number of workers: this process for 0, else processes of their own."""
-    return LocalExecutor if workers == 0 else WorkerPool

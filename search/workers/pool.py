@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -19,6 +20,7 @@ from typing import Any, Generic, Literal
 
 from .executor import JobT, Setup
 from .jobs import Failed, Message, Progress, reason_of
+from .time_limit import LOOK_SECONDS, TimeLimit
 
 MAX_FALSE_STARTS = 3  # workers in a row that end before they are ready
 
@@ -52,6 +54,7 @@ class _Worker(Generic[JobT]):
     device: str
     stage: Literal["starting", "loading", "ready"] = "starting"
     job: JobT | None = None
+    began: float = 0.0  # when the job did, by the clock of the limit
 
 
 class WorkerPool(Generic[JobT]):
@@ -65,9 +68,12 @@ class WorkerPool(Generic[JobT]):
     Args:
         setup: Makes what does the jobs on a device, in the worker.
         devices: The torch device of each worker.
+        limit: How long a job may take; a worker that takes longer is ended and replaced, and the job has
+            failed. None for no limit.
     """
 
-    def __init__(self, setup: Setup, devices: Sequence[str]) -> None:
+    def __init__(self, setup: Setup, devices: Sequence[str], *, limit: TimeLimit | None = None) -> None:
+        self._limit = limit
         self._context = multiprocessing.get_context("spawn")
         self._setup = bytes(ForkingPickler.dumps(setup))
         self._waiting: deque[JobT] = deque()
@@ -98,9 +104,12 @@ class WorkerPool(Generic[JobT]):
         by_handle: dict[Any, _Worker[JobT]] = {}
         for worker in self._workers:
             by_handle[worker.process.sentinel] = by_handle[worker.connection] = worker
-        handles = wait(list(by_handle), timeout)
+        longest = inf if self._limit is None else LOOK_SECONDS
+        soonest = min([longest if timeout is None else timeout, *map(self._left, self._workers)])
+        handles = wait(list(by_handle), None if soonest == inf else soonest)
         ready = {id(by_handle[handle]): by_handle[handle] for handle in handles}
         messages = [message for worker in ready.values() for message in self._receive(worker)]
+        messages += self._end_overdue()
         self._assign()
         return messages
 
@@ -128,6 +137,8 @@ class WorkerPool(Generic[JobT]):
                 else:
                     messages.append(received)
                     if not isinstance(received, Progress):
+                        if self._limit is not None:
+                            self._limit.told(worker.job, received)
                         worker.job = None
             if worker.process.is_alive():
                 return messages
@@ -138,9 +149,7 @@ class WorkerPool(Generic[JobT]):
     def _replace(self, worker: _Worker[JobT]) -> list[Message]:
         """Start another in the place of one that died; what became of its job, where that is known."""
         worker.process.join(1.0)
-        worker.process.kill()
-        worker.process.join()
-        worker.connection.close()
+        self._end(worker)
         cause = _cause_of_death(worker.process.exitcode)
         if worker.stage != "ready":
             self._false_starts += 1
@@ -157,10 +166,32 @@ class WorkerPool(Generic[JobT]):
             return []
         return [Failed(job.index, cause)]
 
+    def _end(self, worker: _Worker[JobT]) -> None:
+        worker.process.kill()
+        worker.process.join()
+        worker.connection.close()
+
+    def _left(self, worker: _Worker[JobT]) -> float:
+        """Seconds that a worker has left for its job."""
+        if self._limit is None or worker.job is None:
+            return inf
+        return self._limit.left(worker.job, worker.began)
+
+    def _end_overdue(self) -> list[Message]:
+        """End the workers whose job takes too long, and start others in their place."""
+        failures: list[Message] = []
+        for worker in [worker for worker in self._workers if self._left(worker) == 0.0]:
+            assert self._limit is not None
+            failures.append(self._limit.failure(worker.job, worker.began))
+            self._end(worker)
+            self._workers[self._workers.index(worker)] = self._start(worker.device)
+        return failures
+
     def _assign(self) -> None:
         for worker in self._workers:
             if worker.stage == "ready" and worker.job is None and self._waiting:
                 worker.job = self._waiting.popleft()
+                worker.began = 0.0 if self._limit is None else self._limit.now()
                 try:
                     worker.connection.send(worker.job)
                 except OSError:

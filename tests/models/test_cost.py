@@ -42,7 +42,8 @@ class Walk(NamedTuple):
 def columns() -> list[tuple[str, int]]:
     """Network i of a backbone has operation i of every site, so these hold every operation.
 
-    A backbone of each family, the second with tiles that are cut; the others differ in widths only.
+    A backbone of each family, the second with tiles that are cut; the others differ in widths only, and
+    torchvision's in biases and ReLU6.
     """
     return [
         (name, index)
@@ -109,6 +110,9 @@ def test_handles_of_zero_are_each_met_by_some_operation(
     network = build(Architecture("mobilenet_v3_small", 0.35, expand="shuffle_reuse", se="eca"))
     network.preprocessing = Preprocessing(32, "square", 32, (0.5,) * 3, (0.25,) * 3)
     count_flops(deploy(network, normalise=True), (1, 3, 32, 32))
+    with_relu6 = build(Architecture("mobilenet_v2_torchvision", 0.35))
+    for form in (with_relu6, deploy(with_relu6)):
+        count_flops(form, (1, 3, 32, 32))
     zero = {name for name in cost.HANDLES if name.removeprefix("aten::") not in COUNTED}
     assert sorted(zero - met) == []
 

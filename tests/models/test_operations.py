@@ -24,6 +24,7 @@ from cheapsearch.space import (
     get_operation,
     shuffle_order,
 )
+from cheapsearch.space.backbones import scale_channels
 
 V2, V3 = "mobilenet_v2", "mobilenet_v3_large"
 # C = 12, H = 72, O = 18: K = 6, and 4 groups in either grouped conv of a ratio of 4 or 6
@@ -407,6 +408,8 @@ def params(module: nn.Module | None) -> int:
     return 0 if module is None else sum(p.numel() for p in module.parameters())
 
 
+TORCHVISION = ("mobilenet_v3_large_torchvision", "mobilenet_v3_small_torchvision")
+
 # Parameters by formula: weights of the convs and two numbers per channel of a batch norm.
 BLOCK_PARAMS: dict[tuple[str, str], Callable[[int, int, int], int]] = {
     ("expand", "conv"): lambda c, h, o: c * h + 2 * h,
@@ -433,7 +436,18 @@ def test_block_operation_has_the_parameters_of_its_formula(site: str, operation:
         block = replace(block, squeeze_excitation=True, expands=True)
         module = made(site, operation, backbone, block)
         expected = BLOCK_PARAMS[site, operation](block.in_channels, block.hidden, block.out_channels)
+        if site == "se" and name in TORCHVISION:
+            expected = torchvision_gate(operation, block.hidden)
         assert params(module) == expected, block
+
+
+def torchvision_gate(operation: str, hidden: int) -> int:
+    """Parameters with biases, and where two layers are, with a multiple of 8 between them."""
+    if operation == "se":
+        squeezed = scale_channels(hidden // 4, 1.0)
+        return 2 * hidden * squeezed + squeezed + hidden
+    squeezed = {"reuse_r4": hidden // 4, "reuse_r8": hidden // 8, "none": 0}[operation]
+    return (hidden + 1) * squeezed
 
 
 def test_reuse_group_has_3k_groups_in_mobilenet_v3_large_k() -> None:
@@ -468,6 +482,9 @@ def test_network_operations_have_the_parameters_of_their_formulas(name: str) -> 
         expected["last_stage", "group_conv"] = (
             last * hidden // groups_of(last, hidden) + 2 * hidden + hidden * out // groups_of(hidden, out)
         )
+        if name in TORCHVISION:  # a bias in the second of the two
+            expected["last_stage", "conv"] += out
+            expected["last_stage", "group_conv"] += out
     found = {
         (site, operation): params(made(site, operation, backbone, layout))
         for site in ("first_conv", "last_stage")

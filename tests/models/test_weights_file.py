@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save, save_file
+from safetensors.torch import load_file, save, save_file
 
 from cheapsearch.models import Network, build, describe, load, read_weights_config, weights_bytes
 from cheapsearch.space import Architecture, ArchitectureConfig, Preprocessing, UserError
@@ -61,6 +61,24 @@ def test_weights_alone_build_the_network_with_classes_and_preprocessing(write: W
         images = torch.randn(2, 3, 16, 16)
         with torch.no_grad():
             assert torch.equal(found.eval()(images), network().eval()(images))
+
+
+def test_weights_of_before_there_were_numbers_build_their_network() -> None:
+    folder = Path(__file__).parents[1] / "fixtures" / "schema_0" / "training"
+    alone = load(folder / "best.safetensors")
+    beside = load(folder / "architecture.yaml", weights=folder / "best.safetensors")
+    written = load_file(folder / "best.safetensors")
+    for found in (alone, beside):
+        assert found.classes == tuple("0123456789")
+        assert found.architecture.se == "reuse_r8"
+        assert found.preprocessing is not None
+        assert all(torch.equal(written[name], value) for name, value in found.state_dict().items())
+
+
+def test_weights_of_a_newer_version_are_refused_with_what_to_do(write: Write) -> None:
+    path = write(with_metadata(json.dumps(CONFIG.to_dict() | {"schema": 1000})))
+    with pytest.raises(UserError, match=r"^weights: '.*': schema must be .* 1000; .* update cheapsearch$"):
+        load(path)
 
 
 def test_weights_keep_the_config_whole(write: Write) -> None:

@@ -1,5 +1,6 @@
 """What several tests of the search share: small images, a pool that trains nothing, plans and stores."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -23,13 +24,13 @@ from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.search.training.proxy import Proxy
 from cheapsearch.search.workers.jobs import Failed, Job, Message, Stopped, Trained, is_stopped
 from cheapsearch.space import (
-    COSTS,
     DEFAULT_OBJECTIVES,
     Architecture,
     SearchSpace,
     TrialRecord,
     architecture_hash,
 )
+from cheapsearch.space.costs import additive_costs
 
 V2 = "mobilenet_v2"
 Store = TrialStore[Architecture, TrialRecord]
@@ -152,6 +153,48 @@ def expected_accuracy() -> Callable[[Architecture], float]:
     return accuracy_of
 
 
+class RayCluster:
+    """A head, and nodes of a CPU each, all of them processes of this machine."""
+
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        head = {"num_cpus": 0, "object_store_memory": _RAY_BYTES, "include_dashboard": False}
+        self._cluster = Cluster(initialize_head=True, head_node_args=head)
+        self.address: str = self._cluster.address
+        self.nodes: list[Any] = []
+
+    def add(self) -> None:
+        self.nodes.append(self._cluster.add_node(num_cpus=1, object_store_memory=_RAY_BYTES))
+
+    def kill(self, node: Any) -> None:
+        """End all processes of a node."""
+        self.nodes.remove(node)
+        self._cluster.remove_node(node, allow_graceful=False)
+
+    def close(self) -> None:
+        self._cluster.shutdown()
+
+
+_RAY_BYTES = 100 * 2**20  # of each node's object store
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[RayCluster]:
+    """A cluster of two nodes, which this process has joined."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    ray = pytest.importorskip("ray")
+    from cheapsearch.search.workers.ray_executor import connect
+
+    cluster = RayCluster()
+    cluster.add()
+    cluster.add()
+    connect(cluster.address)
+    yield cluster
+    ray.shutdown()
+    cluster.close()
+
+
 # --- plans and stores -------------------------------------------------------------------------------
 
 
@@ -170,7 +213,7 @@ def networks() -> list[Architecture]:
 @pytest.fixture(scope="session")
 def listed(table: CostTable) -> Candidates:
     """The candidates among them, as they were before any search."""
-    return make_candidates(SearchSpace(V2, 0.25), table, Limits(), list(COSTS), seed=0)
+    return make_candidates(SearchSpace(V2, 0.25), table, Limits(), additive_costs(), seed=0)
 
 
 @pytest.fixture

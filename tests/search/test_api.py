@@ -20,7 +20,8 @@ from cheapsearch.models import cost_table
 from cheapsearch.search.samplers.limits import cheapest_architecture
 from cheapsearch.search.study.driver import SearchFailedError
 from cheapsearch.search.study.run import Run
-from cheapsearch.search.training.policy import POLICIES, Policy, photos_policy
+from cheapsearch.search.training.policies import POLICIES, photos_policy
+from cheapsearch.search.training.policy import Policy
 from cheapsearch.space import (
     RETRAIN_FOLDER,
     SearchSpace,

@@ -1,6 +1,6 @@
 """The block tables against design.md ("Backbones"), and the rules for widths and strides."""
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -42,6 +42,11 @@ ENDS = {
     "mobilenet_v3_large_k": (24, 972, 1280, 1944),
     "mobilenet_v3_small": (16, 576, 1024, 1152),
 }
+# Rows and ends like those published, whatever else differs.
+TORCHVISION = {
+    f"{name}_torchvision": name for name in ("mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small")
+}
+ENDS |= {name: ENDS[like] for name, like in TORCHVISION.items()}
 STRIDES: dict[str, Stride] = {"1": 1, "2": 2, "s": "s"}
 ACTIVATIONS: dict[str, Activation] = {"RE": "relu", "HS": "hardswish"}
 WIDTHS = [step / 100 for step in range(25, 201)]
@@ -102,6 +107,10 @@ DESIGN = (
     | {name: full_rows(text) for name, text in FULL.items()}
     | {name: short_rows(text) for name, text in SHORT.items()}
 )
+DESIGN |= {
+    name: [replace(row, activation="relu6") if like == "mobilenet_v2" else row for row in DESIGN[like]]
+    for name, like in TORCHVISION.items()
+}
 
 
 def test_backbones_are_those_of_the_design() -> None:
@@ -151,24 +160,26 @@ def test_ends_are_those_of_the_design(backbone_name: str) -> None:
     )
     before, after = backbone.last_tiles
     assert layout.last_tiles == (before, after)
-    assert (before, after) == ((4, 1) if backbone_name == "mobilenet_v2" else (6, 2))
+    assert (before, after) == ((4, 1) if backbone.family == "v2" else (6, 2))
     assert layout.blocks[-1].out_channels * before * after == reused
 
 
 def test_v2_and_v3_differ_as_the_design_says(backbone_name: str) -> None:
     backbone = BACKBONES[backbone_name]
-    v2 = backbone_name == "mobilenet_v2"
-    assert backbone.activation == ("relu" if v2 else "hardswish")
+    v2 = TORCHVISION.get(backbone_name, backbone_name) == "mobilenet_v2"
+    relu = "relu6" if backbone_name in TORCHVISION else "relu"
+    assert backbone.activation == (relu if v2 else "hardswish")
     assert backbone.family == ("v2" if v2 else "v3")
-    assert backbone.expands_equal is v2
+    assert backbone.expands_equal is (backbone_name == "mobilenet_v2")
     assert backbone.activation_after_reuse is not v2
     assert backbone.source
 
 
 def test_operations_start_with_those_of_the_unmodified_network(backbone_name: str) -> None:
-    # design.md, "Presets": the rows mobilenet_v2 and mobilenet_v3_large
-    v2 = backbone_name == "mobilenet_v2"
-    unmodified = ("conv", "conv", "conv", "conv" if v2 else "identity", "conv", "none" if v2 else "se")
+    # design.md, "Presets": the rows mobilenet_v2 and mobilenet_v3_large; torchvision's V2 adds no convolution
+    shortcut = "conv" if backbone_name == "mobilenet_v2" else "identity"
+    se = "none" if BACKBONES[backbone_name].family == "v2" else "se"
+    unmodified = ("conv", "conv", "conv", shortcut, "conv", se)
     operations = BACKBONES[backbone_name].operations
     assert tuple(operations) == SITE_NAMES
     assert tuple(operations[site][0] for site in SITE_NAMES) == unmodified
@@ -279,7 +290,8 @@ def test_layout_scales_outputs_and_chains_blocks_at_every_width(backbone_name: s
 
 def test_layout_hidden_channels_keep_their_ratio_or_their_own_scale(backbone_name: str) -> None:
     backbone = BACKBONES[backbone_name]
-    assert backbone.keeps_ratio is (backbone_name not in ("mobilenet_v3_large", "mobilenet_v3_small"))
+    large_or_small = ("mobilenet_v3_large", "mobilenet_v3_small")
+    assert backbone.keeps_ratio is (TORCHVISION.get(backbone_name, backbone_name) not in large_or_small)
     for width in WIDTHS:
         if width == 1.0:
             continue
@@ -314,7 +326,7 @@ def test_layout_last_channels_of_v2_do_not_shrink(width: float, expected: int) -
     assert BACKBONES["mobilenet_v2"].layout(width).last_channels == expected
 
 
-@pytest.mark.parametrize("name", [name for name in ENDS if name != "mobilenet_v2"])
+@pytest.mark.parametrize("name", [name for name in ENDS if "v3" in name])
 @pytest.mark.parametrize("width", [0.25, 0.5, 0.75, 1.25, 2.0])
 def test_layout_last_channels_of_v3_scale(name: str, width: float) -> None:
     # 1280 and 1024 times a quarter are multiples of 8

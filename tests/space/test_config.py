@@ -57,7 +57,7 @@ def test_config_yaml_is_plain_data_in_the_order_of_the_fields() -> None:
     data = yaml.safe_load(TRAINED.to_yaml())
     names = [field.name for field in fields(ArchitectureConfig)]
     costs = names.index("costs")
-    assert list(data) == [*names[:costs], "params", "flops", *names[costs + 1 :]]
+    assert list(data) == ["schema", *names[:costs], "params", "flops", *names[costs + 1 :]]
     assert data["architecture"] == STAGED.to_dict()
     assert "Größe" in CONFIG.to_yaml()
 
@@ -135,7 +135,7 @@ def test_config_accepts_a_change_without_a_hash() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [key for key in yaml.safe_load(CONFIG.to_yaml()) if key not in ("hash", "origin")]
+    "key", [key for key in yaml.safe_load(CONFIG.to_yaml()) if key not in ("schema", "hash", "origin")]
 )
 def test_config_names_source_and_missing_key(key: str) -> None:
     data = yaml.safe_load(CONFIG.to_yaml())

@@ -14,7 +14,7 @@ from cheapsearch.space import (
     additive_costs,
     shown_costs,
 )
-from cheapsearch.space.costs import check_cost, flattened, gathered, in_every_file
+from cheapsearch.space.costs import check_cost, flattened, gathered, in_every_file, table_costs
 
 COST = Cost(params=1_173_732, flops=43_887_616)
 
@@ -23,7 +23,9 @@ def test_every_row_has_its_name_and_a_default_search_is_for_the_first_two() -> N
     assert all(name == kind.name for name, kind in COSTS.items())
     assert DEFAULT_OBJECTIVES == ("accuracy", "params", "flops")
     assert in_every_file() == ["params", "flops"]
-    assert additive_costs() == list(COSTS) == ["params", "flops", "deploy_params", "deploy_flops"]
+    assert additive_costs() == ["params", "flops", "deploy_params", "deploy_flops"]
+    assert table_costs() == ["latency_ms", "energy_mj", "own_cost"]
+    assert list(COSTS) == [*additive_costs(), *table_costs()]
 
 
 def test_costs_of_the_deploy_form_are_shown_where_there_is_room_or_they_are_objectives() -> None:

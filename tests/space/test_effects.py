@@ -129,7 +129,7 @@ def test_every_order_is_followed_where_nothing_is_built() -> None:
 def test_features_are_those_of_the_last_conv_or_of_the_tiles(name: str) -> None:
     # design.md: V2 tile 4, V3 tile 6 and then 2
     layout = BACKBONES[name].layout(0.75)
-    copies = 4 if name == "mobilenet_v2" else 12
+    copies = 4 if BACKBONES[name].family == "v2" else 12
     for operation in rows("last_stage"):
         features: Callable[..., int] | None = operation.features
         assert features is not None

@@ -284,8 +284,8 @@ def test_check_objectives_needs_accuracy_and_a_cost(objectives: list[str]) -> No
     with pytest.raises(UserError) as caught:
         check_objectives(objectives)
     assert str(caught.value) == (
-        "objectives: must be accuracy and at least one of params, flops, deploy_params, deploy_flops, got "
-        + repr(",".join(objectives))
+        "objectives: must be accuracy and at least one of params, flops, deploy_params, deploy_flops, "
+        "latency_ms, energy_mj, own_cost, got " + repr(",".join(objectives))
     )
 
 

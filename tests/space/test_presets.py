@@ -16,6 +16,9 @@ cheap_v3_shuffle6      mobilenet_v3_large_d6 reuse     shuffle_reuse conv       
 cheap_v3_imagenet      mobilenet_v3_large_d6 pre_reuse shuffle_reuse conv         identity reuse reuse_r8
 cheap_v3_shuffle6_last mobilenet_v3_large_d6 conv      shuffle_reuse conv         identity conv  reuse_r8
 cheap_v3_k             mobilenet_v3_large_k  conv      reuse_group   conv_shuffle identity conv  reuse_r4
+mobilenet_v2_torchvision       mobilenet_v2_torchvision       conv conv conv identity conv none
+mobilenet_v3_large_torchvision mobilenet_v3_large_torchvision conv conv conv identity conv se
+mobilenet_v3_small_torchvision mobilenet_v3_small_torchvision conv conv conv identity conv se
 """.replace("PAPER", "reuse|conv|conv|conv|conv|conv|conv")
 ROWS = [line.split() for line in DESIGN.strip().splitlines()]
 

@@ -17,6 +17,7 @@ from cheapsearch.space import (
     UserError,
     architecture_hash,
     join_choice,
+    table_costs,
 )
 from cheapsearch.space.records import STATES, split_choice
 
@@ -36,7 +37,7 @@ REFUSED = TrialRecord(0, MIXED, "refused", "unmodified", FEW, reason="params 5 a
 DUPLICATE = TrialRecord(12, MIXED, "duplicate", "random", FEW, reason="same network as trial 7")
 TRIALS = [COMPLETE, FAILED, REFUSED, DUPLICATE]
 WHY = ("predicted", "deviation", "gain")
-OPTIONAL = ("accuracy", "seconds", *WHY, "reason", "rung", "deploy_params", "deploy_flops")
+OPTIONAL = ("accuracy", "seconds", *WHY, "reason", "rung", "deploy_params", "deploy_flops", *table_costs())
 
 
 def through_csv(records: list[TrialRecord]) -> list[dict[str, Any]]:
@@ -77,7 +78,7 @@ def test_trial_row_has_the_columns_of_the_design() -> None:
     assert list(row) == TrialRecord.columns()
     assert list(row) == [
         *("number", "hash", "state", "origin", "rung", "accuracy", "params", "flops"),
-        *("deploy_params", "deploy_flops"),
+        *("deploy_params", "deploy_flops", "latency_ms", "energy_mj", "own_cost"),
         *SITE_NAMES,
         *("seconds", *WHY, "reason"),
     ]
@@ -243,7 +244,8 @@ def test_trial_refuses_a_cost_below_nothing(cost: str) -> None:
     assert replace(COMPLETE, costs=Cost(costs | {cost: 0})).costs[cost] == 0
     with pytest.raises(UserError) as caught:
         replace(COMPLETE, costs=Cost(costs | {cost: -1}))
-    assert str(caught.value) == f"{cost}: must be a whole number from 0, got -1"
+    kind = "a whole number" if COSTS[cost].type is int else "a number"
+    assert str(caught.value) == f"{cost}: must be {kind} from 0, got -1"
 
 
 def test_trial_hash_is_that_of_the_canonical_form() -> None:

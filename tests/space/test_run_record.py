@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cheapsearch.space import RunRecord, RunSettings, UserError
+from cheapsearch.space import RunRecord, RunSettings, UserError, table_costs
 
 RUN = RunRecord(
     version="0.1.0",
@@ -60,7 +60,7 @@ def test_run_round_trips_through_yaml(run: RunRecord) -> None:
 
 def test_run_to_dict_is_plain_data_side_by_side() -> None:
     data = RUN.to_dict()
-    assert sorted(data) == sorted([*FACTS, *SETTINGS])
+    assert sorted(data) == sorted(["schema", *FACTS, *SETTINGS])
     assert data["per_stage"] == ["expand", "project"]
     assert data["objectives"] == ["accuracy", "params"]
     assert (data["data_dir"], data["storage"]) == ("/my images", "")
@@ -70,8 +70,10 @@ def test_run_to_dict_is_plain_data_side_by_side() -> None:
 def test_run_s_keys_are_those_of_version_0_1_and_what_was_left_out() -> None:
     """Folders that were written before are read, and other programs read these."""
     written = RUN.to_dict()
-    limits = {"max_deploy_params", "max_deploy_flops"}
+    limits = {"max_deploy_params", "max_deploy_flops", *(f"max_{name}" for name in table_costs())}
     newer = {"skip_corrupt", "skipped", "class_weights", "metric", "hours", "rungs", "pilot", "published"}
+    newer |= {"schema", "order", "latency_table", "latency_batch", "latency_threads", "cost_table"}
+    newer |= {"pretrained", "weights", "began_with"}
     assert set(written) - newer - limits == {
         *("version", "created", "backbone", "width", "per_stage", "dataset", "fingerprint", "num_classes"),
         *("input_size", "train_images", "val_images", "objectives", "max_params", "max_flops", "sampler"),
@@ -88,8 +90,10 @@ def test_run_from_dict_refuses_an_unknown_key_and_names_the_nearest() -> None:
 # Off, or not known, in runs that were begun before there were any.
 NEWER = (
     *("repeats", "confirm", "stopping", "reference_accuracy", "classes", "skip_corrupt", "skipped"),
-    *("class_weights", "metric", "hours", "rungs", "pilot", "published"),
-    *("max_deploy_params", "max_deploy_flops"),
+    *("class_weights", "metric", "hours", "rungs", "pilot", "published", "order"),
+    *("max_deploy_params", "max_deploy_flops", *(f"max_{name}" for name in table_costs())),
+    *("latency_table", "latency_batch", "latency_threads", "cost_table"),
+    *("pretrained", "weights", "began_with"),
 )
 
 

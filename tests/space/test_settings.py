@@ -27,6 +27,7 @@ OTHER = RunSettings(
     seed=3,
     workers=2,
     in_flight=2,
+    order="arrival",
     device="cpu",
     storage="sqlite:///a.db",
     proxy={"epochs": 3, "width": 0.5},
@@ -74,6 +75,7 @@ WRONG = {
     "wholes": "1,4",
     "path": 3,
     "pairs": "epochs=3",
+    "files": {"energy_mj": 3},
 }
 
 
@@ -101,6 +103,10 @@ def test_settings_refuse_too_few(name: str, least: int) -> None:
 def test_settings_refuse_a_reference_that_is_no_percentage(accuracy: float) -> None:
     message = f"reference_accuracy: must be from 0 to below 100 percent, got {accuracy:g}"
     assert refusal(reference_accuracy=accuracy) == message
+
+
+def test_settings_refuse_an_order_there_is_not() -> None:
+    assert refusal(order="random") == "order: must be one of proposal, arrival, got 'random'"
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31])
@@ -174,12 +180,16 @@ def test_command_repeats_what_was_asked() -> None:
         "input-size": "16",
         "objectives": "accuracy,params",
         "max-flops": "50000000",
+        "latency-batch": "1",
+        "latency-threads": "1",
         "reference-accuracy": "62.5",
         "sampler": "tpe",
         "seed": "3",
         "metric": "macro_f1",
         "class-weights": "balanced",
+        "pretrained": "none",
         "in-flight": "2",
+        "order": "arrival",
         "device": "cpu",
         "proxy": "epochs=3,width=0.5",
     }

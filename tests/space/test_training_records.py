@@ -52,6 +52,7 @@ RESULT = TrainingResult(
     seconds=3600.5,
     val_score=90.1,
     test_score=89.5,
+    test_images=10_000,
 )
 
 
@@ -65,7 +66,7 @@ def test_training_record_survives_yaml(record: TrainingRecord) -> None:
 def test_training_record_writes_every_field() -> None:
     names = [f.name for f in fields(TrainingRecord)]
     costs = names.index("costs")
-    assert list(RECORD.to_dict()) == [*names[:costs], "params", "flops", *names[costs + 1 :]]
+    assert list(RECORD.to_dict()) == ["schema", *names[:costs], "params", "flops", *names[costs + 1 :]]
     assert RECORD.to_dict()["architecture"] == RECORD.architecture.to_dict()
     assert RECORD.hash == architecture_hash(RECORD.architecture)
 
@@ -92,7 +93,8 @@ def test_training_result_survives_json(result: TrainingResult) -> None:
     ],
 )
 def test_training_records_refuse_other_keys(kind: Any, written: dict[str, Any], where: str) -> None:
-    for name in written.keys() - {"hash", "val_score", "test_score"} if kind is TrainingResult else written:
+    newer = {"schema", "hash", "val_score", "test_score", "test_images", "began_with"}
+    for name in written.keys() - newer:
         rest = {key: value for key, value in written.items() if key != name}
         with pytest.raises(UserError, match=f"^{where}: the key '{name}' is missing"):
             kind.from_dict(rest)
@@ -111,9 +113,11 @@ def test_training_result_refuses_damaged_settings() -> None:
 
 
 def test_training_result_of_before_there_were_metrics_has_accuracies_as_scores() -> None:
-    older = {name: value for name, value in RESULT.to_dict().items() if not name.endswith("_score")}
+    newer = ("val_score", "test_score", "test_images")
+    older = {name: value for name, value in RESULT.to_dict().items() if name not in newer}
     found = TrainingResult.from_dict(older)
     assert (found.val_score, found.test_score, found.metric) == (93.1, 92.5, "accuracy")
+    assert found.test_images is None
 
 
 def test_metrics_are_the_columns_that_stops_do_not_change() -> None:

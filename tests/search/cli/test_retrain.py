@@ -15,7 +15,7 @@ import torch
 from cheapsearch.search.cli.main import main
 from cheapsearch.search.training.full import FullTrainer, TrainingJob
 from cheapsearch.search.training.loop import DivergedError, Epoch
-from cheapsearch.search.training.policy import POLICIES
+from cheapsearch.search.training.policies import POLICIES
 
 POLICY = (
     *("--epochs", "5", "--warmup-epochs", "1", "--learning-rate", "0.05", "--width", "0.25"),

@@ -24,6 +24,7 @@ from PIL import Image
 
 from cheapsearch.models import cost_table
 from cheapsearch.search.cli.main import main, make_parser
+from cheapsearch.search.cli.parser import given_workplace
 from cheapsearch.search.cli.run import given_settings, spent
 from cheapsearch.space import (
     FLOPS_CONVENTION,
@@ -61,6 +62,12 @@ def test_run_gives_only_what_was_typed() -> None:
     assert given() == {}
     assert given("--out", "runs/a", "--json") == {"out": Path("runs/a")}
     assert given("--seed", "0") == {"seed": 0}
+    cluster = ("--executor", "ray", "--ray-address", "a:1", "--ray-cpus", "2", "--ray-gpus", "0.25")
+    place = {"executor": "ray", "ray_address": "a:1", "ray_cpus": 2.0, "ray_gpus": 0.25}
+    assert given(*cluster, "--trial-timeout", "90") == place | {"trial_timeout": 90.0}
+    assert given_workplace(parse("run", *cluster, "--trial-timeout", "90")) == place
+    assert given_workplace(parse("retrain", "runs/a", *cluster)) == place
+    assert given_workplace(parse("retrain", "runs/a")) == {}
 
 
 def test_run_gives_settings_by_their_names() -> None:

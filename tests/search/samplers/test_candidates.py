@@ -6,14 +6,10 @@ import pytest
 
 from cheapsearch.models import cost_table
 from cheapsearch.search.samplers import cost_aware
-from cheapsearch.search.samplers.candidates import (
-    ListedCandidates,
-    SampledCandidates,
-    encode,
-    make_candidates,
-)
-from cheapsearch.search.samplers.history import History
+from cheapsearch.search.samplers.candidates import ListedCandidates, make_candidates
+from cheapsearch.search.samplers.history import History, encode
 from cheapsearch.search.samplers.limits import Limits
+from cheapsearch.search.samplers.sampled import SampledCandidates
 from cheapsearch.space import SearchSpace, architecture_hash
 
 COST_NAMES = ["params", "flops"]

@@ -30,6 +30,15 @@ def test_pace_goes_by_what_trainings_took() -> None:
     assert (pace.each, pace.room(1)) == (15.0, 3)
 
 
+def test_pace_begins_no_training_that_would_end_late() -> None:
+    clock = Clock()
+    pace = Pace(60.0, workers=8, expected=10.0, clock=clock)
+    assert pace.fits(6)
+    clock.now += 25
+    assert (pace.fits(3), pace.fits(4)) == (True, False)
+    assert pace.room(0) == 28  # of short ones: a longer one takes one worker, however many there are
+
+
 def test_pace_of_no_time_has_no_room() -> None:
     assert Pace(-5.0, workers=2, expected=0.0, clock=Clock()).room(0) == 0
 

@@ -34,6 +34,7 @@ from cheapsearch.search.study.opening import default_folder, open_run
 from cheapsearch.search.study.storage import sqlite_url
 from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.search.training.proxy import DIGITS
+from cheapsearch.search.workers import workplace as workplace_module
 from cheapsearch.search.workers.executor import Setup
 from cheapsearch.search.workers.jobs import Job
 from cheapsearch.search.workers.local import LocalExecutor
@@ -214,26 +215,27 @@ def test_run_tells_the_search_its_reference(tmp_path: Path, monkeypatch: pytest.
 def test_run_trains_by_the_executor_it_is_given_or_by_what_workers_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[tuple[int | None, list[str]]] = []
+    made: list[tuple[str, list[str]]] = []
 
-    def executor_for(workers: int | None) -> Callable[..., LocalExecutor]:
-        def make(setup: Setup, devices: Sequence[str]) -> LocalExecutor:
-            made.append((workers, list(devices)))
+    def factory(name: str) -> Callable[..., LocalExecutor]:
+        def make(setup: Setup, devices: Sequence[str], **limited: object) -> LocalExecutor:
+            made.append((name, list(devices)))
             return LocalExecutor(setup, devices)
 
         return make
 
-    monkeypatch.setattr(opening_module, "executor_for", executor_for)
+    monkeypatch.setattr(workplace_module, "WorkerPool", factory("pool"))
+    monkeypatch.setattr(workplace_module, "LocalExecutor", factory("none"))
     once = SETTINGS | {"budget": 1}
     with open_run(once | {"workers": 2}, out=tmp_path / "two") as run:
         assert len(list(run.search())) == 1
     with open_run(once, out=tmp_path / "none") as run:
         assert run.record.workers == 0
         assert len(list(run.search())) == 1
-    assert made == [(2, ["cpu", "cpu"]), (0, ["cpu"])]
-    with open_run(once | {"workers": 2}, out=tmp_path / "given", make_executor=executor_for(7)) as run:
+    assert made == [("pool", ["cpu", "cpu"]), ("none", ["cpu"])]
+    with open_run(once | {"workers": 2}, out=tmp_path / "given", make_executor=factory("given")) as run:
         assert len(list(run.search())) == 1
-    assert made[2:] == [(7, ["cpu", "cpu"])]
+    assert made[2:] == [("given", ["cpu", "cpu"])]
 
 
 def test_run_gives_up_with_its_trials_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,6 +351,7 @@ def test_run_writes_trials_csv_again_from_the_study(finished: Path) -> None:
         ({"width": 0.5}, "width", "1.0"),
         ({"proxy": {"epochs": 2}}, "proxy epochs", "1"),
         ({"max_params": 10**7}, "max_params", "None"),
+        ({"order": "arrival"}, "order", "proposal"),
     ],
 )
 def test_run_refuses_to_go_on_as_another(begun: Path, changed: dict[str, Any], name: str, began: str) -> None:
@@ -745,8 +748,11 @@ def test_run_of_some_hours_trains_what_fits_and_nothing_twice(
         record = run.record
     pilot = record.pilot
     assert pilot is not None
-    assert record.settings.budget == pilot.trainings
-    assert read_record(out).pilot == pilot
+    assert pilot.timed
+    done = sum(trial.state in ("complete", "repeat") for trial in trials)
+    assert record.settings.repeats is not None
+    assert record.settings.budget == max(done, record.settings.repeats + 1)
+    assert read_record(out) == record
     assert PROXY.items() <= record.settings.proxy.items()
     assert sum("largest class" in line for line in said) == 1
     assert [trial.origin for trial in trials[:2]] == ["unmodified", "preset cheap_v2"]
@@ -760,6 +766,8 @@ def test_run_of_some_hours_trains_what_fits_and_nothing_twice(
     with open_run({"hours": more}, out=out, make_executor=Counting) as run:
         assert run.record.settings.budget > record.settings.budget
         assert next(run.search()).state in ("complete", "repeat", "duplicate", "pruned")
+    with open_run({"budget": record.settings.budget}, out=out, make_executor=Counting) as run:
+        assert not run.plan.timed  # who names a budget means it
 
 
 def test_run_of_no_time_is_refused(tmp_path: Path) -> None:

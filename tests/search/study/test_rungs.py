@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from cheapsearch.search.study.decision import LONGER
 from cheapsearch.search.study.driver import Search, run_search
+from cheapsearch.search.study.pace import Pace
 from cheapsearch.search.study.plan import Plan
 from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.space import Architecture, TrialRecord, pareto_front
@@ -51,6 +53,29 @@ def test_search_with_rungs_spends_its_budget_by_length(
     assert (first.origin, first.architecture) == (LONGER, Architecture("mobilenet_v2", 0.25))
     assert first.number == len([r for r in records if r.origin == "unmodified" or "preset" in r.origin])
     assert records == store.records()
+
+
+@pytest.mark.parametrize("rungs", [(1, 3), (1,)])
+def test_search_of_a_time_alone_goes_on_until_it_is_up(
+    make_plan: MakePlan,
+    make_store: Callable[..., Store],
+    fake_pool: Callable[..., Any],
+    rungs: tuple[int, ...],
+) -> None:
+    spent, left = {}, {}
+    for timed in (False, True):
+        now, plan = [0.0], make_plan(**RUNGS | {"budget": 12, "in_flight": 1, "rungs": rungs, "timed": timed})
+        # A training takes a quarter of a second, a fifth of what was expected.
+        pace = Pace(15.0, workers=1, expected=1.25, clock=partial(now.__getitem__, 0))
+        records = []
+        for record in run_search(Search(plan, make_store(), pace=pace), fake_pool()):
+            now[0] += record.seconds or 0.0
+            records.append(record)
+        spent[timed], left[timed] = units(records), 15.0 - now[0]
+    assert spent[False] <= 12
+    assert left[False] > 10.0
+    assert spent[True] > 3 * 12
+    assert 0.0 <= left[True] <= 0.25
 
 
 def test_front_of_a_search_with_rungs_is_of_the_longest(

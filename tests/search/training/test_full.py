@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -489,7 +490,25 @@ def test_train_resized_ends_the_same_after_stops(photos: Path, tmp_path: Path) -
     assert result is not None
     # A fifth of the 40 is for the test and a fifth of the rest for validation, rounded by class.
     assert (result.settings.train_images, result.settings.val_images) == (26, 6)
-    assert result.test_top1 is not None
+    assert (result.test_top1 is not None, result.test_images) == (True, 40 - 26 - 6)
+
+
+def test_train_whose_images_vanish_names_one_and_goes_on_once_they_are_back(
+    photos: Path, tmp_path: Path
+) -> None:
+    lent, away = tmp_path / "lent" / "train", tmp_path / "away"
+    shutil.copytree(photos, lent)
+    source = DataSource(str(lent), None, 8, 0)
+    assert finish(tmp_path / "whole", RESIZED, source=source) == [1, 2, 3]
+
+    epochs = trainer(RESIZED, source).train(job(tmp_path / "parts"))
+    assert next(epochs).epoch == 1
+    lent.rename(away)
+    with pytest.raises(UserError, match=r"lent/train/(dark|light)/\d\d\.png"):
+        next(epochs)
+    away.rename(lent)
+    assert finish(tmp_path / "parts", RESIZED, source=source) == [2, 3]
+    assert outcome_of(tmp_path / "parts") == outcome_of(tmp_path / "whole")
 
 
 def test_train_without_a_test_split_says_so_and_ends(photos: Path, tmp_path: Path) -> None:
@@ -502,6 +521,7 @@ def test_train_without_a_test_split_says_so_and_ends(photos: Path, tmp_path: Pat
     result = TrainingFolder(tmp_path).read_result()
     assert result is not None
     assert (result.test_loss, result.test_top1, result.test_top5) == (None, None, None)
+    assert result.test_images is None
     assert any(line.startswith("no test accuracy: ") for line in said)
 
 

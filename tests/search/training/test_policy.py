@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from cheapsearch.search.training.policy import (
+from cheapsearch.search.training.policies import (
     POLICIES,
-    Policy,
     changed_policy,
     default_policy,
     photos_policy,
 )
+from cheapsearch.search.training.policy import Policy
 from cheapsearch.search.training.recipe import Recipe
 from cheapsearch.search.training.schedule import learning_rate
 from cheapsearch.space import UserError
@@ -23,6 +23,7 @@ CIFAR10 = {
     "learning_rate": 0.35,
     "min_learning_rate": 0.0,
     "warmup_epochs": 5,
+    "frozen_epochs": 0,
     "momentum": 0.9,
     "weight_decay": 6e-5,
     "label_smoothing": 0.0,
@@ -155,6 +156,7 @@ def test_policy_recipe_carries_every_field() -> None:
         "learning_rate": 0.5,
         "min_learning_rate": 0.01,
         "warmup_epochs": 1.5,
+        "frozen_epochs": 2,
         "momentum": 0.8,
         "weight_decay": 1e-3,
         "label_smoothing": 0.05,
@@ -265,7 +267,9 @@ def test_changed_policy_says_its_numbers() -> None:
     assert changed("imagenet")[0] == POLICIES["imagenet"]
     _, (line,) = changed(size=32, epochs=1)
     assert line.startswith("policy     cifar10: 1 epoch of 19 steps of 128 images")
-    with pytest.raises(UserError, match="policy: must be one of cifar10, cifar100, imagenet, photos, got"):
+    with pytest.raises(
+        UserError, match="policy: must be one of cifar10, cifar100, imagenet, photos, finetune, got"
+    ):
         changed("photo")
 
 

@@ -7,8 +7,7 @@ import torch
 
 from cheapsearch.search.testing.executors import COUNTS, Counter
 from cheapsearch.search.workers.jobs import Job, Message, Progress, Trained
-from cheapsearch.search.workers.local import LocalExecutor, executor_for
-from cheapsearch.search.workers.pool import WorkerPool
+from cheapsearch.search.workers.local import LocalExecutor
 
 
 class Threads:
@@ -59,10 +58,3 @@ def test_local_executor_without_a_device_sets_nothing_up() -> None:
         raise AssertionError("something was set up")
 
     assert LocalExecutor(no_setup, []).collect() == []
-
-
-@pytest.mark.parametrize(
-    ("workers", "expected"), [(0, LocalExecutor), (1, WorkerPool), (5, WorkerPool), (None, WorkerPool)]
-)
-def test_executor_for_no_worker_is_this_process(workers: int | None, expected: type) -> None:
-    assert executor_for(workers) is expected
