@@ -91,7 +91,7 @@ def test_finetune_is_shorter_and_slower_than_photos_and_freezes_an_epoch() -> No
     assert (tuned.batch_size, tuned.crop) == (photos.batch_size, "resized")
     steps = 2000 // photos.batch_size
     assert tuned.epochs == min(100, max(20, round(20_000 / 4 / steps)))
-    assert tuned.learning_rate == pytest.approx(photos.learning_rate / 10)
+    assert tuned.learning_rate == pytest.approx(photos.learning_rate * 0.4)
     assert tuned.frozen_epochs == 1
     assert finetune_policy(2000, 4, 64).crop == "padded"
     where: dict[str, Any] = {"dataset": "cifar10", "input_size": 32, "images": 2000, "cores": 4}
