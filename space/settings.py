@@ -189,7 +189,7 @@ class RunSettings:
     device: str = setting("auto", "auto (default), cpu, cuda, cuda:N, mps", kind="text")
     storage: str | None = setting(
         None,
-        "Optuna storage in place of study.db in the run folder",
+        "Optuna storage in place of study.db in the run folder: a database, or journal:PATH",
         kind="text",
         metavar="URL",
         repeats=False,
