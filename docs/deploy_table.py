@@ -24,6 +24,7 @@ from torch import nn
 
 from cheapsearch.devices import measure
 from cheapsearch.devices.onnx_file import write_onnx
+from cheapsearch.devices.quantise import quantise
 from cheapsearch.models import Network, build, count, deploy
 from cheapsearch.models.cost import count_flops, count_params
 from cheapsearch.space import PRESETS, Architecture
@@ -106,6 +107,8 @@ def measured_row(name: str, classes: int, pixels: int, folder: Path, reference_m
         files["onnx_deploy"] = folder / "deployed.onnx"
         write_onnx(deployed, files["onnx_deploy"], shape=shape, metadata={}, dynamic_batch=False)
     image = torch.randn(1, *shape)
+    files["int8"] = folder / "int8.onnx"  # calibrated on noise, since only the time counts
+    quantise(files.get("onnx_deploy", files["onnx"]), files["int8"], torch.randn(8, *shape).numpy())
 
     def eager(module: nn.Module) -> Callable[[], Any]:
         def run() -> Any:
