@@ -170,19 +170,18 @@ def measured_row(name: str, classes: int, pixels: int, folder: Path, reference_m
 def read_rows(path: Path) -> list[Row]:
     if not path.exists():
         return []
-    kinds: dict[Any, Callable[[str], Any]] = {str: str, int: int, float: float}
     with path.open(encoding="utf-8", newline="") as file:
         return [
-            Row(
-                **{
-                    f.name: kinds.get(f.type, float if "float" in str(f.type) else int)(row[f.name])
-                    if row[f.name]
-                    else None
-                    for f in fields(Row)
-                }
-            )
+            Row(**{f.name: _read(str(f.type), row[f.name]) for f in fields(Row)})
             for row in csv.DictReader(file)
         ]
+
+
+def _read(kind: str, text: str) -> Any:
+    """A value of a field of `Row`, whose annotation says its kind; nothing where it is empty."""
+    if not text:
+        return None
+    return text if "str" in kind else int(text) if "int" in kind else float(text)
 
 
 def write_rows(path: Path, rows: list[Row]) -> None:

@@ -11,6 +11,8 @@ import pandas as pd
 
 from ..space import text
 
+SHOWN = 1_000  # rows that a table shows at a time; more would take a browser seconds at every touch
+
 
 @dataclass(frozen=True)
 class Column:
@@ -47,7 +49,7 @@ def sortable_table(
     footer: pd.DataFrame | None = None,
     strong: Collection[int] = (),
 ) -> str:
-    """Render a table; all text is escaped.
+    """Render a table; all text is escaped. Of very many rows the first are shown, by order and filter.
 
     Args:
         frame: The rows.
@@ -63,26 +65,31 @@ def sortable_table(
         f'<button type="button">{escape(column.title)}</button></th>'
         for column in columns
     )
-    body = _rows(frame, columns, strong)
-    foot = "" if footer is None or footer.empty else f"<tfoot>{_rows(footer, columns, ())}</tfoot>"
+    rows = _rows(frame, columns, strong)
+    body = "\n".join(rows[:SHOWN])
+    # A browser neither styles nor lays out what is in a template; the script takes it from there.
+    body += "<template>{}</template>".format("\n".join(rows[SHOWN:])) if rows[SHOWN:] else ""
+    foot = "" if footer is None or footer.empty else f"<tfoot>{''.join(_rows(footer, columns, ()))}</tfoot>"
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
-        f'<table id="{escape(ident)}" class="sortable"><caption class="hidden">{escape(caption)}</caption>'
+        f'<table id="{escape(ident)}" class="sortable" data-most="{SHOWN}">'
+        f'<caption class="hidden">{escape(caption)}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{foot}</table></div>"
     )
 
 
-def _rows(frame: pd.DataFrame, columns: Sequence[Column], strong: Collection[int]) -> str:
+def _rows(frame: pd.DataFrame, columns: Sequence[Column], strong: Collection[int]) -> list[str]:
     values = [
         list(zip(frame[column.key], frame[column.note] if column.note else repeat(""), strict=False))
         for column in columns
     ]
-    return "\n".join(
-        f"<tr{_class('strong' if position in strong else '')}>"
+    marked = set(strong)
+    return [
+        f"<tr{_class('strong' if position in marked else '')}>"
         + "".join(_cell(column, *cell) for column, cell in zip(columns, row, strict=True))
         + "</tr>"
         for position, row in enumerate(zip(*values, strict=True))
-    )
+    ]
 
 
 def _cell(column: Column, value: Any, note: str) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 from ..space import COSTS, SITE_NAMES, text
 from ..space.claims import SURE
 from ..space.saved_run import SavedRun
-from .html_table import Column, sortable_table
+from .html_table import SHOWN, Column, sortable_table
 from .retraining import proxy_of
 from .table import front_of
 
@@ -142,11 +142,13 @@ def trials_table(run: SavedRun, frame: pd.DataFrame) -> str:
         sorted_by="number",
         strong=[position for position, front in enumerate(ordered["front"]) if front],
     )
+    count = len(frame)
+    shown = f"the first {SHOWN} of {count} shown" if count > SHOWN else f"{count} of {count} shown"
     return (
         '<div class="filter"><label for="filter">Filter</label>'
         '<input id="filter" type="search" data-filters="trials" data-status="shown" '
         'placeholder="words, such as: complete ghost" autocomplete="off">'
-        f'<span id="shown" class="muted" role="status">{len(frame)} of {len(frame)} shown</span></div>{table}'
+        f'<span id="shown" class="muted" role="status">{shown}</span></div>{table}'
     )
 
 

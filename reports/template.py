@@ -98,22 +98,35 @@ tfoot td { border-top: 2px solid var(--line); font-style: italic; }
 
 SCRIPT = """
 'use strict';
-// Tables: a heading sorts by its column, missing values always last.
+// A table shows so many of its rows at a time; those beyond them lie in a template.
+const rowsOf = new Map();
+document.querySelectorAll('table.sortable').forEach(table => {
+  const body = table.tBodies[0], beyond = body.querySelector('template');
+  rowsOf.set(table, [...body.rows, ...(beyond ? beyond.content.children : [])]);
+});
+function show(table) {
+  const wanted = rowsOf.get(table).filter(row => !row.hidden);
+  table.tBodies[0].replaceChildren(...wanted.slice(0, Number(table.dataset.most)));
+}
+
+// A heading sorts by its column, missing values always last.
+const collator = new Intl.Collator();
 function sortBy(table, index) {
   const heads = [...table.tHead.rows[0].cells];
   const direction = heads[index].getAttribute('aria-sort') === 'ascending' ? 'descending' : 'ascending';
   const sign = direction === 'ascending' ? 1 : -1;
   const numeric = heads[index].classList.contains('number');
-  const keyed = [...table.tBodies[0].rows].map(row => {
+  const keyed = rowsOf.get(table).map(row => {
     const cell = row.cells[index];
     return [numeric ? parseFloat(cell.dataset.value) : cell.textContent, row];
   });
   const missing = key => key === '' || Number.isNaN(key);
   keyed.sort(([a], [b]) => {
     if (missing(a) || missing(b)) return missing(a) - missing(b);
-    return sign * (numeric ? a - b : a.localeCompare(b));
+    return sign * (numeric ? a - b : collator.compare(a, b));
   });
-  table.tBodies[0].append(...keyed.map(([, row]) => row));
+  rowsOf.set(table, keyed.map(([, row]) => row));
+  show(table);
   heads.forEach((head, i) => head.setAttribute('aria-sort', i === index ? direction : 'none'));
 }
 document.querySelectorAll('table.sortable').forEach(table => {
@@ -124,17 +137,20 @@ document.querySelectorAll('table.sortable').forEach(table => {
 
 // The filter keeps the rows that hold every word.
 document.querySelectorAll('input[data-filters]').forEach(input => {
-  const rows = [...document.getElementById(input.dataset.filters).tBodies[0].rows];
+  const table = document.getElementById(input.dataset.filters);
+  const rows = rowsOf.get(table), most = Number(table.dataset.most);
   const texts = rows.map(row => [...row.cells].map(cell => cell.textContent).join(' ').toLowerCase());
   const status = document.getElementById(input.dataset.status);
   input.addEventListener('input', () => {
     const words = input.value.toLowerCase().split(/\\s+/).filter(Boolean);
-    let shown = 0;
+    let found = 0;
     rows.forEach((row, i) => {
       row.hidden = !words.every(word => texts[i].includes(word));
-      shown += !row.hidden;
+      found += !row.hidden;
     });
-    status.textContent = `${shown} of ${rows.length} shown`;
+    show(table);
+    const counts = found > most ? `the first ${most} of ${found}` : `${found} of ${rows.length}`;
+    status.textContent = `${counts} shown`;
   });
 });
 

@@ -1,5 +1,6 @@
 """Writing files so that a reader never sees half of one."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -35,3 +36,23 @@ def write_bytes(path: Path, data: bytes | memoryview, *, keep: Path | None = Non
         raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         beside.unlink(missing_ok=True)
+
+
+def append(path: Path, data: bytes) -> None:
+    """Add to a file, all or nothing.
+
+    Raises:
+        OSError: If that cannot be done, a full disk among it; it names `path`.
+    """
+    try:
+        with path.open("ab", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            try:
+                if file.write(data) < len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(size)
+                raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None

@@ -18,6 +18,7 @@ _FLIPS = 0.25
 _SHIFT = (0.76**2 - _FLIPS) / 2000  # for each image
 _SHIFT_WITHOUT_IMAGES = 0.84  # points
 
+PAIRED = 1_000  # networks compared pair by pair at most; what follows grows with the cube of their number
 _PSEUDO_IMAGES = 4.0  # half of them right: the error of an accuracy of 100 % does not vanish
 _PSEUDO_NETWORKS = 1.0  # repeated ones that the prior of `flips` counts as
 
@@ -32,7 +33,8 @@ class Measured:
         squares: (N,) their sums of squares about the mean, in points^2.
         error: (N,) sampling errors of one training's accuracy in points.
         correlation: (N, N) covariances of the means' sampling errors, in units of `error`. The diagonal has
-            the chance of single images in it. 0 where it is not known which images were right.
+            the chance of single images in it. 0 where it is not known which images were right. Of more than
+            `PAIRED` networks the diagonal alone (N,): all else is `common`.
         single: What the diagonal would be for one training.
         common: Mean of what is off the diagonal: the error that all networks share.
         flips: Chance of single images between seeds, as a variance in units of `error`.
@@ -65,7 +67,7 @@ def measured(
     accuracy = np.array([np.mean(run) for run in runs])
     trainings = np.array([float(len(run)) for run in runs])
     squares = np.array([np.var(run) * len(run) for run in runs])
-    unpaired = np.zeros((len(runs), len(runs)))
+    unpaired = np.zeros((len(runs),) * (2 if len(runs) <= PAIRED else 1))
     if not images:
         one = np.ones(len(runs))
         return Measured(
@@ -80,13 +82,18 @@ def measured(
         return Measured(accuracy, trainings, squares, error, unpaired, 0.0, 0.0, 0.0, shift=shift)
 
     shares = np.stack([share for share in right if share is not None])
-    between = _correlations(shares, weights)
-    apart = ~np.eye(len(known), dtype=bool)
-    mean = float(np.clip(between[apart].mean(), 0.0, 1.0)) if len(known) > 1 else 0.5
+    errors = _errors(shares, weights)
+    pairs = len(known) * (len(known) - 1)
+    # The sum over all pairs, without a matrix of them.
+    total = np.sum(errors.sum(axis=0, dtype=np.float64) ** 2) - np.sum(errors.astype(np.float64) ** 2)
+    mean = float(np.clip(total / pairs, 0.0, 1.0)) if pairs else 0.5
     flips = _flips(shares, trainings[known], weights, prior=(1.0 - mean) / 2.0)
-    correlation = np.full(unpaired.shape, mean)
-    correlation[np.ix_(known, known)] = _towards_mean(between, mean, images)
-    np.fill_diagonal(correlation, 1.0 - flips + flips / trainings)
+    correlation = 1.0 - flips + flips / trainings
+    if len(runs) <= PAIRED:
+        diagonal, correlation = correlation, np.full(unpaired.shape, mean)
+        between = (errors @ errors.T).astype(np.float64)
+        correlation[np.ix_(known, known)] = _towards_mean(between, mean, images)
+        np.fill_diagonal(correlation, diagonal)
     return Measured(
         accuracy,
         trainings,
@@ -118,15 +125,15 @@ def _shares_right(shares: Shares, weights: Floats | None) -> Floats:
     return np.asarray(np.clip(right, least, 1.0 - least))
 
 
-def _correlations(shares: Shares, weights: Floats | None) -> Floats:
-    """(N, N) covariances over the images, in units of the deviation of what is right or wrong."""
+def _errors(shares: Shares, weights: Floats | None) -> Shares:
+    """(N, images) rows whose products are covariances, in units of the deviation of right or wrong."""
     right = _shares_right(shares, weights)
     centred = shares - right[:, None].astype(np.float32)
     scale = np.sqrt(right * (1.0 - right) * shares.shape[1])
     if weights is not None:
         centred *= weights.astype(np.float32)
         scale *= sqrt(float(np.mean(weights**2)))
-    return np.asarray((centred @ centred.T).astype(np.float64) / np.outer(scale, scale))
+    return np.asarray(centred / scale[:, None], dtype=np.float32)
 
 
 def _towards_mean(between: Floats, mean: float, images: int) -> Floats:

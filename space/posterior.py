@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from .measured import Floats, Measured
+from .measured import PAIRED, Floats, Measured
 
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.integer]
@@ -137,10 +137,20 @@ def _draw(
 
 def _decompositions(
     of: Measured, members: Mask, shifts: Floats, spreads: Floats
-) -> Iterator[tuple[Floats, Floats, Floats, Floats]]:
+) -> Iterator[tuple[Floats, Floats | None, Floats, Floats]]:
     """By deviation between seeds the eigenvalues and vectors of the measured accuracies' errors."""
     error, trainings = of.error[members], of.trainings[members]
-    correlation = of.correlation[np.ix_(members, members)]
+    if of.correlation.ndim == 1 and len(error) > PAIRED:
+        # All correlations are alike, so that but for what all share errors are independent.
+        for shift in shifts:
+            values = (of.correlation[members] - of.common + shift**2 / trainings) * error**2
+            yield np.maximum(values, 1e-8 * float(np.mean(error**2))), None, of.accuracy[members], spreads
+        return
+    if of.correlation.ndim == 1:
+        correlation = np.full((len(error), len(error)), of.common)
+        np.fill_diagonal(correlation, of.correlation[members])
+    else:
+        correlation = of.correlation[np.ix_(members, members)]
     mean = correlation.mean(axis=0)
     contrasts = correlation - mean - mean[:, None] + mean.mean()
     images = (contrasts + max(mean.mean() - of.common, 0.0)) * np.outer(error, error)
@@ -153,11 +163,14 @@ class _Node:
     """The posterior at one deviation between seeds, for T deviations between n networks.
 
     In the basis of the errors' eigenvectors all are independent given the networks' mean; its prior is flat.
+    Without vectors that is the basis the errors are in.
     """
 
-    def __init__(self, errors2: Floats, vectors: Floats, measured: Floats, spreads: Floats) -> None:
+    def __init__(self, errors2: Floats, vectors: Floats | None, measured: Floats, spreads: Floats) -> None:
         self._errors2, self._vectors, self._spreads2 = errors2, vectors, spreads[:, None] ** 2
-        self._ones, self._measured = vectors.sum(axis=0), vectors.T @ measured
+        self._ones, self._measured = np.ones(len(measured)), measured
+        if vectors is not None:
+            self._ones, self._measured = vectors.sum(axis=0), vectors.T @ measured
         total = errors2 + self._spreads2  # (T, n)
         self._centre_error2 = 1.0 / (self._ones**2 / total).sum(axis=1)
         self._centre = self._centre_error2 * (self._ones * self._measured / total).sum(axis=1)
@@ -174,7 +187,8 @@ class _Node:
 
     def mean(self, weights: Floats) -> Floats:
         """(n,) expectations, weighted by the deviations between networks (T,)."""
-        return np.asarray(self._vectors @ (weights @ self._given(self._centre[:, None], self._spreads2)))
+        mean = weights @ self._given(self._centre[:, None], self._spreads2)
+        return np.asarray(mean if self._vectors is None else self._vectors @ mean)
 
     def draw(self, counts: Counts, rng: Generator) -> Floats:
         """(sum of counts, n) draws, so many for each deviation between networks (T,)."""
@@ -183,4 +197,4 @@ class _Node:
         spreads2 = self._spreads2[of]
         errors = np.sqrt(self._errors2 * spreads2 / (self._errors2 + spreads2))
         draws = self._given(centre[:, None], spreads2) + errors * rng.standard_normal(errors.shape)
-        return np.asarray(draws @ self._vectors.T)
+        return np.asarray(draws if self._vectors is None else draws @ self._vectors.T)

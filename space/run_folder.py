@@ -5,13 +5,14 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 from filelock import FileLock, Timeout
 
 from .costs import table_costs
 from .errors import UserError
-from .files import write_text
+from .files import append, write_text
 from .records import TrialRecord
 from .run_record import RunRecord
 from .saved_run import FRONT_LATENCY_FILE, RECORD_FILE, TRIALS_FILE, read_record, table_file
@@ -35,6 +36,7 @@ class RunFolder:
         self.best_path = path / "best.yaml"
         self.front_latency_path = path / FRONT_LATENCY_FILE
         self.errors_path = path / "errors"
+        self._listed: tuple[list[str], int] = [], 0  # columns and size of the trials.csv last written
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -95,14 +97,27 @@ class RunFolder:
 
     def write_trials(self, records: Sequence[TrialRecord]) -> None:
         """Write trials.csv anew, one row per trial; a cost on a device that none has gets no column."""
-        rows = [record.to_row() for record in records]
-        absent = [name for name in table_costs() if not any(name in record.costs for record in records)]
+        known = {name for record in records for name in record.costs}
+        absent = [name for name in table_costs() if name not in known]
         columns = [name for name in TrialRecord.columns() if name not in absent]
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(self.trials_path, text.getvalue())
+        text = _csv_text([dict(zip(columns, columns, strict=True)), *(r.to_row() for r in records)], columns)
+        write_text(self.trials_path, text)
+        self._listed = columns, len(text.encode())
+
+    def add_trial(self, records: Sequence[TrialRecord]) -> None:
+        """The same with one trial more, the last: its row alone is written if the file is as it was left.
+
+        Raises:
+            OSError: If that cannot be done; what was there is there still.
+        """
+        columns, size = self._listed
+        row, path = records[-1].to_row(), self.trials_path
+        listed = size and path.exists() and path.stat().st_size == size
+        if not listed or any(row[name] is not None for name in table_costs() if name not in columns):
+            self.write_trials(records)
+            return
+        append(path, text := _csv_text([row], columns).encode())
+        self._listed = columns, size + len(text)
 
     def table_path(self, cost: str) -> Path:
         """Of the table of a device by which the run knows a cost."""
@@ -115,3 +130,11 @@ class RunFolder:
             if not path.exists():
                 self.errors_path.mkdir(exist_ok=True)
                 write_text(path, trace.rstrip() + "\n")
+
+
+def _csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Rows as lines of a CSV, without a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writerows(rows)
+    return text.getvalue()

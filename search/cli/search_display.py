@@ -31,6 +31,7 @@ from ..study.run import Run
 from .console import LiveDisplay, fits, print_line
 
 _FRONT_ROWS = 12
+_ANEW = 100  # trials up to which the front is worked out anew for each; later when a hundredth is new
 
 
 class SearchDisplay(LiveDisplay):
@@ -83,7 +84,8 @@ class SearchDisplay(LiveDisplay):
         counts.append("".join(f"   {self._count(state)} {state}" for state in others), style="dim")
         bar = Table.grid()  # a bar alone does not end its line
         bar.add_row(ProgressBar(total=self._run.wanted, completed=self._trained, width=60))
-        if self._shown[0] != len(self._trials):  # drawn several times a second, changed once in many
+        # Drawn several times a second, changed once in many; the claims of very many trials take a while.
+        if len(self._trials) > self._shown[0] + self._shown[0] // _ANEW:
             self._shown = len(self._trials), self._front()
         return Group(counts, bar, self._shown[1])
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,8 +33,8 @@ from .fit import fit_proxy
 from .new_record import new_record
 from .plan import Plan
 from .run import Run
-from .settings import settle, without_password
-from .storage import check_storage, sqlite_url, storage_errors
+from .settings import settle
+from .storage import check_storage, sqlite_url, storage_errors, storage_name
 from .trial_store import TrialStore
 
 
@@ -127,7 +127,7 @@ def open_run(
         input_size=data.input_size,
         workers=0 if crew.own else len(crew.devices),
         device=device,
-        storage=without_password(settings.storage),
+        storage=None if storage is None else storage_name(storage),
         proxy=proxy.to_dict(),
     )
     record = (
@@ -139,7 +139,7 @@ def open_run(
         say(f"other versions than this run began with: {_changes(record.versions, versions())}")
     if storage:
         check_storage(storage)
-    with folder.locked(), storage_errors(out):
+    with folder.locked(), storage_errors(out), ExitStack() as closed:
         # First of all, since the study could not be taken up again without it.
         folder.write_record(record)
         keep_tables(tables, folder)
@@ -152,7 +152,8 @@ def open_run(
             reference=settings.reference_accuracy,
             narrow=partial(_narrow_name, proxy),
         )
-        store = TrialStore(storage or sqlite_url(folder.study_path), study_name=record.study, domain=domain)
+        place = storage or sqlite_url(folder.study_path)
+        store = closed.enter_context(closing(TrialStore(place, study_name=record.study, domain=domain)))
         told, listed = len(store.records()), folder.count_trials()
         if told < listed:
             raise UserError(

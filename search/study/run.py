@@ -34,6 +34,8 @@ from .pilot import Known, KnownFirst
 from .plan import Plan
 from .trial_store import TrialStore
 
+_ANEW = 1.01  # growth of the trials after which validation.npz, which is written whole, is written anew
+
 
 class Run:
     """A run that is ready to search.
@@ -71,6 +73,7 @@ class Run:
         self._make_executor = make_executor
         self._pretrained = pretrained
         self._pace: Pace | None = None
+        self._validated = 0  # trials that were there when validation.npz was written
         self.known: Sequence[Known] = ()
         self.began = time.monotonic()
 
@@ -120,6 +123,8 @@ class Run:
     def search(self) -> Iterator[TrialRecord]:
         """Go on with the search, giving every trial as it ends; trials.csv is whole after each.
 
+        validation.npz may lack the last hundredth of them until the search ends, or goes on.
+
         Raises:
             SearchFailedError: If training after training fails.
             WorkersFailedError: If no worker comes as far as taking jobs.
@@ -140,12 +145,18 @@ class Run:
         self._pace = pace_of(self.record, self.trials, began=self.began, **told)
         search = Search(self.plan, self._store, pace=self._pace, full=self.retrained)
         with closing(self._make_executor(make_trainer, self.devices)) as executor:
-            for trial in run_search(search, KnownFirst(executor, self.known)):
-                self.trials.append(trial)
-                self.write_trials()
-                if trial.state == "failed":
-                    self.folder.write_errors(self._store.traces())
-                yield trial
+            try:
+                for trial in run_search(search, KnownFirst(executor, self.known)):
+                    self.trials.append(trial)
+                    self.folder.add_trial(self.trials)
+                    if len(self.trials) >= _ANEW * self._validated:
+                        self._write_validation()
+                    if trial.state == "failed":
+                        self.folder.write_errors(self._store.traces())
+                    yield trial
+            finally:
+                if len(self.trials) > self._validated:
+                    self._write_validation()
         if self.plan.timed:
             spent = max(self.done, (settings.repeats or 0) + 1)
             self.record = replace(self.record, settings=replace(settings, budget=spent))
@@ -173,8 +184,12 @@ class Run:
 
     def write_trials(self) -> None:
         """Write trials.csv and validation.npz anew."""
-        write_validation(self.folder.validation_path, self._data.val_labels, self.trials)
+        self._write_validation()
         self.folder.write_trials(self.trials)
+
+    def _write_validation(self) -> None:
+        write_validation(self.folder.validation_path, self._data.val_labels, self.trials)
+        self._validated = len(self.trials)
 
     def write_best(self) -> ArchitectureConfig:
         """Export the default pick as best.yaml.

@@ -13,15 +13,14 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from ...space import UserError, check_keys, check_name
-from ..samplers.registry import reasons_of
+from ..samplers.registry import INTERRUPTED, reasons_of
 from .domain import Domain, RecordT, SubjectT
 from .proposal import Proposal, Result
-from .storage import STORAGE_ERRORS, check_storage, unreadable
+from .storage import STORAGE_ERRORS, close_storage, open_storage, unreadable
 
 # Attributes of a trial, each a JSON object that is written once: when it is proposed, and when it is told.
 PROPOSAL, RESULT = "proposal", "result"
 RUNG = "rung"
-_INTERRUPTED = "interrupted while it was proposed"
 
 
 class TrialStore(Generic[SubjectT, RecordT]):
@@ -43,7 +42,7 @@ class TrialStore(Generic[SubjectT, RecordT]):
         directions: list[Literal["maximize", "minimize"]] = [
             "maximize" if name == "accuracy" else "minimize" for name in objectives
         ]
-        self._storage = check_storage(storage)
+        self._storage, self._owned = open_storage(storage), isinstance(storage, str)
         try:
             with _creation_unsaid():
                 self.study = optuna.create_study(
@@ -61,6 +60,11 @@ class TrialStore(Generic[SubjectT, RecordT]):
             self.study.set_metric_names(list(objectives))
         self._study_id = self._storage.get_study_id_from_name(study_name)
         self._abandon_incomplete()
+
+    def close(self) -> None:
+        """End what was opened here."""
+        if self._owned:
+            close_storage(self._storage)
 
     @property
     def proposed(self) -> int:
@@ -226,7 +230,7 @@ class TrialStore(Generic[SubjectT, RecordT]):
         """Fail what was killed in the middle of being proposed; its number is the only thing lost."""
         for trial in self._trials():
             if trial.state == TrialState.RUNNING and self._proposal(trial) is None:
-                self._storage.set_trial_user_attr(self._id(trial.number), "reason", _INTERRUPTED)
+                self._storage.set_trial_user_attr(self._id(trial.number), "reason", INTERRUPTED)
                 self.study.tell(trial.number, state=TrialState.FAIL)
 
 

@@ -24,13 +24,13 @@ from cheapsearch.search.study.trial_store import TrialStore
 from cheapsearch.search.training.proxy import Proxy
 from cheapsearch.search.workers.jobs import Failed, Job, Message, Stopped, Trained, is_stopped
 from cheapsearch.space import (
-    COSTS,
     DEFAULT_OBJECTIVES,
     Architecture,
     SearchSpace,
     TrialRecord,
     architecture_hash,
 )
+from cheapsearch.space.costs import additive_costs
 
 V2 = "mobilenet_v2"
 Store = TrialStore[Architecture, TrialRecord]
@@ -213,7 +213,7 @@ def networks() -> list[Architecture]:
 @pytest.fixture(scope="session")
 def listed(table: CostTable) -> Candidates:
     """The candidates among them, as they were before any search."""
-    return make_candidates(SearchSpace(V2, 0.25), table, Limits(), list(COSTS), seed=0)
+    return make_candidates(SearchSpace(V2, 0.25), table, Limits(), additive_costs(), seed=0)
 
 
 @pytest.fixture

@@ -99,30 +99,26 @@ def test_search_killed_in_a_cluster_leaves_no_worker_and_goes_on_elsewhere(
     assert facts(out) == undisturbed
 
 
-def test_search_killed_at_random_moments_ends_as_an_undisturbed_one(
-    tmp_path: Path, undisturbed: list[tuple[object, ...]]
-) -> None:
-    """Twenty times, at any moment from its start to some seconds after it has begun to train."""
+def test_search_killed_at_random_moments_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    """Twenty times: while it starts, and around the moment at which another trial is written."""
+    longer = ("--budget", "30", "--workers", "0")
+    expected = search(tmp_path / "undisturbed", *longer)
     out, rng = tmp_path / "run", random.Random(0)
-    seconds = 12.0
-    killed = 0
-    while killed < KILLS:
-        before = rows(out / "trials.csv")
-        with start(*OPTIONS, "--out", str(out), "--workers", "0") as driver:
-            try:
-                code = driver.wait(rng.uniform(0.0, seconds))
-            except subprocess.TimeoutExpired:
-                driver.send_signal(signal.SIGKILL)
-                killed += 1
+    trials, starting = out / "trials.csv", 1.0
+    for kill in range(KILLS):
+        before, began = rows(trials), time.monotonic()
+        with start(*OPTIONS, "--out", str(out), *longer) as driver:
+            if kill % 2:
+                time.sleep(rng.uniform(0.0, starting))
             else:
-                # It came to its end: a longer search goes on from there.
-                assert code == 0
-                break
-        # So that twenty fit into the search, whatever the machine.
-        seconds *= 0.9 if rows(out / "trials.csv") > before + 1 else 1.05
+                wait_until(lambda least=before + 1: rows(trials) >= least)  # type: ignore[misc]
+                starting = time.monotonic() - began
+                time.sleep(rng.uniform(0.0, 0.2))
+            assert driver.poll() is None  # it is killed, and has not ended
+            driver.kill()
+    assert KILLS // 2 <= rows(trials) < len(expected)
     assert main(["run", "--out", str(out), "--workers", "0"]) == 0
-    assert facts(out) == undisturbed
-    assert killed == KILLS
+    assert facts(out) == expected
     numbers = [trial.number for trial in load_run(out).trials]
     assert numbers == sorted(set(numbers))
 

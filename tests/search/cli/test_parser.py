@@ -98,6 +98,8 @@ def test_other_commands_have_defaults() -> None:
         "arch": "cheap_v2",
         "num_classes": None,
         "input_size": None,
+        "latency_table": None,
+        "cost_table": None,
         "json": False,
     }
     space = parse("space", "--per-stage", "expand")
