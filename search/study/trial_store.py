@@ -12,15 +12,15 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from ...space import UserError, check_keys, check_name
+from ...space import COSTS, UserError, check_keys, check_name
 from ..samplers.registry import INTERRUPTED, reasons_of
 from .domain import Domain, RecordT, SubjectT
-from .proposal import Proposal, Result
+from .proposal import Proposal, Result, said
 from .storage import STORAGE_ERRORS, close_storage, open_storage, unreadable
 
 # Attributes of a trial, each a JSON object that is written once: when it is proposed, and when it is told.
 PROPOSAL, RESULT = "proposal", "result"
-RUNG = "rung"
+RUNG = "rung"  # for those who read the study, as is what a result begins with
 
 
 class TrialStore(Generic[SubjectT, RecordT]):
@@ -57,7 +57,7 @@ class TrialStore(Generic[SubjectT, RecordT]):
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            self.study.set_metric_names(list(objectives))
+            self.study.set_metric_names([_metric_name(name) for name in objectives])
         self._study_id = self._storage.get_study_id_from_name(study_name)
         self._abandon_incomplete()
 
@@ -111,7 +111,6 @@ class TrialStore(Generic[SubjectT, RecordT]):
         kept |= {"due": proposal.due} if proposal.due else {}
         if proposal.rung != 1:
             kept["rung"] = proposal.rung
-            # For those who read the study; what counts is written at once, below.
             self._storage.set_trial_user_attr(self._id(proposal.number), RUNG, proposal.rung)
         self._storage.set_trial_user_attr(self._id(proposal.number), PROPOSAL, kept)
 
@@ -138,7 +137,8 @@ class TrialStore(Generic[SubjectT, RecordT]):
 
     def tell(self, proposal: Proposal[SubjectT], result: Result) -> RecordT:
         """Tell what a proposal came to."""
-        self._storage.set_trial_user_attr(self._id(proposal.number), RESULT, result.to_dict())
+        kept = {"about": said(proposal, result)} | result.to_dict()
+        self._storage.set_trial_user_attr(self._id(proposal.number), RESULT, kept)
         if result.accuracy is not None:
             known = {"accuracy": result.accuracy, **self.domain.costs(proposal.subject)}
             told = self.study.tell(proposal.number, [known[name] for name in self.domain.objectives])
@@ -232,6 +232,13 @@ class TrialStore(Generic[SubjectT, RecordT]):
             if trial.state == TrialState.RUNNING and self._proposal(trial) is None:
                 self._storage.set_trial_user_attr(self._id(trial.number), "reason", INTERRUPTED)
                 self.study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _metric_name(objective: str) -> str:
+    """Of an objective to those who look at the study, with its unit."""
+    if objective == "accuracy":
+        return "accuracy (%)"
+    return COSTS[objective].heading if objective in COSTS else objective
 
 
 @contextmanager

@@ -17,7 +17,10 @@ import sqlalchemy
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy import event
 
+from cheapsearch.search.study.driver import Search, run_search
 from cheapsearch.search.study.opening import open_run
+from cheapsearch.search.study.plan import Plan
+from cheapsearch.search.study.storage import open_storage, storage_errors
 from cheapsearch.space import UserError
 
 SETTINGS: dict[str, Any] = {
@@ -25,11 +28,11 @@ SETTINGS: dict[str, Any] = {
     "proxy": {"epochs": 1, "images": 60, "input_size": 8, "width": 0.25, "batch_size": 20},
 }
 
-Search = Callable[..., list[tuple[Any, ...]]]
+DoSearch = Callable[..., list[tuple[Any, ...]]]
 
 
 @pytest.fixture
-def search(tmp_path: Path, fake_pool: Callable[..., Any]) -> Search:
+def search(tmp_path: Path, fake_pool: Callable[..., Any]) -> DoSearch:
     """Search, or go on, in a folder, with trainings that are none; gives what the trials came to."""
 
     def do(name: str, **given: Any) -> list[tuple[Any, ...]]:
@@ -41,11 +44,14 @@ def search(tmp_path: Path, fake_pool: Callable[..., Any]) -> Search:
 
 
 def test_journal_with_lines_half_written_goes_on_to_the_same_trials(
-    tmp_path: Path, search: Search, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    make_plan: Callable[..., Plan],
+    make_store: Callable[..., Any],
+    fake_pool: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As a full disk leaves them, or a process killed in the middle of a write."""
     journal = tmp_path / "shared.log"
-    storage = f"journal:{journal}"
     whole, written = JournalFileBackend.append_logs, 0
 
     def half(self: JournalFileBackend, logs: list[dict[str, Any]]) -> None:
@@ -57,19 +63,30 @@ def test_journal_with_lines_half_written_goes_on_to_the_same_trials(
             raise OSError(28, "No space left on device")
         whole(self, logs)
 
+    def search(storage: str) -> list[tuple[Any, ...]]:
+        store = make_store(open_storage(storage))
+        found = run_search(Search(make_plan(sampler="cost_aware", budget=12), store), fake_pool())
+        with storage_errors(tmp_path):
+            list(found)
+        return [(trial.hash, trial.state, trial.origin, trial.accuracy) for trial in store.records()]
+
     monkeypatch.setattr(JournalFileBackend, "append_logs", half)
-    given: dict[str, Any] = SETTINGS | {"storage": storage}
-    for _ in range(3):
+    for _ in range(4):
         with pytest.raises(UserError) as caught:
-            search("run", **given)
-        assert str(caught.value).startswith(
-            "storage: cannot read or write the study ([Errno 28] No space left"
-        )
+            search(f"journal:{journal}")
+        assert str(caught.value).startswith("storage: cannot read or write the study ([Errno 28] No space")
         assert not journal.read_bytes().endswith(b"\n")
-        given = {"storage": storage}
     monkeypatch.undo()
-    assert search("run", **given) == search("undisturbed", **SETTINGS)
-    assert not (tmp_path / "run" / "study.db").exists()
+    assert search(f"journal:{journal}") == search("sqlite://")
+
+
+def test_journal_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no journal\nat all\n")
+    with pytest.raises(UserError) as caught:
+        open_storage(f"journal:{tmp_path / 'notes.txt'}")
+    assert str(caught.value).startswith(
+        f"storage: must be a readable Optuna study, journal:{tmp_path / 'notes.txt'} is not ("
+    )
 
 
 # --- PostgreSQL -------------------------------------------------------------------------------------
@@ -144,7 +161,9 @@ def server() -> Iterator[Server]:
 
 
 @pytest.mark.slow
-def test_postgresql_killed_in_transactions_goes_on_to_the_same_trials(server: Server, search: Search) -> None:
+def test_postgresql_killed_in_transactions_goes_on_to_the_same_trials(
+    server: Server, search: DoSearch
+) -> None:
     commits, last = 0, 0
 
     def begin_commit(connection: sqlalchemy.Connection) -> None:
@@ -170,7 +189,7 @@ def test_postgresql_killed_in_transactions_goes_on_to_the_same_trials(server: Se
     assert search("run", **given) == search("undisturbed", **SETTINGS)
 
 
-def test_storage_whose_driver_is_missing_names_what_to_install(search: Search) -> None:
+def test_storage_whose_driver_is_missing_names_what_to_install(search: DoSearch) -> None:
     with pytest.raises(UserError) as caught:
         search("run", **SETTINGS, storage="mysql+pymysql://me:secret@host/db")
     assert str(caught.value) == (

@@ -127,6 +127,7 @@ def test_a_trial_is_two_attributes_that_say_what_is_not_empty(make_store: MakeSt
     assert first == {
         PROPOSAL: {"origin": "tpe"},
         RESULT: {
+            "about": f"network {architecture_hash(REUSE)}, proposed as tpe, complete, a training of 12.3 s",
             **{"state": "complete", "seconds": 12.35, "images_per_second": 322.0},
             **{"curve": [50.0, 62.5], "losses": [2.0, 1.5]},
         },
@@ -136,7 +137,10 @@ def test_a_trial_is_two_attributes_that_say_what_is_not_empty(make_store: MakeSt
             **{"origin": "repeat", "repeat": 1, "floors": [10.0]},
             "why": {"accuracy": 61.5, "gain": None},
         },
-        RESULT: {"state": "pruned", "reason": "low", "curve": [5.0], "forecast": [20.0, 1.5]},
+        RESULT: {
+            "about": f"network {architecture_hash(UNMODIFIED)}, proposed as repeat, pruned: low",
+            **{"state": "pruned", "reason": "low", "curve": [5.0], "forecast": [20.0, 1.5]},
+        },
     }
 
 
@@ -178,7 +182,7 @@ def test_tell_gives_the_study_the_objectives_asked_for(make_store: MakeStore, ta
     assert record.costs["params"] == table.cost(REUSE).params
     assert store.study.trials[0].values == [62.5, table.cost(REUSE).flops]
     assert [direction.name for direction in store.study.directions] == ["MAXIMIZE", "MINIMIZE"]
-    assert store.study.metric_names == ["accuracy", "flops"]
+    assert store.study.metric_names == ["accuracy (%)", "FLOPs (multiply-adds)"]
 
 
 def test_tell_keeps_an_accuracy_of_zero(make_store: MakeStore) -> None:
