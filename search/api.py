@@ -6,6 +6,7 @@ caller gives; Ctrl-C is a KeyboardInterrupt, and the same call goes on where it 
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import fields, replace
 from os import PathLike
 from pathlib import Path
@@ -26,15 +27,16 @@ from .results import RetrainResult, RunResult, TrainResult
 from .study.driver import SearchFailedError
 from .study.opening import default_folder, open_run
 from .study.run import Run
+from .tracking.tracking import Tracking, check_trackers
 from .training.full import TrainingJob, trained_architecture
 from .training.images import DataSource, searched_images
 from .training.loop import Epoch
 from .training.one_by_one import train_one_by_one
 from .training.policies import changed_policy
 from .training.policy import Policy
-from .training.retrain import Retraining, choose_trials, retrain_jobs, seeded_folder
+from .training.retrain import Retraining, choose_trials, failures_of, retrain_jobs, seeded_folder
 from .workers.devices import available_cores, resolve_device
-from .workers.jobs import Failed, Outcome, Progress
+from .workers.jobs import Outcome, Progress
 from .workers.pool import WorkersFailedError
 from .workers.workplace import CLUSTER, WORKPLACE, Workplace
 
@@ -54,6 +56,7 @@ def run(
     out: str | PathLike[str] | None = None,
     retrain: bool = False,
     epochs: int | None = None,
+    track: str | Sequence[str] = (),
     on_start: Callable[[Run], None] = _nothing,
     on_trial: Callable[[TrialRecord], None] = _nothing,
     say: Say = _nothing,
@@ -65,6 +68,7 @@ def run(
         out: The run folder, None for runs/BACKBONE-DATASET.
         retrain: Go straight on: train the front under the full policy.
         epochs: Of the proxy, as `proxy={"epochs": N}`.
+        track: Where trials and retrainings are logged too: `mlflow`, `wandb`, or both.
         on_start: Called with the run when everything is ready.
         on_trial: Called with every trial as it ends.
         say: Called with a line of text while data is read.
@@ -80,12 +84,18 @@ def run(
     place = Workplace.taken_from(settings)
     if epochs is not None:
         settings["proxy"] = {**settings.get("proxy", {}), "epochs": epochs}
+    trackers = check_trackers(track)
     folder = default_folder(settings) if out is None else Path(out)
-    with open_run(settings, out=folder, say=say, place=place) as opened:
+    with (
+        open_run(settings, out=folder, say=say, place=place) as opened,
+        closing(Tracking(trackers, folder, opened.record, say=say)) as tracking,
+    ):
         on_start(opened)
+        tracking.trials(opened.trials)
         try:
             for trial in opened.search():
                 on_trial(trial)
+                tracking.trials(opened.trials)
         except SearchFailedError as error:
             write_report(folder)
             raise SearchFailedError(f"{error}; the trials so far are in {folder}") from None
@@ -103,7 +113,7 @@ def run(
     if not retrain:
         return result
     also = {name: settings[name] for name in ("workers", "device") if name in settings} | place.cluster
-    return replace(result, retrained=_retrain(folder, say=say, **also))
+    return replace(result, retrained=_retrain(folder, track=trackers, say=say, **also))
 
 
 def retrain(
@@ -120,6 +130,7 @@ def retrain(
     pretrained: str | None = None,
     weights: str | PathLike[str] | None = None,
     policy: str | None = None,
+    track: str | Sequence[str] = (),
     approve: Callable[[Retraining], bool] = lambda retraining: True,
     on_progress: Callable[[Running, Ended], None] = _nothing,
     say: Say = _nothing,
@@ -139,6 +150,7 @@ def retrain(
         pretrained: Weights to begin with, as for `run`; None for those that the run's trainings began with.
         weights: Of this file instead.
         policy: Name of a policy, None for that of the data set or, with pretrained weights, `finetune`.
+        track: Where they are logged too, as for `run`.
         approve: Asked once, before anything is trained; `Retraining.estimate` says how long it will take.
         on_progress: Called about every second with what is being trained and what has ended since.
         say: Called with a line of text while data is read.
@@ -177,7 +189,7 @@ def retrain(
     )
     found_weights = wanted_weights(trained_architecture(settings.space.unmodified, full), *wanted)
     jobs = retrain_jobs(folder, chosen, full, first_seed=settings.seed, seeds=seeds)
-    failures = []
+    failures: list[str] = []
     with (
         RunFolder(folder / RETRAIN_FOLDER).locked(),
         Retraining(
@@ -188,18 +200,17 @@ def retrain(
             make_executor=crew.executor(),
             pretrained=found_weights,
         ) as retraining,
+        closing(Tracking(check_trackers(track), folder, record, say=say)) as tracking,
     ):
         if retraining.open and not approve(retraining):
             return RetrainResult(folder, read_results(job.folder for job in jobs), (), None)
+        tracking.retrainings(job.folder for job in jobs)
         for running, ended in retraining.train():
             on_progress(running, ended)
-            failures += [
-                f"trial {job.trial}, seed {job.seed}: {outcome.reason}"
-                for job, outcome in ended
-                if isinstance(outcome, Failed)
-            ]
+            failures += failures_of(ended)
             if ended:
                 write_report(folder)
+                tracking.retrainings(job.folder for job in jobs)
     return RetrainResult(
         folder, read_results(job.folder for job in jobs), tuple(failures), write_report(folder)
     )

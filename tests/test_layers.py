@@ -29,7 +29,11 @@ ROOMS: dict[str, set[str]] = {
     "rehearsal": {"workers", "samplers", "study", "results"},
     "results": set(),
     "latency": set(),
-    "api": {"data", "workers", "training", "samplers", "study", "rehearsal", "results", "latency"},
+    "tracking": set(),
+    "api": {
+        *("data", "workers", "training", "samplers", "study"),
+        *("rehearsal", "results", "latency", "tracking"),
+    },
     "cli": {"data", "workers", "training", "samplers", "study", "rehearsal", "results", "latency", "api"},
 }
 SEES_REPORTS = {"api", "cli"}

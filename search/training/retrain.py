@@ -204,3 +204,12 @@ def _reached(job: TrainingJob) -> Progress:
     if not rows:
         return Progress(job.index, 0, None)
     return Progress(job.index, int(rows[-1]["epoch"]), rows[-1]["val_score"])
+
+
+def failures_of(ended: Sequence[tuple[TrainingJob, Outcome]]) -> list[str]:
+    """A line for each of these that failed."""
+    return [
+        f"trial {job.trial}, seed {job.seed}: {outcome.reason}"
+        for job, outcome in ended
+        if isinstance(outcome, Failed)
+    ]
