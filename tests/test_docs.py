@@ -1,4 +1,4 @@
-"""docs/reliability.md names tests that are there, and every page that is named is there and says something."""
+"""docs/reliability.md names tests that are there; pages that are named are there and say something."""
 
 import re
 from pathlib import Path

@@ -176,7 +176,7 @@ def test_a_missing_piece_is_listed_by_a_command_of_the_same_space(
 
 def test_a_table_is_looked_at_before_a_pilot_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "fit_proxy", lambda *a, **k: pytest.fail("a pilot before the table"))
-    with pytest.raises(UserError, match="^latency_table: must be a CSV file that can be read"):
+    with pytest.raises(UserError, match=r"^latency_table: must be a CSV file that can be read"):
         run(dataset="digits", workers=0, hours=1.0, latency_table=tmp_path / "gone.csv", out=tmp_path / "run")
 
 
