@@ -84,9 +84,24 @@ def open_run(
     opened = searched_images(source, began, limit=limit, say=say)
     pretrained, began_with = _pretrained(settings, existing, opened, out=out, say=say)
     space, pilot = settings.space, None
+    if existing is None and storage:
+        check_storage(storage)
+    # Before anything is trained: a table that does not do is told at once, and what is timed has the machine.
+    num_classes, input_size = len(opened.classes), opened.input_size
+    tables = device_tables(
+        settings,
+        folder,
+        num_classes=num_classes,
+        input_size=input_size,
+        begun=existing is not None,
+        say=say,
+    )
+    table = cost_table(space.backbone, width=space.width, num_classes=num_classes, input_size=input_size)
+    table = table.with_tables(tables)
+    limits = Limits(settings.limits)
+    if warning := limits.check_reachable(space, table):
+        say(warning)
     if existing is None:
-        if storage:
-            check_storage(storage)
         settings, pilot = fit_proxy(
             settings,
             given,
@@ -106,22 +121,6 @@ def open_run(
         data = opened.load(proxy.input_size, name=settings.dataset, progress=say)
     else:
         data = replace(pilot.data, name=settings.dataset)
-    table = cost_table(
-        space.backbone, width=space.width, num_classes=data.num_classes, input_size=data.input_size
-    )
-    tables = device_tables(
-        settings,
-        folder,
-        num_classes=data.num_classes,
-        input_size=data.input_size,
-        begun=existing is not None,
-        say=say,
-    )
-    table = table.with_tables(tables)
-    limits = Limits(settings.limits)
-    if warning := limits.check_reachable(space, table):
-        say(warning)
-
     settings = replace(
         settings,
         input_size=data.input_size,
@@ -140,9 +139,10 @@ def open_run(
     if storage:
         check_storage(storage)
     with folder.locked(), storage_errors(out), ExitStack() as closed:
-        # First of all, since the study could not be taken up again without it.
+        # First of all, since the study could not be taken up again without them, nor a record without tables.
+        if existing is None:
+            keep_tables(tables, folder)
         folder.write_record(record)
-        keep_tables(tables, folder)
         domain = ArchitectureDomain(
             space,
             table,

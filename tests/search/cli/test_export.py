@@ -115,6 +115,9 @@ def test_export_prints_json_of_a_file_and_of_a_config(call: Call, tmp_path: Path
             ("--deploy",),
             "--deploy: is a form of graphs, a yaml file holds none; leave it out, or take --format",
         ),
+        (("--dataset", "nonsense"), "--dataset: is for --int8"),
+        (("--skip-corrupt",), "--dataset: is for --int8"),
+        (("-o", "net.pth"), "--format: must be one of yaml, safetensors, onnx, pt2, as the file's ending"),
         (("--format", "onxx"), "--format: must be one of yaml, safetensors, onnx, pt2"),
     ],
 )
