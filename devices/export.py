@@ -1,6 +1,7 @@
 """A network as a file that says of itself what it is."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +23,8 @@ class Exported:
         form: `training` or `deploy`.
         weights: `trained` or `random`.
         difference: Of the file's answers from the network's, as a share of the largest; None where the file
-            holds no graph.
+            holds no graph. Of int8, before that.
+        int8: What int8 costs in accuracy (`search.training.int8`), None of a file in float.
     """
 
     path: Path
@@ -30,6 +32,7 @@ class Exported:
     form: str
     weights: str
     difference: float | None
+    int8: Mapping[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -65,7 +68,7 @@ def export_network(
         where, _, name = writer.partition(".")
         write = getattr(import_module(f".{where}", __package__), name)
         module: nn.Module = deploy(network) if deployed else network
-        metadata = metadata_of(config, form=form, weights=weights)
+        metadata = metadata_of(config, form=form, weights=weights, precision="float32")
         difference = write(module, path, shape=(3, *2 * [network.input_size]), metadata=metadata)
     elif deployed:
         graphs = [other for other, writer in FORMATS.items() if writer is not None]

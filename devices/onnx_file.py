@@ -73,20 +73,35 @@ def open_session(path: Path, *, threads: int = 1) -> Any:
     """A file in ONNX Runtime, on the CPU.
 
     Args:
-        threads: That compute one answer.
+        threads: That compute one answer; 0 for all cores.
 
     Raises:
         UserError: If ONNX Runtime is missing.
     """
-    runtime = imported("onnxruntime", **_NEEDED)
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors alone
-    return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    imported("onnxruntime", **_NEEDED)
+    from .measure import open_session as opened
+
+    return opened(path, threads=threads)
 
 
-def say_of_itself(model: Any, metadata: Mapping[str, str]) -> None:
-    """Have an ONNX model say this of itself and no more."""
+def read_metadata(path: Path) -> dict[str, str]:
+    """What an ONNX file says of itself.
+
+    Raises:
+        UserError: If the package onnx is missing.
+    """
+    model = imported("onnx", **_NEEDED).load(path)
+    return {one.key: one.value for one in model.metadata_props}
+
+
+def write_metadata(path: Path, metadata: Mapping[str, str]) -> None:
+    """Have an ONNX file say this of itself and no more; errors are those of `read_metadata`."""
+    model = imported("onnx", **_NEEDED).load(path)
+    _say(model, metadata)
+    write_bytes(path, model.SerializeToString())
+
+
+def _say(model: Any, metadata: Mapping[str, str]) -> None:
     graph = model.graph
     named = (*graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output)
     for holder in (model, graph, *named):
@@ -146,5 +161,5 @@ def _model(module: nn.Module, inputs: tuple[Any, ...], metadata: Mapping[str, st
     program = torch.onnx.export(module, inputs, dynamo=True, optimize=True, verbose=False, **options)
     assert program is not None
     model: Any = program.model_proto
-    say_of_itself(model, metadata)
+    _say(model, metadata)
     return model

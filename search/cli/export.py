@@ -1,15 +1,19 @@
 """`cheapsearch export`: an architecture as a config, or a network as a file that another runtime opens."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...devices.formats import FORMATS, RANDOM
-from ...space import PICKS
+from ...space import PICKS, text
 from .parser import add_json, add_network, names
 
 if TYPE_CHECKING:
     from ...devices.export import Exported
+
+
+_OF_INT8 = ("dataset", "data_dir", "skip_corrupt")
 
 
 def add(commands: Any) -> None:
@@ -41,6 +45,16 @@ def add(commands: Any) -> None:
         metavar="FILE",
         help="where to write it (default: SOURCE.FORMAT here; a yaml is printed)",
     )
+    export.add_argument(
+        "--int8",
+        action="store_true",
+        help="an ONNX file in int8, calibrated on the network's own training images; says what that costs",
+    )
+    export.add_argument(
+        "--dataset", metavar="DATA", help="where these images are (default: where the training had them)"
+    )
+    export.add_argument("--data-dir", type=Path, metavar="DIR", help="as for train")
+    export.add_argument("--skip-corrupt", action="store_true", help="as for train")
     add_network(export, default=None)
     add_json(export)
 
@@ -51,14 +65,16 @@ def perform(options: argparse.Namespace) -> int:
     from .console import print_facts, print_json
 
     what = {name: getattr(options, name) for name in ("pick", "num_classes", "input_size")}
-    if options.output is None and chosen_format(options.format, None) == "yaml" and not options.deploy:
+    printed = options.output is None and chosen_format(options.format, None) == "yaml"
+    if printed and not (options.deploy or options.int8):
         config = find_source(options.source, **what, weighed=False).config
         if options.json:
             print_json(config.to_dict())
         else:
             print(config.to_yaml(), end="")
         return 0
-    written = export(options.source, options.output, format=options.format, deploy=options.deploy, **what)
+    what |= {name: getattr(options, name) for name in ("format", "deploy", "int8", *_OF_INT8)}
+    written = export(options.source, options.output, **what, say=lambda line: print(line, file=sys.stderr))
     return print_facts(written.to_dict(), lambda facts: print_file(written), as_json=options.json)
 
 
@@ -71,4 +87,13 @@ def print_file(written: "Exported") -> None:
     note = " (seed 0): to measure with, its answers mean nothing" if written.weights == RANDOM else ""
     print(f"weights  {written.weights}{note}")
     if written.difference is not None:
-        print(f"checked  run after writing, its answers are the network's up to {written.difference:.0e}")
+        run = "in float, " if written.int8 else ""
+        print(
+            f"checked  {run}run after writing, its answers are the network's up to {written.difference:.0e}"
+        )
+    if written.int8 is not None:
+        top1, exact = written.int8["top1"], written.int8["float_top1"]
+        print(
+            f"int8     validation {text.percent(top1)} %, float {text.percent(exact)} %; the same class for "
+            f"{text.percent(written.int8['same'])} % of {written.int8['val_images']:,} images"
+        )

@@ -1,8 +1,10 @@
 """What is exported: the trial of a run, a preset, a config or a trained network, with its weights."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 
@@ -14,6 +16,7 @@ from ...space import (
     RETRAIN_FOLDER,
     ArchitectureConfig,
     RunRecord,
+    TrainingRecord,
     TrialRecord,
     UserError,
     check_name,
@@ -25,6 +28,7 @@ from ...space.config import sized_architecture
 from ...space.provenance import now
 from ...space.saved_run import SavedRun, load_run
 from ...space.training_folder import TrainingFolder
+from ..training.int8 import write_int8
 
 __all__ = ["export", "export_trial", "find_source"]
 
@@ -45,6 +49,12 @@ class Source:
     def kind(self) -> str:
         """What its weights are: `trained` or `random`."""
         return RANDOM if self.weights is None else TRAINED
+
+    @property
+    def record(self) -> TrainingRecord | None:
+        """Of the training that left the weights, None where its folder is not known."""
+        folder = None if self.weights is None else TrainingFolder(self.weights.parent)
+        return folder.read_record() if folder is not None and folder.weights_path == self.weights else None
 
     def network(self) -> Network:
         """With its trained weights, else with the same fresh ones every time."""
@@ -68,6 +78,11 @@ def export(
     pick: str | None = None,
     num_classes: int | None = None,
     input_size: int | None = None,
+    int8: bool = False,
+    dataset: str | None = None,
+    data_dir: str | Path | None = None,
+    skip_corrupt: bool = False,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Exported:
     """Write an architecture or a network as a file, and run a graph once it is written.
 
@@ -80,20 +95,45 @@ def export(
             retraining, or random ones where there is none.
         num_classes: Of a preset or a YAML; None for its own, else 10.
         input_size: Likewise, else 32.
+        int8: Whether an ONNX file is in int8, calibrated on the images that the network was trained on.
+        dataset: Where these are, None for where the training had them.
+        data_dir: Likewise.
+        skip_corrupt: Leave images out that cannot be read, where the training did.
+        say: Called with a line of text while they are read.
 
     Raises:
-        UserError: If an argument does not fit, or packages are missing.
+        UserError: If an argument does not fit, images cannot be found, or packages are missing.
         MismatchError: If a file does not answer as its network does.
         OSError: If it cannot be written.
     """
     format = chosen_format(format, out)
+    if int8 and format != "onnx":
+        raise UserError(f"--int8: is of onnx files, got the format {format}; add --format onnx")
+    if not int8 and (dataset is not None or data_dir is not None or skip_corrupt):
+        raise UserError("--dataset: is for --int8, which calibrates on images; leave it out, or add --int8")
     found = find_source(
         source, pick=pick, num_classes=num_classes, input_size=input_size, weighed=format != "yaml"
     )
+    if int8 and found.weights is None:
+        raise UserError(f"--int8: must be of a trained network, {shown(source)} has random weights; train it")
     path = Path(out) if out is not None else Path(f"{Path(source).absolute().stem}.{format}")
-    return export_network(
-        found.network(), found.config, path, format=format, deployed=deploy, weights=found.kind
-    )
+    network = found.network()
+    given: dict[str, Any] = {"format": format, "deployed": deploy, "weights": found.kind}
+    if not int8:
+        return export_network(network, found.config, path, **given)
+    with TemporaryDirectory() as folder:
+        exact = export_network(network, found.config, Path(folder) / "float.onnx", **given)
+        measured = write_int8(
+            exact.path,
+            path,
+            network,
+            found.record,
+            dataset=dataset,
+            data_dir=None if data_dir is None else Path(data_dir),
+            skip_corrupt=skip_corrupt,
+            say=say,
+        )
+    return replace(exact, path=path, int8=asdict(measured))
 
 
 def chosen_format(asked: str | None, out: str | Path | None) -> str:

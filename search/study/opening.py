@@ -152,8 +152,8 @@ def open_run(
             reference=settings.reference_accuracy,
             narrow=partial(_narrow_name, proxy),
         )
-        kept = storage or sqlite_url(folder.study_path)
-        store = closed.enter_context(closing(TrialStore(kept, study_name=record.study, domain=domain)))
+        url = storage or sqlite_url(folder.study_path)
+        store = closed.enter_context(closing(TrialStore(url, study_name=record.study, domain=domain)))
         told, listed = len(store.records()), folder.count_trials()
         if told < listed:
             raise UserError(

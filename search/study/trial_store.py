@@ -227,9 +227,14 @@ class TrialStore(Generic[SubjectT, RecordT]):
         return due
 
     def _abandon_incomplete(self) -> None:
-        """Fail what was killed in the middle of being proposed; its number is the only thing lost."""
-        for trial in self._trials():
+        """Fail what was killed in the middle of being proposed; its number is the only thing lost.
+
+        What the user had enqueued is enqueued once more.
+        """
+        for trial in list(self._trials()):
             if trial.state == TrialState.RUNNING and self._proposal(trial) is None:
+                if (fixed := trial.system_attrs.get("fixed_params")) is not None:
+                    self.study.enqueue_trial(fixed)
                 self._storage.set_trial_user_attr(self._id(trial.number), "reason", INTERRUPTED)
                 self.study.tell(trial.number, state=TrialState.FAIL)
 

@@ -155,7 +155,7 @@ def predictions(network: Network, part: Part[Images], *, device: str) -> Iterato
     network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     readable = _Readable.of(part)
     count = 0
-    for images, labels in _batches(Part(readable, part.labels), preprocessing, torch.device(device)):
+    for images, labels in scored_batches(Part(readable, part.labels), preprocessing, torch.device(device)):
         answers = network(images)
         if not torch.isfinite(answers).all():
             raise UserError("WEIGHTS: must answer with finite numbers, and these do not; train again")
@@ -175,7 +175,7 @@ def predictions(network: Network, part: Part[Images], *, device: str) -> Iterato
         count += len(labels)
 
 
-def _batches(part: Part[Images], preprocessing: Preprocessing, device: torch.device) -> Iterator[Batch]:
+def scored_batches(part: Part[Images], preprocessing: Preprocessing, device: torch.device) -> Iterator[Batch]:
     """The batches that training scores, without having all images in memory."""
     if preprocessing.resize == "square":
         for some in torch.split(torch.arange(len(part.labels)), EVALUATION_BATCH):

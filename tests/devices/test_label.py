@@ -18,12 +18,10 @@ from torch import Tensor, nn
 import cheapsearch
 from cheapsearch.devices import label
 from cheapsearch.devices.label import Labeller, prepare
-from cheapsearch.devices.onnx_file import say_of_itself, write_onnx
+from cheapsearch.devices.onnx_file import write_metadata, write_onnx
 from cheapsearch.models import Network
 from cheapsearch.search.training.predict import predict
 from cheapsearch.space import Architecture, Preprocessing, get_backbone
-
-onnx: Any = pytest.importorskip("onnx")
 
 CLASSES = ("grün", "rot", "a,b")
 MEAN, STD = (0.48123, 0.4581, 0.40821), (0.2686, 0.2613, 0.2758)
@@ -95,10 +93,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def said(path: Path, network: Network, preprocessing: Preprocessing, where: Path) -> Path:
     """The file, saying its classes and this preprocessing."""
-    model = onnx.load(path)
     facts = {"classes": CLASSES, "preprocessing": preprocessing.to_dict()}
-    say_of_itself(model, {key: json.dumps(value, ensure_ascii=False) for key, value in facts.items()})
-    where.write_bytes(model.SerializeToString())
+    where.write_bytes(path.read_bytes())
+    write_metadata(where, {key: json.dumps(value, ensure_ascii=False) for key, value in facts.items()})
     return where
 
 

@@ -97,6 +97,7 @@ def test_check_onnx_refuses_a_file_of_another_network(
 ) -> None:
     path = tmp_path / "doubled.onnx"
     write_onnx(Doubled(), path, shape=(3, 4, 4), metadata={})
+    written = path.read_bytes()
 
     class Tripled(Doubled):
         def forward(self, x: Tensor) -> Tensor:
@@ -104,7 +105,7 @@ def test_check_onnx_refuses_a_file_of_another_network(
 
     with pytest.raises(MismatchError, match=r"doubled\.onnx: answers of the file must be"):
         check_onnx(path, Tripled(), shape=(3, 4, 4))
-    written = path.read_bytes()
+    assert not path.exists()
     monkeypatch.setattr(onnx_file, "_exported", lambda *given: written)
     with pytest.raises(MismatchError):
         write_onnx(Tripled(), path, shape=(3, 4, 4), metadata={})

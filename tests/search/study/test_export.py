@@ -121,6 +121,13 @@ def test_export_names_the_file_as_the_source_is_called(
             r"weights: must be there, gone\.safetensors is not; a training writes it when",
         ),
         ("empty", {}, r"run: must hold run\.yaml and trials\.csv"),
+        (
+            "cheap_v2",
+            {"out": "a.onnx", "int8": True},
+            "int8: must be of a trained network, cheap_v2 has random",
+        ),
+        ("training", {"int8": True}, "int8: is of onnx files, got the format yaml; add format onnx"),
+        ("training", {"out": "a.onnx", "dataset": "digits"}, "dataset: is for int8, which calibrates on"),
         ("cheap_v2", {"format": "tflite"}, "format: must be one of yaml, .*, got 'tflite'"),
     ],
 )

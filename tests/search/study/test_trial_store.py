@@ -259,6 +259,19 @@ def test_store_gives_up_what_was_only_half_proposed(make_store: MakeStore, tmp_p
     assert "interrupted" in trial.user_attrs["reason"]
 
 
+def test_what_the_user_enqueued_is_not_lost_with_a_proposal_that_was_killed(
+    make_store: MakeStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "study.db"
+    left = make_store(path)
+    left.study.enqueue_trial({"expand": "reuse"})
+    interrupted(left)
+    store = make_store(path)
+    assert store.waiting
+    _, subject, _ = store.ask(fixed_sampler({}, seed=0))
+    assert subject.expand == "reuse"
+
+
 def test_store_opened_again_gives_nothing_up_twice(make_store: MakeStore, tmp_path: Path) -> None:
     path = tmp_path / "study.db"
     interrupted(make_store(path))
