@@ -4,6 +4,7 @@ import csv
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,7 +76,12 @@ def test_add_trial_writes_its_row_alone_and_all_where_the_file_is_not_as_it_was_
 ) -> None:
     whole: list[int] = []
     write = folder.write_trials
-    monkeypatch.setattr(folder, "write_trials", lambda trials: (whole.append(len(trials)), write(trials)))
+
+    def write_all(trials: Sequence[TrialRecord]) -> None:
+        whole.append(len(trials))
+        write(trials)
+
+    monkeypatch.setattr(folder, "write_trials", write_all)
     for count in range(1, len(TRIALS) + 1):
         folder.add_trial(TRIALS[:count])
     assert whole == [1]

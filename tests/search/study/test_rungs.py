@@ -61,8 +61,9 @@ def test_search_begins_nothing_that_would_end_after_its_time(
 ) -> None:
     """On workers that do as many jobs at a time; each unit takes a second."""
     clock = [0.0]
+    pools: Any = fake_pool
 
-    class Pool(fake_pool):  # type: ignore[misc]
+    class Pool(pools):  # type: ignore[misc]
         free = [0.0] * workers
 
         def submit(self, job: Any) -> None:
