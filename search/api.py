@@ -19,7 +19,7 @@ from ..space.config import named_architecture
 from ..space.errors import check_arguments
 from ..space.run_folder import RunFolder
 from ..space.saved_run import load_run
-from ..space.training_folder import read_results
+from ..space.training_folder import check_weights, read_results
 from .data import dataset_name
 from .latency import measure_searched
 from .rehearsal.command import rehearse
@@ -174,7 +174,8 @@ def retrain(
     where = settings.dataset if dataset is None else os.fspath(dataset)
     source = DataSource(where, lies, record.input_size, settings.seed, settings.skip_corrupt)
     crew = place.crew(device, workers, most=len(chosen) * seeds)
-    if pretrained is None and weights is None:
+    same_weights = pretrained is None and weights is None
+    if same_weights:
         pretrained, weights = settings.pretrained, settings.weights
     wanted = (pretrained or "none", None if weights is None else Path(weights))
     full = changed_policy(
@@ -188,6 +189,13 @@ def retrain(
         say=say,
     )
     found_weights = wanted_weights(trained_architecture(settings.space.unmodified, full), *wanted)
+    if same_weights:
+        check_weights(
+            record.began_with,
+            {} if found_weights is None else found_weights.record(),
+            f"the run in {folder}",
+            "put that file back, or say --weights FILE to begin with others",
+        )
     jobs = retrain_jobs(folder, chosen, full, first_seed=settings.seed, seeds=seeds)
     failures: list[str] = []
     with (

@@ -1,7 +1,7 @@
 """A run is opened: begun with settings and a folder, or taken up where it stopped."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,6 +14,7 @@ from ...space import (
     Architecture,
     RunRecord,
     RunSettings,
+    TrialRecord,
     UserError,
 )
 from ...space.narrowing import narrow_form
@@ -108,7 +109,7 @@ def open_run(
             opened,
             pretrained=pretrained,
             devices=crew.devices,
-            make_executor=make_executor or crew.executor(),
+            make_executor=make_executor or crew.timed_executor(()),
             say=say,
         )
     elif existing.settings.hours and "hours" in given and "budget" not in given:
@@ -160,8 +161,7 @@ def open_run(
                 f"--out: the study of the run in {out} must hold the {listed} trials of trials.csv, "
                 f"it has {told}; put it back or choose another --out"
             )
-        taken = [(trial.seconds, trial.rung) for trial in store.records() if trial.seconds]
-        make_executor = make_executor or crew.timed_executor(taken)
+        make_executor = make_executor or crew.timed_executor(_taken(store.records()))
         run = Run(folder, record, _plan(record, data), store, data, crew.devices, make_executor, pretrained)
         run.known, run.began = (() if pilot is None else pilot.outcomes), began_at
         run.write_trials()
@@ -194,6 +194,12 @@ def _pretrained(
     if existing is not None:
         check_weights(existing.began_with, began_with, f"the run in {out}")
     return found, began_with
+
+
+def _taken(trials: Iterable[TrialRecord]) -> list[tuple[float, int]]:
+    """Seconds and rung of trainings that went to their end; those that timed out are no measure of others."""
+    ended = ("complete", "repeat")
+    return [(trial.seconds, trial.rung) for trial in trials if trial.seconds and trial.state in ended]
 
 
 def _plan(record: RunRecord, data: ImageData) -> Plan:

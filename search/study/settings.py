@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...space import RunRecord, RunSettings, UserError, check_keys, check_name, flag, is_pretrained
+from ...space.backbones import CHANNEL_MULTIPLE
 from ..data import DATASETS
 from ..samplers.registry import CHOOSE_RUNGS, SAMPLERS
 from ..training.proxy import Proxy
@@ -76,6 +77,12 @@ def _checked(settings: RunSettings) -> RunSettings:
             raise UserError(
                 f"--proxy: width must be 1 with pretrained weights, which fit no other, got {width}; leave "
                 "it out"
+            )
+        multiple = settings.proxy.get("channel_multiple", CHANNEL_MULTIPLE)
+        if multiple != CHANNEL_MULTIPLE:
+            raise UserError(
+                f"--proxy: channel_multiple must be {CHANNEL_MULTIPLE} with pretrained weights, which fit no "
+                f"other, got {multiple}; leave it out"
             )
     path = Path(settings.dataset).expanduser()
     if settings.dataset not in DATASETS and path.exists():
