@@ -5,8 +5,8 @@ caller gives; Ctrl-C is a KeyboardInterrupt, and the same call goes on where it 
 """
 
 from ..rehearsal.command import rehearse
-from .retrain import retrain
-from .run import run
-from .train import default_training_folder, train
+from .retrain_front import retrain
+from .run_search import run
+from .train_network import default_training_folder, train
 
 __all__ = ["default_training_folder", "rehearse", "retrain", "run", "train"]

@@ -18,7 +18,7 @@ from ..study.run import Run
 from ..tracking.tracking import Tracking, check_trackers
 from ..workers.pool import WorkersFailedError
 from ..workers.workplace import WORKPLACE, Workplace
-from .retrain import retrain as retrain_front
+from .retrain_front import retrain as retrain_front
 from .telling import Say, nothing
 
 
