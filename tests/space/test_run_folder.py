@@ -75,7 +75,12 @@ def test_add_trial_writes_its_row_alone_and_all_where_the_file_is_not_as_it_was_
 ) -> None:
     whole: list[int] = []
     write = folder.write_trials
-    monkeypatch.setattr(folder, "write_trials", lambda trials: (whole.append(len(trials)), write(trials)))
+
+    def counted(trials: list[TrialRecord]) -> None:
+        whole.append(len(trials))
+        write(trials)
+
+    monkeypatch.setattr(folder, "write_trials", counted)
     for count in range(1, len(TRIALS) + 1):
         folder.add_trial(TRIALS[:count])
     assert whole == [1]

@@ -15,7 +15,7 @@ def worth(count: int, seed: int = 0) -> np.ndarray:
 
 
 def test_most_telling_are_all_while_they_are_few() -> None:
-    assert most_telling(worth(MODELLED), np.ones(MODELLED)).tolist() == list(range(MODELLED))
+    assert most_telling(worth(MODELLED), np.ones(MODELLED, dtype=np.int64)).tolist() == list(range(MODELLED))
 
 
 @pytest.mark.parametrize("count", [MODELLED + 1, MODELLED + 49, 2_000, 2_017])
