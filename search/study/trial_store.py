@@ -5,9 +5,11 @@ import warnings
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from sys import intern
 from typing import Any, Generic, Literal
 
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
@@ -58,6 +60,10 @@ class TrialStore(Generic[SubjectT, RecordT]):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self.study.set_metric_names([_metric_name(name) for name in objectives])
+        parameters = domain.parameters.items()
+        self._distributions: dict[str, BaseDistribution] = {
+            name: CategoricalDistribution(options) for name, options in parameters
+        }
         self._study_id = self._storage.get_study_id_from_name(study_name)
         self._abandon_incomplete()
 
@@ -79,7 +85,7 @@ class TrialStore(Generic[SubjectT, RecordT]):
     @property
     def waiting(self) -> bool:
         """Whether somebody put trials into the study that are to be tried next, by `Study.enqueue_trial`."""
-        return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+        return any(trial.state == TrialState.WAITING for trial in self._trials())
 
     def ask(self, sampler: BaseSampler) -> tuple[int, SubjectT, Mapping[str, Any]]:
         """Let a sampler choose: number of the trial, subject, and the sampler's reasons if it has any.
@@ -207,7 +213,17 @@ class TrialStore(Generic[SubjectT, RecordT]):
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
 
     def _trials(self) -> list[FrozenTrial]:
-        return self.study.get_trials(deepcopy=False)
+        """Every trial; those that have ended share what is the same in all of them.
+
+        A database gives each one copies of its own, which in thousands of trials take most of the memory.
+        """
+        trials = self.study.get_trials(deepcopy=False)
+        for trial in trials:
+            own = trial.distributions
+            if own is not self._distributions and trial.state.is_finished() and own == self._distributions:
+                trial.params = {name: intern(value) for name, value in trial.params.items()}
+                trial.distributions = self._distributions
+        return trials
 
     @property
     def now(self) -> int:
