@@ -116,7 +116,7 @@ def export(
     )
     if int8 and found.weights is None:
         raise UserError(f"--int8: must be of a trained network, {shown(source)} has random weights; train it")
-    path = Path(out) if out is not None else Path(f"{Path(source).absolute().stem}.{format}")
+    path = Path(out) if out is not None else Path(f"{Path(source).absolute().stem}.{FORMATS[format].ending}")
     network = found.network()
     given: dict[str, Any] = {"format": format, "deployed": deploy, "weights": found.kind}
     if not int8:
@@ -143,7 +143,8 @@ def chosen_format(asked: str | None, out: str | Path | None) -> str:
         UserError: If there is no such format.
     """
     ending = Path(out or "").suffix[1:]
-    return check_name("--format", asked or (ending if ending in FORMATS else "yaml"), FORMATS)
+    by_ending = next((name for name, known in FORMATS.items() if known.ending == ending), "yaml")
+    return check_name("--format", asked or by_ending, FORMATS)
 
 
 def find_source(

@@ -115,7 +115,7 @@ def test_export_prints_json_of_a_file_and_of_a_config(call: Call, tmp_path: Path
             ("--deploy",),
             "--deploy: is a form of graphs, a yaml file holds none; leave it out, or take --format",
         ),
-        (("--format", "onxx"), "--format: must be one of yaml, safetensors, onnx, pt2"),
+        (("--format", "onxx"), "--format: must be one of yaml, safetensors, onnx, pt2, executorch, litert"),
     ],
 )
 def test_export_of_a_preset_refuses(refused: Refused, arguments: tuple[str, ...], message: str) -> None:

@@ -90,6 +90,7 @@ def test_source_of_a_run_has_the_weights_of_the_best_retraining_of_its_trial(
         (None, Path("a.b.pt2"), "pt2"),
         ("onnx", "a.pt2", "onnx"),
         (None, "a.yml", "yaml"),
+        (None, "a.pte", "executorch"),
     ],
 )
 def test_format_is_the_one_asked_for_or_the_ending(asked: str | None, out: Any, format: str) -> None:
