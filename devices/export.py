@@ -64,17 +64,17 @@ def export_network(
     check_name("--format", format, FORMATS)
     form = "deploy" if deployed else "training"
     difference = None
-    if (writer := FORMATS[format]) is not None:
+    if (writer := FORMATS[format].writer) is not None:
         where, _, name = writer.partition(".")
         write = getattr(import_module(f".{where}", __package__), name)
         module: nn.Module = deploy(network) if deployed else network
         metadata = metadata_of(config, form=form, weights=weights, precision="float32")
         difference = write(module, path, shape=(3, *2 * [network.input_size]), metadata=metadata)
     elif deployed:
-        graphs = [other for other, writer in FORMATS.items() if writer is not None]
+        graphs = [name for name, known in FORMATS.items() if known.writer is not None]
         raise UserError(
             f"--deploy: is a form of graphs, a {format} file holds none; leave it out, or take --format "
-            f"{' or '.join(graphs)}"
+            f"{', '.join(graphs)}"
         )
     elif format == "yaml":
         write_bytes(path, config.to_yaml().encode())

@@ -120,7 +120,7 @@ def export(
     )
     if int8 and found.weights is None:
         raise UserError(f"--int8: must be of a trained network, {shown(source)} has random weights; train it")
-    path = Path(out) if out is not None else Path(f"{Path(source).absolute().stem}.{format}")
+    path = Path(out) if out is not None else Path(f"{Path(source).absolute().stem}.{FORMATS[format].ending}")
     if not path.absolute().parent.is_dir():  # before anything is computed
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     network = found.network()
@@ -155,12 +155,13 @@ def chosen_format(asked: str | None, out: str | Path | None) -> str:
     ending = Path(out or "").suffix[1:].lower()
     if ending in ("", "yml"):
         return "yaml"
-    if ending not in FORMATS:
+    by_ending = {known.ending: name for name, known in FORMATS.items()}
+    if ending not in by_ending:
         raise UserError(
             f"--format: must be one of {', '.join(FORMATS)}, as the file's ending says none, got "
-            f"{shown(out)}; say which, or end the name in one"
+            f"{shown(out)}; say which, or end the name in one of {', '.join(by_ending)}"
         )
-    return ending
+    return by_ending[ending]
 
 
 def find_source(

@@ -38,9 +38,9 @@ def config() -> ArchitectureConfig:
 
 
 def test_every_format_that_holds_a_graph_has_its_writer() -> None:
-    for name, writer in FORMATS.items():
-        if writer is not None:
-            module, _, function = writer.partition(".")
+    for name, known in FORMATS.items():
+        if known.writer is not None:
+            module, _, function = known.writer.partition(".")
             assert callable(getattr(import_module(f"cheapsearch.devices.{module}"), function)), name
 
 

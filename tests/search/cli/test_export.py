@@ -117,8 +117,11 @@ def test_export_prints_json_of_a_file_and_of_a_config(call: Call, tmp_path: Path
         ),
         (("--dataset", "nonsense"), "--dataset: is for --int8"),
         (("--skip-corrupt",), "--dataset: is for --int8"),
-        (("-o", "net.pth"), "--format: must be one of yaml, safetensors, onnx, pt2, as the file's ending"),
-        (("--format", "onxx"), "--format: must be one of yaml, safetensors, onnx, pt2"),
+        (
+            ("-o", "net.pth"),
+            "--format: must be one of yaml, safetensors, onnx, pt2, executorch, litert, as the file's ending",
+        ),
+        (("--format", "onxx"), "--format: must be one of yaml, safetensors, onnx, pt2, executorch, litert"),
     ],
 )
 def test_export_of_a_preset_refuses(refused: Refused, arguments: tuple[str, ...], message: str) -> None:

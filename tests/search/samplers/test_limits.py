@@ -8,7 +8,8 @@ import pytest
 
 from cheapsearch.models import CostTable, cost_table
 from cheapsearch.search.samplers.limits import LISTABLE, Limits, cheapest_architecture
-from cheapsearch.space import COSTS, SITE_NAMES, Architecture, Cost, SearchSpace, UserError, join_choice
+from cheapsearch.space import SITE_NAMES, Architecture, Cost, SearchSpace, UserError, join_choice
+from cheapsearch.space.costs import additive_costs
 
 V2 = "mobilenet_v2"
 SPACE = SearchSpace(V2, 0.25)
@@ -67,7 +68,7 @@ def test_refusal_names_cost_and_limit(limits: Limits, cost: Cost, reason: str) -
 # --- the cheapest -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", COSTS)
+@pytest.mark.parametrize("name", additive_costs())
 def test_cheapest_architecture_is_that_of_enumeration(
     costs: dict[Architecture, Cost], table: CostTable, name: str
 ) -> None:
@@ -103,7 +104,7 @@ def test_cheapest_architecture_stage_by_stage_is_that_of_every_choice_alone(tabl
 # --- limits that nothing keeps ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", COSTS)
+@pytest.mark.parametrize("name", additive_costs())
 def test_check_reachable_takes_the_cost_of_the_cheapest_and_refuses_less(
     costs: dict[Architecture, Cost], table: CostTable, name: str
 ) -> None:
@@ -138,7 +139,7 @@ def wide_table() -> CostTable:
 
 
 def least_costs(space: SearchSpace, table: CostTable) -> dict[str, Cost]:
-    return {name: table.cost(cheapest_architecture(space, table, {name: 1.0})) for name in COSTS}
+    return {name: table.cost(cheapest_architecture(space, table, {name: 1.0})) for name in additive_costs()}
 
 
 @pytest.mark.parametrize("per_stage", [(), ("expand", "se")])
@@ -189,7 +190,9 @@ def test_check_reachable_stage_by_stage_takes_what_an_architecture_costs(wide_ta
     """Limits at the cost of any architecture are kept by that one."""
     space = SearchSpace(SMALL, 0.25, ("expand", "project"))
     rng = random.Random(0)
-    cheap = [space.choices(cheapest_architecture(space, wide_table, {name: 1.0})) for name in COSTS]
+    cheap = [
+        space.choices(cheapest_architecture(space, wide_table, {name: 1.0})) for name in additive_costs()
+    ]
     for _ in range(100):
         choices = dict(rng.choice(cheap))
         for name in rng.sample(list(choices), 2):

@@ -118,6 +118,7 @@ def test_export_looks_for_the_folder_before_it_computes(
         (None, "a.yml", "yaml"),
         (None, "a.ONNX", "onnx"),
         (None, "a", "yaml"),
+        (None, "a.pte", "executorch"),
     ],
 )
 def test_format_is_the_one_asked_for_or_the_ending(asked: str | None, out: Any, format: str) -> None:
