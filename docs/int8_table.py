@@ -124,7 +124,7 @@ class Subject:
                 **MEAN,
             }
             reader = _Reader(INPUT, iter(np.split(some, range(BATCH, ENOUGH, BATCH))))
-            quantize_static(self.path, self.out, reader, **given | changes)  # type: ignore[arg-type]
+            quantize_static(self.path, self.out, reader, **given | changes)
             scores = self.answers(self.out)
             classes = scores.argmax(1)
             found.append(

@@ -19,7 +19,11 @@ class Small(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            conv_bn(3, 4, kernel_size=3, act="hardswish"), Tile(4, 10), nn.Hardsigmoid(), GroupSum(10, 4), GroupSum(4, 4)
+            conv_bn(3, 4, kernel_size=3, act="hardswish"),
+            Tile(4, 10),
+            nn.Hardsigmoid(),
+            GroupSum(10, 4),
+            GroupSum(4, 4),
         )
 
     def forward(self, x: Tensor) -> Tensor:
