@@ -1,5 +1,6 @@
 """Whether a file that was written answers as its network does."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,18 +35,20 @@ def check_answers(
         The largest difference of an output, as a share of the largest output.
 
     Raises:
-        MismatchError: If that is above `TOLERANCE`; the file is removed.
+        MismatchError: If that is above `TOLERANCE`, or an output is not finite; the file is removed.
     """
-    largest = 0.0
+    found = []
     for count in batches:
         images = torch.randn(count, *shape, generator=torch.Generator().manual_seed(count))
         expected = module(images)
         scale = float(expected.abs().max()) or 1.0
-        largest = max(largest, float((answer(images) - expected).abs().max()) / scale)
+        found.append((answer(images) - expected).abs().max() / scale)
+    largest = float(torch.stack(found).max())  # NaN if one is, as the builtin max is not
     if not largest <= TOLERANCE:
         path.unlink()
+        how = f"differ by {largest:.2g}" if math.isfinite(largest) else "are not all finite"
         raise MismatchError(
             f"{path}: answers of the file must be the network's up to {TOLERANCE:g} of the largest, and "
-            f"differ by {largest:.2g}; it is removed"
+            f"{how}; it is removed"
         )
     return largest

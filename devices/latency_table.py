@@ -1,7 +1,8 @@
 """The table of what the pieces of a space's networks take: made here, or written to be made on a device.
 
 Here it is kept between runs, in the user's cache folder under the machine's name: a file for each processor,
-ONNX Runtime, number of threads and batch. Pieces of another space of the same name are not timed again.
+ONNX Runtime, number of threads and batch, and each version of torch and of this package, which write what is
+timed. Pieces of another space of the same name are not timed again.
 """
 
 import csv
@@ -18,6 +19,7 @@ from typing import Any
 
 import torch
 
+from .. import __version__
 from ..models import build, cost_table, deploy
 from ..space import Architecture, SearchSpace, UserError, canonical, write_bytes, write_text
 from ..space.device_table import DeviceTable, Predictor, Value, network_name, read_device_table
@@ -47,9 +49,7 @@ class TableRequest:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("batch", "threads"):
-            if getattr(self, name) < 1:
-                raise UserError(f"--latency-{name}: must be 1 or more, got {getattr(self, name)}")
+        check_counts(batch=self.batch, threads=self.threads)
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
@@ -60,6 +60,17 @@ class TableRequest:
 
     def predictor(self, table: DeviceTable) -> Predictor:
         return Predictor(table, self.space.backbone, self.space.width, self.num_classes, self.input_size)
+
+
+def check_counts(**counts: int) -> None:
+    """Refuse less than one image or thread, by name.
+
+    Raises:
+        UserError: If a number is below 1.
+    """
+    for name, count in counts.items():
+        if count < 1:
+            raise UserError(f"--latency-{name}: must be 1 or more, got {count}")
 
 
 def latency_table(request: TableRequest, *, say: Say) -> DeviceTable:
@@ -74,9 +85,8 @@ def latency_table(request: TableRequest, *, say: Say) -> DeviceTable:
     table = DeviceTable(COST, {}, facts, str(path))
     if path.exists():
         table = read_device_table(path, COST, "--latency-table")
-    networks = list(request.predictor(table).networks)
-    if len(networks) < NETWORKS - 4 or request.space.unmodified not in networks:
-        networks = some_networks(request)
+    # Those of this space: what another space had measured may say nothing of choices by stage.
+    networks = some_networks(request)
     names = [request.name_of(network) for network in networks]
     names += [name for piece in request.pieces for name in (piece.name, piece.lead_name) if name]
     missing = len(set(names) - set(table.values))
@@ -101,6 +111,7 @@ def cache_file(facts: dict[str, str]) -> Path:
     root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     words = [platform.node(), facts["machine"], facts["runtime"]]
     words += [f"{facts['threads']} threads", f"batch {facts['batch']}"]
+    words += [f"cheapsearch {__version__}", f"torch {torch.__version__}"]
     name = "-".join(re.sub(r"[^A-Za-z0-9.]+", "_", word).strip("_") for word in words)
     return Path(root).expanduser() / "cheapsearch" / "latency" / f"{name}.csv"
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 
-from ..space import UserError
+from ..space import UserError, write_bytes
 from .extras import imported
 from .onnx_file import read_metadata, write_metadata
 
@@ -55,9 +55,10 @@ def quantise(path: Path, out: Path, images: Images) -> None:
         # Shapes alone: the exporter left nothing to fold.
         prepare = imported("onnxruntime.quantization.shape_inference", **_NEEDED)
         prepare.quant_pre_process(path, shaped, skip_optimization=True, skip_symbolic_shape=True)
+        small = Path(folder) / "int8.onnx"
         tools.quantize_static(
             shaped,
-            out,
+            small,
             _Reader(asked.name, iter(batches)),
             op_types_to_quantize=list(OPERATORS),
             per_channel=True,
@@ -67,7 +68,8 @@ def quantise(path: Path, out: Path, images: Images) -> None:
             # Of images one by one the mean range is too narrow.
             extra_options={"CalibMovingAverage": not fixed},
         )
-    write_metadata(out, read_metadata(path) | {"precision": '"int8"'})
+        write_metadata(small, read_metadata(path) | {"precision": '"int8"'})
+        write_bytes(out, small.read_bytes())
 
 
 @dataclass(frozen=True)

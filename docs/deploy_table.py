@@ -24,6 +24,7 @@ from torch import nn
 
 from cheapsearch.devices import measure
 from cheapsearch.devices.onnx_file import write_onnx
+from cheapsearch.devices.quantise import quantise
 from cheapsearch.models import Network, build, count, deploy
 from cheapsearch.models.cost import count_flops, count_params
 from cheapsearch.space import PRESETS, Architecture
@@ -106,6 +107,8 @@ def measured_row(name: str, classes: int, pixels: int, folder: Path, reference_m
         files["onnx_deploy"] = folder / "deployed.onnx"
         write_onnx(deployed, files["onnx_deploy"], shape=shape, metadata={}, dynamic_batch=False)
     image = torch.randn(1, *shape)
+    files["int8"] = folder / "int8.onnx"  # calibrated on noise, since only the time counts
+    quantise(files.get("onnx_deploy", files["onnx"]), files["int8"], torch.randn(8, *shape).numpy())
 
     def eager(module: nn.Module) -> Callable[[], Any]:
         def run() -> Any:
@@ -170,19 +173,18 @@ def measured_row(name: str, classes: int, pixels: int, folder: Path, reference_m
 def read_rows(path: Path) -> list[Row]:
     if not path.exists():
         return []
-    kinds: dict[Any, Callable[[str], Any]] = {str: str, int: int, float: float}
     with path.open(encoding="utf-8", newline="") as file:
         return [
-            Row(
-                **{
-                    f.name: kinds.get(f.type, float if "float" in str(f.type) else int)(row[f.name])
-                    if row[f.name]
-                    else None
-                    for f in fields(Row)
-                }
-            )
+            Row(**{f.name: _read(str(f.type), row[f.name]) for f in fields(Row)})
             for row in csv.DictReader(file)
         ]
+
+
+def _read(kind: str, text: str) -> Any:
+    """A value of a field of `Row`, whose annotation says its kind; nothing where it is empty."""
+    if not text:
+        return None
+    return text if "str" in kind else int(text) if "int" in kind else float(text)
 
 
 def write_rows(path: Path, rows: list[Row]) -> None:

@@ -1,102 +1,130 @@
 """What a search of thousands of trials costs beside its trainings: the table of docs/reliability.md.
 
-    python docs/load.py 10000 --out /tmp/load
+    python docs/load.py 1000 --out load
+    python docs/load.py 10000 --known 9900 --out load-10000
 
-searches MobileNetV2 stage by stage with everything a real search has, its study in SQLite, trials.csv,
-validation.npz, the report, but the trainings: an accuracy is worked out from the operations, plus noise. It
-prints after 100, 300, 1,000, 3,000 and 10,000 trials the driver's time per trial over the last tenth of them,
-and what this process holds in memory.
+searches MobileNetV2 stage by stage with all that a search has (a study in SQLite, trials.csv, validation.npz,
+the report) but the trainings: a network's accuracy is worked out from its operations, and noise. With --known
+so many random networks with their results are put into the study first. It prints the processor's time that
+the driver took per trial, over the last tenth of the trials so far, the memory of the process, and how long
+the report took.
 """
 
 import argparse
 import random
 import resource
 import time
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import optuna
+from optuna.distributions import CategoricalDistribution
 
+from cheapsearch.models import CostTable, cost_table
 from cheapsearch.reports import write_report
 from cheapsearch.search.study.opening import open_run
+from cheapsearch.search.study.proposal import Result
+from cheapsearch.search.study.storage import sqlite_url
+from cheapsearch.search.study.trial_store import PROPOSAL, RESULT
 from cheapsearch.search.workers.jobs import Job, Message, Trained
-from cheapsearch.space import Architecture
+from cheapsearch.space import Architecture, SearchSpace
 
-CHECKPOINTS = (100, 300, 1_000, 2_000, 3_000, 5_000, 10_000)
+SPACE = SearchSpace("mobilenet_v2", per_stage=("expand", "project"))
+SAID_AT = (100, 300, 1_000, 2_000, 3_000, 5_000, 10_000)
+
+
+def trained(architecture: Architecture, index: int, *, rung: int, images: int) -> Trained:
+    """What a training is said to come to: every operation has a worth in its place, drawn once."""
+    choices = SPACE.choices(architecture)
+    worths = [random.Random(f"{place} {operation}").gauss(0.0, 1.0) for place, operation in choices.items()]
+    rng = np.random.default_rng(index)
+    logit = 0.6 + 0.2 * sum(worths) + 0.4 * np.log2(rung) + rng.normal(0.0, 0.02)
+    right = rng.random(images) < 1.0 / (1.0 + np.exp(-logit))
+    accuracy = 100.0 * float(right.mean())
+    bits = np.packbits(right).tobytes()
+    return Trained(index, accuracy, (accuracy / 2, accuracy), (2.0, 1.0), 60.0, 1_000.0, bits)
 
 
 class StandIn:
-    """An executor that trains nothing: operations have a worth each, drawn once, and trainings noise."""
+    """An executor that trains nothing."""
 
     def __init__(self, images: int) -> None:
         self._images = images
-        self._jobs: list[Job[Architecture]] = []
+        self.jobs: list[Job[Architecture]] = []
 
     def submit(self, job: Job[Architecture]) -> None:
-        self._jobs.append(job)
+        self.jobs.append(job)
+
+    def collect(self, timeout: float | None = None) -> list[Message]:
+        job = self.jobs.pop(0)
+        return [trained(job.subject, job.index, rung=job.rung, images=self._images)]
 
     def close(self) -> None:
-        self._jobs = []
+        self.jobs.clear()
 
-    def collect(self, timeout: float | None = None) -> Sequence[Message]:
-        job = self._jobs.pop(0)
-        worth = 0.0
-        for site in ("first_conv", "expand", "project", "shortcut", "last_stage"):
-            choice = getattr(job.subject, site)
-            stages = [choice] if isinstance(choice, str) else list(choice)
-            for stage, operation in enumerate(stages):
-                worth += random.Random(f"{site} {stage} {operation}").gauss(0.0, 1.0) / len(stages) ** 0.5
-        share = 1.0 / (1.0 + np.exp(-0.6 - 0.3 * worth - 0.2 * np.log2(job.rung)))
-        rng = np.random.default_rng([job.index, job.seed])
-        right = rng.random(self._images) < share + rng.normal(0.0, 0.003)
-        accuracy = 100.0 * float(right.mean())
-        packed = np.packbits(right).tobytes()
-        return [Trained(job.index, accuracy, (accuracy / 2, accuracy), (2.0, 1.0), 60.0, 1000.0, packed)]
+
+def put_in(study: optuna.Study, table: CostTable, count: int, images: int) -> None:
+    """Put random networks into a study, as if they had been tried."""
+    rng, options = random.Random(0), SPACE.parameters
+    distributions = {name: CategoricalDistribution(names) for name, names in options.items()}
+    for number in range(len(study.trials), count):
+        params: dict[str, Any] = {name: rng.choice(names) for name, names in options.items()}
+        architecture = SPACE.architecture(params)
+        found, cost = trained(architecture, number, rung=1, images=images), table.cost(architecture)
+        result = Result("complete", found.accuracy, seconds=60.0, curve=found.curve, right=found.right)
+        study.add_trial(
+            optuna.create_trial(
+                params=params,
+                distributions=distributions,  # type: ignore[arg-type]
+                values=[found.accuracy, cost.params, cost.flops],
+                user_attrs={PROPOSAL: {"origin": "random"}, RESULT: result.to_dict()},
+            )
+        )
 
 
 def resident() -> float:
-    """MB that this process holds in memory now."""
+    """MB of memory that this process holds."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 1e6
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("trials", type=int)
-    options.add_argument("--out", type=Path, required=True)
-    options.add_argument("--sampler", default="cost_aware")
-    options.add_argument("--rungs", default="1")
-    options.add_argument("--profile", action="store_true")
-    given = options.parse_args()
-    settings = {
-        "dataset": "digits",
-        "budget": given.trials,
-        "sampler": given.sampler,
-        "per_stage": ("expand", "project"),
-        "workers": 0,
-        "repeats": 0,
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("trials", type=int)
+    parser.add_argument("--known", metavar="N", type=int, default=0)
+    parser.add_argument("--sampler", default="cost_aware")
+    parser.add_argument("--rungs", default="1")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True)
+    given = parser.parse_args()
+    settings: dict[str, Any] = {
+        **{"dataset": "digits", "per_stage": SPACE.per_stage, "proxy": {"epochs": 1}, "workers": 0},
+        **{"budget": given.trials, "sampler": given.sampler},
         "rungs": tuple(map(int, given.rungs.split(","))),
-        "proxy": {"epochs": 1},
+        **({"repeats": 0} if given.rungs == "1" else {}),
     }
-    if len(settings["rungs"]) > 1:
-        del settings["repeats"]
-    with open_run(settings, out=given.out, make_executor=lambda *_: StandIn(images)) as run:
-        images = len(run.saved.validation.labels)
-        before, count = time.process_time(), 0
-        times = []
+    with open_run(settings, out=given.out) as run:
+        images, side = run.record.val_images, run.record.input_size
+        table = cost_table(SPACE.backbone, num_classes=run.record.num_classes, input_size=side)
+    storage = sqlite_url(run.folder.study_path)
+    put_in(optuna.load_study(study_name="cheapsearch", storage=storage), table, given.known, images)
+    start = time.process_time()
+    with open_run({}, out=given.out, make_executor=lambda *_: StandIn(images)) as run:
+        count, taken = len(run.trials), []
+        print(f"{count:6,} trials read in {time.process_time() - start:.1f} s", flush=True)
+        start = time.process_time()
         for _ in run.search():
-            now = time.process_time()
-            times.append(now - before)
-            before, count = now, count + 1
-            if count in CHECKPOINTS or count == given.trials:
-                last = times[-max(10, count // 10) :]
-                print(
-                    f"{count:6,} trials  {1000 * np.mean(last):8.1f} ms/trial  {resident():7.0f} MB  {sum(times):.0f} s",
-                    flush=True,
-                )
-    start = time.perf_counter()
-    path = write_report(given.out)
-    print(f"report {time.perf_counter() - start:.1f} s  {path.stat().st_size / 1e6:.1f} MB")
+            taken.append(time.process_time() - start)
+            count += 1
+            if count in SAID_AT or count == given.trials:
+                last = 1_000 * float(np.mean(taken[-max(10, count // 10) :]))
+                print(f"{count:6,} trials  {last:7.1f} ms a trial  {resident():6.0f} MB", flush=True)
+            start = time.process_time()
+    start = time.process_time()
+    size = write_report(given.out).stat().st_size / 1e6
+    print(f"report   {time.process_time() - start:.1f} s  {size:.1f} MB", flush=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from ..space import (
     PRETRAINED,
     Architecture,
     UserError,
-    architecture_hash,
     check_name,
     is_pretrained,
     shown,
@@ -78,7 +77,11 @@ class Pretrained:
         with torch.device("meta"):  # no random numbers are drawn there
             trained = build(theirs, num_classes=self.num_classes)
         tensors = {name: torch.from_numpy(array) for name, array in self.arrays.items()}
-        trained.load_state_dict(tensors, strict=False, assign=True)
+        left = trained.load_state_dict(tensors, strict=False, assign=True)
+        assert not left.unexpected_keys, left.unexpected_keys
+        # torchvision's files may be older than these counters, which nothing here reads.
+        missing = [name for name in left.missing_keys if not name.endswith("num_batches_tracked")]
+        assert not missing, missing
         same = None in (classes, self.classes) or classes == self.classes
         return carry(network, trained, classifier=same and network.num_classes == self.num_classes)
 
@@ -169,13 +172,20 @@ def _torchvision_name(argument: str, backbone: str) -> str:
 def _from_training(backbone: str, width: float, path: Path, digest: str) -> Pretrained:
     network = load(path)
     unmodified = Architecture(backbone, width)
-    if architecture_hash(network.architecture) != architecture_hash(unmodified):
+    # Equal hashes are not enough: the channels of one that is equal may have another order.
+    if network.architecture != unmodified:
+        own, plain = network.architecture.to_dict(), unmodified.to_dict()
+        changed = ", ".join(f"{name} {value}" for name, value in own.items() if value != plain[name])
         raise UserError(
             f"--weights: must be those of the unmodified {backbone} of width {width:g}, {shown(path)} is a "
-            f"training of another network ({architecture_hash(network.architecture)})"
+            f"training of another network ({changed})"
         )
     known = network.preprocessing
-    assert known is not None, "weights say how images are prepared"
+    if known is None:
+        raise UserError(
+            f"--weights: must say how images are prepared, as those of `cheapsearch train` do, {shown(path)} "
+            "does not; train the unmodified network again"
+        )
     return Pretrained(
         name=path.name,
         hash=digest,

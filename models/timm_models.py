@@ -238,7 +238,10 @@ def cheapsearch_architecture(
         found, path if weights else None
     )
     model = _create(ARCHITECTURE, found.architecture, pretrained, **kwargs)
-    if isinstance(model, Network) and model.num_classes == found.num_classes:
+    # They belong to the weights and the size that these were trained at.
+    sizes = ("num_classes", "input_size")
+    if pretrained and all(getattr(model, name, None) == getattr(found, name) for name in sizes):
+        assert isinstance(model, Network)
         model.classes, model.preprocessing = found.classes, found.preprocessing
     return model
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..devices.latencies import measure_networks
-from ..devices.latency_table import machine_facts
-from ..space import LATENCY, TrialRecord, architecture_hash, canonical, pareto_front, write_text
+from ..devices.latency_table import check_counts, machine_facts
+from ..space import LATENCY, TrialRecord, UserError, architecture_hash, canonical, pareto_front, write_text
 from ..space.device_table import DeviceTable, Value, network_name
 from ..space.run_folder import RunFolder
 from ..space.saved_run import SavedRun, load_run
@@ -135,11 +135,14 @@ def measure_front(
         batch: Images in an answer, None for the run's.
 
     Raises:
-        UserError: If the folder is no run, or ONNX Runtime or what writes its files is missing.
+        UserError: If the folder is no run, a number is out of range, or ONNX Runtime or what writes its files
+            is missing.
     """
     run = load_run(folder)
     record, settings = run.record, run.record.settings
-    threads, batch = threads or settings.latency_threads, batch or settings.latency_batch
+    threads = settings.latency_threads if threads is None else threads
+    batch = settings.latency_batch if batch is None else batch
+    check_counts(threads=threads, batch=batch)
     facts = machine_facts(threads=threads, batch=batch)
     front = _front(run)
     networks = {network.hash: canonical(network.architecture) for network in front}
@@ -187,19 +190,24 @@ def measure_searched(folder: Path, *, say: Callable[[str], None]) -> bool:
     """Measure the front of a search for latency that has ended, if it was for this machine.
 
     Returns:
-        Whether anything was; not where all of the front is known already.
+        Whether anything was; not where all of the front is known already, nor where it cannot be measured,
+        which is said: the search has ended all the same.
     """
     run = load_run(folder)
     settings, predictor = run.record.settings, run.predictors.get(LATENCY)
     if predictor is None:
         return False
-    facts = machine_facts(threads=settings.latency_threads, batch=settings.latency_batch)
-    if predictor.table.facts != facts:
+    try:
+        facts = machine_facts(threads=settings.latency_threads, batch=settings.latency_batch)
+        if predictor.table.facts != facts:
+            return False
+        known = run.front_latency if run.front_latency_facts == facts else {}
+        if {trial.hash for trial in _front(run)} <= set(known):
+            return False
+        measure_front(folder, say=say)
+    except UserError as error:
+        say(f"the front is not measured: {error.at_terminal}")
         return False
-    known = run.front_latency if run.front_latency_facts == facts else {}
-    if {trial.hash for trial in _front(run)} <= set(known):
-        return False
-    measure_front(folder, say=say)
     return True
 
 

@@ -104,7 +104,8 @@ class Claims:
             error = sampling_error(largest_class, images) if weights is None else 0.0
             untrained = np.asarray(rng.normal(largest_class, error, draws.shape[1]))
         strongest = np.argsort(-found.means)
-        rivals = [_rivals(costs, row, strongest) for row in range(len(runs))]
+        columns = list(costs[strongest].T)
+        rivals = [_rivals(columns, costs[row], strongest, row) for row in range(len(runs))]
         chances = [_above(draws, row, rivals[row], untrained) for row in range(len(runs))]
 
         best, luckiest = int(np.argmax(found.means)), int(np.argmax(of.accuracy))
@@ -203,9 +204,17 @@ def _measured(runs: Sequence[Sequence[Trial]], images: int, weights: "Floats | N
     return measured(accuracies, [share_right(run) for run in runs], images=images, weights=weights)
 
 
-def _rivals(costs: "Floats", row: int, order: "Rows") -> "Rows":
-    """The rows, in that order, of the other networks that cost no more in any cost."""
-    rivals: Rows = order[(costs[order] <= costs[row]).all(axis=1) & (order != row)]
+def _rivals(columns: "Sequence[Floats]", own: "Floats", order: "Rows", row: int) -> "Rows":
+    """The rows, in that order, of the other networks that cost no more in any cost.
+
+    Args:
+        columns: Each cost of the networks in that order.
+        own: The row's costs.
+    """
+    found = order != row
+    for column, most in zip(columns, own, strict=True):
+        found &= column <= most
+    rivals: Rows = order[found]
     return rivals
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from .architecture import Architecture
+from .architecture import Architecture, Choice
 from .canonical import canonical
 from .costs import table_costs
 from .errors import UserError, check_name
@@ -120,7 +120,7 @@ def read_device_table(path: Path, cost: str, flag: str) -> DeviceTable:
     check_name(flag, cost, table_costs())
     where = f"{flag}: {path}"
     try:
-        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""), strict=True)
+        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
         rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{flag}: must be a CSV file that can be read, got {path} ({error})") from None
@@ -133,6 +133,11 @@ def read_device_table(path: Path, cost: str, flag: str) -> DeviceTable:
     facts: dict[str, str] = {}
     for line, row in enumerate(rows, 2):
         name = (str(row["operation"]), str(row["shape"]))
+        if name[0].startswith(f"{NETWORK} ") and _sites(name[0]) is None:
+            raise UserError(
+                f"{where}, line {line}: must say the operation at every site of a whole network, as "
+                f"`cheapsearch latency-table` writes it, got {name[0]}"
+            )
         if name in values:
             raise UserError(f"{where}, line {line}: must name a piece once, got {' '.join(name)} again")
         values[name] = Value(
@@ -169,6 +174,13 @@ def network_name(architecture: Architecture, *, num_classes: int, input_size: in
     form = canonical(architecture)
     sites = " ".join(f"{site}={join_choice(getattr(form, site))}" for site in SITE_NAMES)
     return f"{NETWORK} {sites}", _network_shape(form, num_classes, input_size)
+
+
+def _sites(operation: str) -> dict[str, Choice] | None:
+    """The choice at every site of a whole network, None of what is none."""
+    kind, *words = operation.split(" ")
+    chosen = {site: split_choice(name) for site, _, name in (word.partition("=") for word in words)}
+    return chosen if kind == NETWORK and tuple(chosen) == SITE_NAMES and all(chosen.values()) else None
 
 
 def _network_shape(architecture: Architecture, num_classes: int, input_size: int) -> str:
@@ -215,9 +227,7 @@ class Predictor:
         shape = _network_shape(plain, self.num_classes, self.input_size)
         found = {}
         for (operation, where), value in self.table.values.items():
-            kind, *sites = operation.split(" ")
-            if kind == NETWORK and where == shape:
-                chosen = {site: split_choice(name) for site, name in (word.split("=") for word in sites)}
+            if where == shape and (chosen := _sites(operation)) is not None:
                 found[Architecture(self.backbone, self.width, **chosen)] = value
         return found
 

@@ -92,7 +92,8 @@ class RunFolder:
         """How many trials trials.csv lists, 0 where there is none."""
         if not self.trials_path.exists():
             return 0
-        with self.trials_path.open(encoding="utf-8", newline="") as file:
+        # Cut off in the middle of a character it is still counted, and written anew.
+        with self.trials_path.open(encoding="utf-8", errors="replace", newline="") as file:
             return sum(1 for _ in csv.DictReader(file))
 
     def write_trials(self, records: Sequence[TrialRecord]) -> None:

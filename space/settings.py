@@ -3,25 +3,22 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from math import inf
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 from .backbones import BACKBONES
 from .costs import COSTS, DEFAULT_OBJECTIVES
-from .errors import UserError, check_keys, check_name, flag
+from .errors import UserError, check_keys
 from .front import check_objectives
 from .rungs import check_lengths
-from .scoring import CLASS_WEIGHTS, METRIC_TITLES, PRETRAINED
 from .search_space import SearchSpace
 from .setting import Kind, Setting, setting
+from .setting_values import check_values
 from .sites import STAGED_SITES
 from .table_settings import check_tables, device_costs, own_costs, whole
 
 _MOST_REPEATS = 5
-_COUNTS = ("budget", "in_flight", "confirm", "workers", "latency_batch", "latency_threads")
-ORDERS = ("proposal", "arrival")  # in which trials are told of
 _LIMIT = "max_"  # before the name of a cost
 
 
@@ -192,7 +189,7 @@ class RunSettings:
     device: str = setting("auto", "auto (default), cpu, cuda, cuda:N, mps", kind="text")
     storage: str | None = setting(
         None,
-        "Optuna storage in place of study.db in the run folder",
+        "Optuna storage in place of study.db in the run folder: a database, or journal:PATH",
         kind="text",
         metavar="URL",
         repeats=False,
@@ -211,20 +208,7 @@ class RunSettings:
         values = self.to_dict()
         for name, declared in self.declared().items():
             declared.check(name, values[name])
-        for name in (*_COUNTS, *(_limit(cost) for cost in self.limits if COSTS[cost].type is int)):
-            least = 0 if name in ("confirm", "workers") else 1
-            if values[name] is not None and values[name] < least:
-                raise UserError(f"{flag(name)}: must be {least} or more, got {values[name]}")
-        check_name("--order", self.order, ORDERS)
-        check_name("--metric", self.metric, METRIC_TITLES)
-        check_name("--class-weights", self.class_weights, CLASS_WEIGHTS)
-        check_name("--pretrained", self.pretrained, PRETRAINED)
-        if self.reference_accuracy is not None and not 0 <= self.reference_accuracy < 100:
-            raise UserError(
-                f"--reference-accuracy: must be from 0 to below 100 percent, got {self.reference_accuracy:g}"
-            )
-        if self.hours is not None and not 0 < self.hours < inf:
-            raise UserError(f"--hours: must be above 0 and finite, got {self.hours:g}")
+        check_values(values, [_limit(cost) for cost in self.limits if COSTS[cost].type is int])
         if self.rungs is not None:
             object.__setattr__(self, "rungs", check_lengths(self.rungs, self.repeats, self.confirm))
         if self.repeats is None:
@@ -232,8 +216,6 @@ class RunSettings:
             object.__setattr__(self, "repeats", found)
         elif not 0 <= self.repeats < self.budget:
             raise UserError(f"--repeats: must be from 0 to below --budget {self.budget}, got {self.repeats}")
-        if not 0 <= self.seed < 2**31:
-            raise UserError(f"--seed: must be from 0 to {2**31 - 1}, got {self.seed}")
         object.__setattr__(self, "objectives", check_objectives(self.objectives))
         for name in ("data_dir", "latency_table", "weights"):  # whole, so that a run goes on from any folder
             if getattr(self, name) is not None:

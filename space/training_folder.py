@@ -126,22 +126,25 @@ def check_same(existing: TrainingRecord, record: TrainingRecord, where: Path) ->
         )
 
 
-def check_weights(before: Mapping[str, Any], asked: Mapping[str, Any], what: str) -> None:
+def check_weights(
+    before: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    what: str,
+    remedy: str = "give the same, or choose another --out",
+) -> None:
     """Refuse to go on with other pretrained weights; which tensors were taken follows from the network.
 
     Args:
         before: Name and hash of those that it began with, empty for none.
         what: Goes on.
+        remedy: What to do about others.
 
     Raises:
         UserError: If it began with others.
     """
     if before.get("hash") != asked.get("hash"):
         named = [f"{found['name']} ({found['hash']})" if found else "none" for found in (before, asked)]
-        raise UserError(
-            f"--weights: must stay what {what} began with, {named[0]}, got {named[1]}; "
-            "give the same, or choose another --out"
-        )
+        raise UserError(f"--weights: must stay what {what} began with, {named[0]}, got {named[1]}; {remedy}")
 
 
 def read_results(folders: Iterable[Path]) -> tuple[TrainingResult, ...]:

@@ -1,10 +1,11 @@
-"""docs/reliability.md names tests that are there."""
+"""docs/reliability.md names tests that are there; pages that are named are there and say something."""
 
 import re
 from pathlib import Path
 
 TESTS = Path(__file__).parent
-RELIABILITY = TESTS.parent / "docs" / "reliability.md"
+ROOT = TESTS.parent
+RELIABILITY = ROOT / "docs" / "reliability.md"
 
 
 def test_every_fault_names_a_test_that_is_there() -> None:
@@ -17,3 +18,18 @@ def test_every_fault_names_a_test_that_is_there() -> None:
         text = (TESTS / path).read_text("utf-8")
         assert f"def {name}(" in text, f"{path}::{name}"
         assert bool(slow) is ("pytestmark = pytest.mark.slow" in text), f"{path}::{name}"
+
+
+def test_every_page_that_is_named_is_there_and_none_is_empty() -> None:
+    folders = ("space", "models", "devices", "search", "reports", "docs", "tests")
+    files = [
+        path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".md")
+    ]
+    named = {
+        name
+        for path in (*files, *ROOT.glob("*.py"), *ROOT.glob("*.md"))
+        for name in re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text("utf-8"))
+    }
+    assert len(named) > 5
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+    assert [page for page in (ROOT / "docs").glob("*.md") if not page.read_text("utf-8").strip()] == []

@@ -1,6 +1,7 @@
 """Costs on a device through a search: objectives, limits, a run's own table, and its front measured."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 
 from cheapsearch.models import cost_table
 from cheapsearch.search import latency
-from cheapsearch.search.cli.main import main
+from cheapsearch.search.api import run
+from cheapsearch.search.cli.main import main, make_parser
 from cheapsearch.search.cli.search_display import front_table
+from cheapsearch.search.study import opening
 from cheapsearch.space import Architecture, SearchSpace, UserError, pareto_front
 from cheapsearch.space.device_table import DeviceTable, Value
 from cheapsearch.space.pieces import pieces_of, pieces_of_space
@@ -143,6 +146,56 @@ def test_a_table_that_lacks_pieces_is_refused_before_anything_is_trained(
     assert main(command) == 2
     assert "lacks 3 of" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_piece_is_listed_by_a_command_of_the_same_space(
+    phone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space = ["--width", "0.5", "--per-stage", "expand,project"]
+    command = [
+        *COMMAND,
+        *space,
+        "--budget",
+        "1",
+        "--latency-table",
+        str(phone),
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    assert main(command) == 2
+    (given,) = re.findall("`cheapsearch (.*)`", capsys.readouterr().err)
+    asked = make_parser().parse_args(given.split())
+    assert (asked.backbone, asked.width, tuple(asked.per_stage)) == (
+        "mobilenet_v2",
+        0.5,
+        ("expand", "project"),
+    )
+    assert (asked.num_classes, asked.input_size) == (10, 32)
+    assert (asked.latency_batch, asked.latency_threads) == (1, 1)
+
+
+def test_a_table_is_looked_at_before_a_pilot_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "fit_proxy", lambda *a, **k: pytest.fail("a pilot before the table"))
+    with pytest.raises(UserError, match=r"^latency_table: must be a CSV file that can be read"):
+        run(dataset="digits", workers=0, hours=1.0, latency_table=tmp_path / "gone.csv", out=tmp_path / "run")
+
+
+def test_a_new_run_keeps_its_own_tables_and_ends_where_nothing_can_be_measured(
+    phone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def absent(**settings: Any) -> dict[str, str]:
+        raise UserError("latency: needs the package onnxruntime")
+
+    monkeypatch.setattr(latency, "machine_facts", absent)
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "latency_ms.csv").write_text("of a run that is gone", encoding="utf-8")
+    assert main([*COMMAND, "--budget", "1", "--latency-table", str(phone), "--out", str(out)]) == 0
+    assert "the front is not measured: latency: needs the package onnxruntime" in capsys.readouterr().out
+    assert (out / "latency_ms.csv").read_text("utf-8") == phone.read_text("utf-8")
+    for number in ("0", "-1"):
+        assert main(["latency", str(out), "--latency-batch", number]) == 2
+        assert f"--latency-batch: must be 1 or more, got {number}" in capsys.readouterr().err
 
 
 def test_a_table_predicts_without_measuring_and_is_left_out_where_there_is_none() -> None:

@@ -66,7 +66,8 @@ def perform(options: argparse.Namespace) -> int:
 
     what = {name: getattr(options, name) for name in ("pick", "num_classes", "input_size")}
     printed = options.output is None and chosen_format(options.format, None) == "yaml"
-    if printed and not (options.deploy or options.int8):
+    # What says nothing of a config is refused below.
+    if printed and all(getattr(options, name) in (None, False) for name in ("deploy", "int8", *_OF_INT8)):
         config = find_source(options.source, **what, weighed=False).config
         if options.json:
             print_json(config.to_dict())

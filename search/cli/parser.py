@@ -134,6 +134,17 @@ def add_workplace(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_track(parser: argparse.ArgumentParser) -> None:
+    """Where trials and retrainings are logged too."""
+    parser.add_argument(
+        "--track",
+        type=words,
+        default=argparse.SUPPRESS,
+        metavar="NAMES",
+        help="log trials and retrainings there too: mlflow, wandb",
+    )
+
+
 def given_workplace(options: argparse.Namespace) -> dict[str, Any]:
     """What `add_workplace` added and was typed."""
     known = ("executor", "ray_address", "ray_cpus", "ray_gpus")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...space import RETRAIN_FOLDER, text
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
-from .parser import add_training, add_workplace, given_training, given_workplace
+from .parser import add_track, add_training, add_workplace, given_training, given_workplace
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,6 +38,7 @@ def add(commands: Any) -> None:
     )
     retrain.add_argument("--workers", type=int, metavar="N", help="networks at a time (default: as for run)")
     add_workplace(retrain)
+    add_track(retrain)
     retrain.add_argument("--yes", action="store_true", help="begin without asking")
     add_training(retrain, pretrained=None, begins="default: those of the run")
 
@@ -48,7 +49,7 @@ def perform(options: argparse.Namespace) -> int:
 
     names = ("trial", "top", "all", "dataset", "data_dir", "workers")
     arguments = {name: getattr(options, name) for name in names} | given_training(options)
-    arguments |= given_workplace(options)
+    arguments |= given_workplace(options) | {"track": getattr(options, "track", ())}
     code, result = retrain_and_show(options.run, ask=not options.yes, quiet=options.json, **arguments)
     if options.json and result is not None:
         print_json(result.to_dict())

@@ -14,7 +14,7 @@ from ...space.rungs import networks_trained, units
 from ...space.verdict import against, foretold, verdict
 from . import retrain
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
-from .parser import add_setting, add_workplace, given_workplace
+from .parser import add_setting, add_track, add_workplace, given_workplace
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,6 +41,7 @@ def add(commands: Any) -> None:
         metavar="S",
         help="seconds the shortest training may take (default: ten times the longest so far, at least 60)",
     )
+    add_track(run)
     run.add_argument("--out", type=Path, metavar="DIR", help="run folder (default runs/BACKBONE-DATASET)")
     run.add_argument(
         "--retrain",
@@ -103,9 +104,8 @@ def perform(options: argparse.Namespace) -> int:
         print_result(console, result)
     code = 0
     if options.retrain:
-        also = {name: given[name] for name in ("workers", "device") if name in given} | given_workplace(
-            options
-        )
+        names = ("workers", "device", "track")
+        also = {name: given[name] for name in names if name in given} | given_workplace(options)
         code, retrained = retrain.retrain_and_show(result.folder, ask=False, quiet=options.json, **also)
         result = replace(result, retrained=retrained)
     if options.json:

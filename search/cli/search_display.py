@@ -63,6 +63,8 @@ class SearchDisplay(LiveDisplay):
         return units(self._trials)
 
     def _seconds_left(self) -> float | None:
+        if self._run.seconds_left is not None:
+            return self._run.seconds_left
         done = self._trained - self._at_start
         if done > 0:
             return (time.monotonic() - self._start) / done * (self._run.wanted - self._trained)

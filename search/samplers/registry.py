@@ -19,6 +19,9 @@ from .history import History
 # Of a pruned trial the accuracy it would have come to, and its deviation: an attribute, or in its result.
 FORECAST = "forecast"
 
+# The attribute `reason` of a trial whose proposal did not come to its end, and which says nothing therefore.
+INTERRUPTED = "interrupted while it was proposed"
+
 # Smaller than Optuna's 50, so that a budget of a hundred spans several generations.
 _NSGA2_POPULATION = 20
 
@@ -95,7 +98,7 @@ def _result(trial: FrozenTrial) -> tuple[float, float] | None:
 
 
 def _is_whole(trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]) -> bool:
-    return trial.params.keys() == search_space.keys()
+    return trial.params.keys() == search_space.keys() and trial.user_attrs.get("reason") != INTERRUPTED
 
 
 def _random(candidates: Callable[[], Candidates], seed: int) -> BaseSampler:

@@ -69,6 +69,7 @@ class Decision(Generic[SubjectT, RecordT]):
         own: int,
         room: int | None,
         enqueued: bool,
+        longest_fits: bool = True,
     ) -> Wanted | None:
         """What to train next, None where nothing is; with one rung one more call may find a repeat.
 
@@ -77,6 +78,7 @@ class Decision(Generic[SubjectT, RecordT]):
             own: The same without the proposals that are no sampler's.
             room: Units of the shortest training that there is time for, None where time is no matter.
             enqueued: Whether the study holds what its user put there.
+            longest_fits: Whether one of the longest trainings would end in time.
         """
         if room == 0:
             return None
@@ -85,13 +87,19 @@ class Decision(Generic[SubjectT, RecordT]):
             # First of all: Optuna gives them to whoever asks. What they leave open is drawn.
             return Wanted(fixed_sampler({}, seed=seed), ENQUEUED, shortest)
         if len(self._plan.rungs) > 1:
-            return self._worth_most(ledger, seed=seed, own=own, room=room)
+            return self._worth_most(ledger, seed=seed, own=own, room=room, longest_fits=longest_fits)
         return self._new_or_repeat(ledger, seed=seed, own=own, room=room)
 
     # --- several rungs ------------------------------------------------------------------------------
 
     def _worth_most(
-        self, ledger: Ledger[SubjectT, RecordT], *, seed: int, own: int, room: int | None
+        self,
+        ledger: Ledger[SubjectT, RecordT],
+        *,
+        seed: int,
+        own: int,
+        room: int | None,
+        longest_fits: bool,
     ) -> Wanted | None:
         plan = self._plan
         left = plan.budget - ledger.spent
@@ -102,6 +110,8 @@ class Decision(Generic[SubjectT, RecordT]):
         if own < len(self._first):
             origin, choices = self._first[own]
             return Wanted(fixed_sampler(choices, seed=seed), origin, plan.rungs[0])
+        if not longest_fits:
+            return None  # a shorter one could not come to anything any more: the front is of the longest
         top = plan.rungs[-1]
         if own == len(self._first) and self._first and LEAST_LONGEST * top <= plan.budget and top <= left:
             # What all others are compared with, and a first look at how rungs relate.

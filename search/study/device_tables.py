@@ -1,7 +1,6 @@
 """The tables of a device by which a run knows costs: its own copies, the user's files, or measured here."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from ...devices.latency_table import TableRequest, latency_table
 from ...space import LATENCY, RunSettings, UserError, write_text
@@ -30,7 +29,9 @@ def device_tables(
         UserError: If a table cannot be read or made, or lacks a piece of the space.
     """
     tables = []
-    for cost in settings.device_costs:
+    # What is measured here, which takes minutes, comes after every file was found to do.
+    measured = LATENCY if settings.latency_table is None else None
+    for cost in sorted(settings.device_costs, key=lambda cost: cost == measured):
         given = settings.latency_table if cost == LATENCY else settings.cost_table[cost]
         flag = "--latency-table" if cost == LATENCY else "--cost-table"
         own = folder.table_path(cost)
@@ -56,11 +57,9 @@ def device_tables(
 
 
 def keep_tables(tables: Sequence[DeviceTable], folder: RunFolder) -> None:
-    """Write the copies that the run goes on with; one that is there stays."""
+    """Write the copies that a new run will go on with, over what another one left there."""
     for table in tables:
-        path: Path = folder.table_path(table.cost)
-        if not path.exists():
-            write_text(path, table.to_text())
+        write_text(folder.table_path(table.cost), table.to_text())
 
 
 def _check_whole(
@@ -70,7 +69,11 @@ def _check_whole(
     missing = [piece.name for piece in pieces if piece.name not in table.values]
     if missing:
         write = f"cheapsearch latency-table --write FOLDER --backbone {settings.backbone}"
-        size = f"--num-classes {num_classes} --input-size {input_size}"
+        size = f"--width {settings.width:g} --num-classes {num_classes} --input-size {input_size}"
+        if settings.per_stage:
+            size += f" --per-stage {','.join(settings.per_stage)}"
+        if table.cost == LATENCY:
+            size += f" --latency-batch {settings.latency_batch} --latency-threads {settings.latency_threads}"
         raise UserError(
             f"{flag}: must have every piece of the networks, {table.source} lacks {len(missing)} of "
             f"{len(pieces)}, such as {' '.join(missing[0])}; `{write} {size}` lists them"

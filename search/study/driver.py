@@ -134,7 +134,7 @@ class Search(Generic[SubjectT, RecordT]):
         record = self.store.tell(proposal, result)
         ledger.add(record)
         if record.state not in ("duplicate", "refused"):
-            if self._pace is not None and result.seconds:
+            if self._pace is not None and result.seconds and record.state != "failed":
                 self._pace.told(result.seconds, record.rung)
             self._failures = self._failures + 1 if record.state == "failed" else 0
         return record
@@ -156,7 +156,8 @@ class Search(Generic[SubjectT, RecordT]):
         room = None
         if self._pace is not None:
             room = self._pace.room(sum(rung for _, rung, _ in self._ledger.under_way))
-            if room == 0 or not self._pace.fits(self.plan.rungs[-1]):
+            longest = self._interrupted[0].rung if self._interrupted else self.plan.rungs[0]
+            if room == 0 or not self._pace.fits(longest):
                 return None
         if self._interrupted:
             return self._interrupted.popleft()
@@ -166,6 +167,7 @@ class Search(Generic[SubjectT, RecordT]):
             index=self._index,
             own=self._index - self._aside,
             room=room,
+            longest_fits=self._pace is None or self._pace.fits(self.plan.rungs[-1]),
             enqueued=self.store.waiting,
         )
         if wanted is None:

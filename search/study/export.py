@@ -1,5 +1,7 @@
 """What is exported: the trial of a run, a preset, a config or a trained network, with its weights."""
 
+import errno
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from ... import __version__
 from ...devices.export import Exported, export_network
 from ...devices.formats import FORMATS, RANDOM, TRAINED
 from ...models import Network, build, describe, load, read_weights_config
+from ...models.model_card import dataset_name
 from ...space import (
     RETRAIN_FOLDER,
     ArchitectureConfig,
@@ -22,6 +25,7 @@ from ...space import (
     check_name,
     flag,
     shown,
+    write_bytes,
 )
 from ...space import pick as picked
 from ...space.config import sized_architecture
@@ -117,15 +121,18 @@ def export(
     if int8 and found.weights is None:
         raise UserError(f"--int8: must be of a trained network, {shown(source)} has random weights; train it")
     path = Path(out) if out is not None else Path(f"{Path(source).absolute().stem}.{FORMATS[format].ending}")
+    if not path.absolute().parent.is_dir():  # before anything is computed
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     network = found.network()
     given: dict[str, Any] = {"format": format, "deployed": deploy, "weights": found.kind}
     if not int8:
         return export_network(network, found.config, path, **given)
     with TemporaryDirectory() as folder:
         exact = export_network(network, found.config, Path(folder) / "float.onnx", **given)
+        small = Path(folder) / "int8.onnx"
         measured = write_int8(
             exact.path,
-            path,
+            small,
             network,
             found.record,
             dataset=dataset,
@@ -133,18 +140,28 @@ def export(
             skip_corrupt=skip_corrupt,
             say=say,
         )
+        write_bytes(path, small.read_bytes())
     return replace(exact, path=path, int8=asdict(measured))
 
 
 def chosen_format(asked: str | None, out: str | Path | None) -> str:
-    """The format asked for, else what a file ends in, else yaml.
+    """The format asked for, else what a file ends in, else yaml where that is nothing.
 
     Raises:
         UserError: If there is no such format.
     """
-    ending = Path(out or "").suffix[1:]
-    by_ending = next((name for name, known in FORMATS.items() if known.ending == ending), "yaml")
-    return check_name("--format", asked or by_ending, FORMATS)
+    if asked is not None:
+        return check_name("--format", asked, FORMATS)
+    ending = Path(out or "").suffix[1:].lower()
+    if ending in ("", "yml"):
+        return "yaml"
+    for name, known in FORMATS.items():
+        if known.ending == ending:
+            return name
+    raise UserError(
+        f"--format: must be one of {', '.join(FORMATS)}, as the file's ending says none, got "
+        f"{shown(out)}; say which, or end the name in one"
+    )
 
 
 def find_source(
@@ -216,7 +233,7 @@ def export_trial(
             "proxy_accuracy": trial.accuracy,
             **({"rung": trial.rung} if trial.rung > 1 else {}),
             "proxy": dict(settings.proxy),
-            "data": settings.dataset,
+            "data": dataset_name(settings.dataset),
             "fingerprint": record.fingerprint,
             "seed": settings.seed,
             "exported": now(),
@@ -233,7 +250,10 @@ def _of_weights(path: Path) -> Source:
     config = read_weights_config(path)
     if config is None:
         raise UserError(f"WEIGHTS: must say what they are of, {shown(path)} does not; train again")
-    return Source(config, path)
+    origin = dict(config.origin)
+    if isinstance(origin.get("trained_on"), str):
+        origin["trained_on"] = dataset_name(origin["trained_on"])
+    return Source(replace(config, origin=origin), path)
 
 
 def _of_run(run: SavedRun, rule: str | None, *, weighed: bool) -> Source:
@@ -247,15 +267,15 @@ def _of_run(run: SavedRun, rule: str | None, *, weighed: bool) -> Source:
 
 def _retrained(run: SavedRun, name: str) -> Path | None:
     """The weights of the best retraining of a network, None where there is none that has ended."""
-    numbers = {trial.number for trial in run.trials if trial.hash == name}
     best: tuple[float, Path] | None = None
     for path in sorted((run.path / RETRAIN_FOLDER).glob("*/")):
         folder = TrainingFolder(path)
-        record, result = folder.read_record(), folder.read_result()
-        if record is None or result is None or record.trial not in numbers:
+        result = folder.read_result()
+        # Not by the trial's number: it may have been trained at another width.
+        if result is None or result.settings.hash != name:
             continue
-        if best is None or result.val_top1 > best[0]:
-            best = result.val_top1, folder.weights_path
+        if best is None or result.val_score > best[0]:
+            best = result.val_score, folder.weights_path
     return None if best is None else best[1]
 
 
@@ -268,5 +288,5 @@ def _of_architecture(
         num_classes=num_classes,
         input_size=input_size,
         version=__version__,
-        origin={"source": reference},
+        origin={"source": Path(reference).name},
     )

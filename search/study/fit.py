@@ -15,6 +15,8 @@ from .proxy_ladder import Wish
 
 # Trainings that a proxy is chosen for where only the time is given: of one length, and the shortest of some.
 _WANTED, _WANTED_OF_RUNGS = 32, 64
+# The same of one worker alone, with some lengths: else many workers leave none of them time for the longest.
+_WANTED_OF_A_WORKER = 16
 _FEWEST_STEPS = 400  # of the fixed proxy, below which it says little of what it trains
 
 
@@ -52,7 +54,7 @@ def fit_proxy(
         given=settings.proxy,
         hours=settings.hours,
         trainings=settings.budget if "budget" in given or settings.hours is None else None,
-        wanted=_WANTED_OF_RUNGS if several else _WANTED,
+        wanted=max(_WANTED_OF_RUNGS, _WANTED_OF_A_WORKER * len(devices)) if several else _WANTED,
         workers=len(devices),
         seed=settings.seed,
     )
@@ -74,6 +76,8 @@ def fit_proxy(
         repeats = settings.repeats if "repeats" in given else None
         settings = replace(settings, budget=pilot.record.trainings, repeats=repeats)
         check_budget(settings)
+        if settings.rungs is None and settings.budget < _WANTED_OF_A_WORKER * len(devices):
+            return replace(settings, rungs=(1,), repeats=repeats), pilot
     return _with_rungs(settings, given, say), pilot
 
 

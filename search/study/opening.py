@@ -1,8 +1,8 @@
 """A run is opened: begun with settings and a folder, or taken up where it stopped."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from ...space import (
     Architecture,
     RunRecord,
     RunSettings,
+    TrialRecord,
     UserError,
 )
 from ...space.narrowing import narrow_form
@@ -33,8 +34,8 @@ from .fit import fit_proxy
 from .new_record import new_record
 from .plan import Plan
 from .run import Run
-from .settings import settle, without_password
-from .storage import check_storage, sqlite_url, storage_errors
+from .settings import settle
+from .storage import check_storage, sqlite_url, storage_errors, storage_name
 from .trial_store import TrialStore
 
 
@@ -84,16 +85,31 @@ def open_run(
     opened = searched_images(source, began, limit=limit, say=say)
     pretrained, began_with = _pretrained(settings, existing, opened, out=out, say=say)
     space, pilot = settings.space, None
+    if existing is None and storage:
+        check_storage(storage)
+    # Before anything is trained: a table that does not do is told at once, and what is timed has the machine.
+    num_classes, input_size = len(opened.classes), opened.input_size
+    tables = device_tables(
+        settings,
+        folder,
+        num_classes=num_classes,
+        input_size=input_size,
+        begun=existing is not None,
+        say=say,
+    )
+    table = cost_table(space.backbone, width=space.width, num_classes=num_classes, input_size=input_size)
+    table = table.with_tables(tables)
+    limits = Limits(settings.limits)
+    if warning := limits.check_reachable(space, table):
+        say(warning)
     if existing is None:
-        if storage:
-            check_storage(storage)
         settings, pilot = fit_proxy(
             settings,
             given,
             opened,
             pretrained=pretrained,
             devices=crew.devices,
-            make_executor=make_executor or crew.executor(),
+            make_executor=make_executor or crew.timed_executor(()),
             say=say,
         )
     elif existing.settings.hours and "hours" in given and "budget" not in given:
@@ -106,28 +122,12 @@ def open_run(
         data = opened.load(proxy.input_size, name=settings.dataset, progress=say)
     else:
         data = replace(pilot.data, name=settings.dataset)
-    table = cost_table(
-        space.backbone, width=space.width, num_classes=data.num_classes, input_size=data.input_size
-    )
-    tables = device_tables(
-        settings,
-        folder,
-        num_classes=data.num_classes,
-        input_size=data.input_size,
-        begun=existing is not None,
-        say=say,
-    )
-    table = table.with_tables(tables)
-    limits = Limits(settings.limits)
-    if warning := limits.check_reachable(space, table):
-        say(warning)
-
     settings = replace(
         settings,
         input_size=data.input_size,
         workers=0 if crew.own else len(crew.devices),
         device=device,
-        storage=without_password(settings.storage),
+        storage=None if storage is None else storage_name(storage),
         proxy=proxy.to_dict(),
     )
     record = (
@@ -139,10 +139,11 @@ def open_run(
         say(f"other versions than this run began with: {_changes(record.versions, versions())}")
     if storage:
         check_storage(storage)
-    with folder.locked(), storage_errors(out):
-        # First of all, since the study could not be taken up again without it.
+    with folder.locked(), storage_errors(out), ExitStack() as closed:
+        # First of all, since the study could not be taken up again without them, nor a record without tables.
+        if existing is None:
+            keep_tables(tables, folder)
         folder.write_record(record)
-        keep_tables(tables, folder)
         domain = ArchitectureDomain(
             space,
             table,
@@ -152,15 +153,15 @@ def open_run(
             reference=settings.reference_accuracy,
             narrow=partial(_narrow_name, proxy),
         )
-        store = TrialStore(storage or sqlite_url(folder.study_path), study_name=record.study, domain=domain)
+        url = storage or sqlite_url(folder.study_path)
+        store = closed.enter_context(closing(TrialStore(url, study_name=record.study, domain=domain)))
         told, listed = len(store.records()), folder.count_trials()
         if told < listed:
             raise UserError(
                 f"--out: the study of the run in {out} must hold the {listed} trials of trials.csv, "
                 f"it has {told}; put it back or choose another --out"
             )
-        taken = [(trial.seconds, trial.rung) for trial in store.records() if trial.seconds]
-        make_executor = make_executor or crew.timed_executor(taken)
+        make_executor = make_executor or crew.timed_executor(_taken(store.records()))
         run = Run(folder, record, _plan(record, data), store, data, crew.devices, make_executor, pretrained)
         run.known, run.began = (() if pilot is None else pilot.outcomes), began_at
         run.write_trials()
@@ -193,6 +194,12 @@ def _pretrained(
     if existing is not None:
         check_weights(existing.began_with, began_with, f"the run in {out}")
     return found, began_with
+
+
+def _taken(trials: Iterable[TrialRecord]) -> list[tuple[float, int]]:
+    """Seconds and rung of trainings that went to their end; those that timed out are no measure of others."""
+    ended = ("complete", "repeat")
+    return [(trial.seconds, trial.rung) for trial in trials if trial.seconds and trial.state in ended]
 
 
 def _plan(record: RunRecord, data: ImageData) -> Plan:

@@ -40,14 +40,19 @@ class Pace:
         self._sum += seconds
         self._count += rung
 
+    @property
+    def left(self) -> float:
+        """Seconds until the time is up, 0 when it is."""
+        return max(0.0, self._end - self._clock())
+
     def fits(self, rung: int) -> bool:
         """Whether a training of so many times the shortest would end in time, if it began now."""
-        return self._count < self._known or self._end - self._clock() >= rung * self.each
+        known = rung == 1 and self._count < self._known
+        return known or self.left >= rung * self.each
 
     def room(self, under_way: int) -> int:
         """How many more of the shortest trainings would end in time, beside those that are under way."""
-        left = max(0.0, self._end - self._clock())
-        fits = int(left * self._workers / max(self.each, 1e-3)) - under_way
+        fits = int(self.left * self._workers / max(self.each, 1e-3)) - under_way
         return max(0, fits, self._known - self._count - under_way)
 
 
@@ -63,8 +68,8 @@ def pace_of(
     """
     if record.settings.hours is None:
         return None
-    taken = [(trial.seconds, trial.rung) for trial in trials if trial.seconds]
-    passed = sum(seconds for seconds, _ in taken) / workers + time.monotonic() - began
+    taken = [(trial.seconds, trial.rung) for trial in trials if trial.seconds and trial.state != "failed"]
+    passed = sum(trial.seconds or 0.0 for trial in trials) / workers + time.monotonic() - began
     expected = 0.0 if record.pilot is None else record.pilot.seconds
     left = 3600 * record.settings.hours - passed
     pace = Pace(left, workers=workers, expected=expected, known=known)

@@ -4,6 +4,7 @@ from base64 import b64encode
 from dataclasses import asdict, dataclass
 from typing import Any, Generic
 
+from ...space import text
 from .domain import SubjectT
 
 Training = tuple[str, int, int]  # of which subject, at which rung, and how many were before it
@@ -73,3 +74,12 @@ class Result:
             if name != "accuracy" and value not in (None, "", (), b"")
         }
         return kept | ({"right": b64encode(self.right).decode("ascii")} if self.right else {})
+
+
+def said(proposal: Proposal[Any], result: Result) -> str:
+    """A trial in a line, for people who look at the study in another program."""
+    parts = [f"network {proposal.key}", f"proposed as {proposal.origin}", result.state]
+    if result.seconds is not None:
+        length = f" {text.times(proposal.rung)}" if proposal.rung > 1 else ""
+        parts.append(f"a training{length} of {text.duration(result.seconds)}")
+    return ", ".join(parts) + (f": {result.reason}" if result.reason else "")

@@ -120,6 +120,11 @@ class Run:
             return self.done + self._pace.room(0)
         return self.record.settings.budget + self.record.settings.confirm
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the time is up that alone says how much is trained; None where that is the budget's."""
+        return self._pace.left if self.plan.timed and self._pace is not None else None
+
     def search(self) -> Iterator[TrialRecord]:
         """Go on with the search, giving every trial as it ends; trials.csv is whole after each.
 

@@ -5,14 +5,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
 from ...space import RunRecord, RunSettings, UserError, check_keys, check_name, flag, is_pretrained
+from ...space.backbones import CHANNEL_MULTIPLE
 from ..data import DATASETS
 from ..samplers.registry import CHOOSE_RUNGS, SAMPLERS
 from ..training.proxy import Proxy
 from .plan import check_budget
+from .storage import storage_name
 
 
 def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -> RunSettings:
@@ -44,7 +43,7 @@ def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -
     proxy = Proxy.from_dict(before.proxy).to_dict()
     for name, value in asked.proxy.items():
         _check_same(f"--proxy {name}", proxy[name], value, where)
-    if without_password(before.storage) != without_password(asked.storage):
+    if _name(before.storage) != _name(asked.storage):
         kept = before.storage or "study.db"
         raise UserError(
             f"--storage: must stay what the run in {where} began with, {kept}, got {asked.storage}; "
@@ -55,22 +54,6 @@ def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -
         free["repeats"] = None
     free |= {name: value for name, value in given.items() if name not in (*fixed, "proxy")}
     return replace(before, **free)
-
-
-def without_password(storage: str | None) -> str | None:
-    """A storage URL as it may be written down.
-
-    Raises:
-        UserError: If it is no URL.
-    """
-    if storage is None:
-        return None
-    try:
-        return make_url(storage).render_as_string(hide_password=True)
-    except ArgumentError:
-        raise UserError(
-            f"--storage: must be an Optuna storage URL such as sqlite:///study.db, got {storage!r}"
-        ) from None
 
 
 def _checked(settings: RunSettings) -> RunSettings:
@@ -87,7 +70,7 @@ def _checked(settings: RunSettings) -> RunSettings:
             f"leave --rungs out, or set the length with --proxy epochs=N"
         )
     check_keys("--proxy", settings.proxy, [f.name for f in fields(Proxy)])
-    without_password(settings.storage)
+    _name(settings.storage)
     if is_pretrained(settings.pretrained, settings.weights):
         width = settings.proxy.get("width", 1)
         if width != 1:
@@ -95,10 +78,20 @@ def _checked(settings: RunSettings) -> RunSettings:
                 f"--proxy: width must be 1 with pretrained weights, which fit no other, got {width}; leave "
                 "it out"
             )
+        multiple = settings.proxy.get("channel_multiple", CHANNEL_MULTIPLE)
+        if multiple != CHANNEL_MULTIPLE:
+            raise UserError(
+                f"--proxy: channel_multiple must be {CHANNEL_MULTIPLE} with pretrained weights, which fit no "
+                f"other, got {multiple}; leave it out"
+            )
     path = Path(settings.dataset).expanduser()
     if settings.dataset not in DATASETS and path.exists():
         return replace(settings, dataset=str(path.resolve()))
     return settings
+
+
+def _name(storage: str | None) -> str | None:
+    return None if storage is None else storage_name(storage)
 
 
 def _check_same(name: str, recorded: object, asked: object, where: Path) -> None:

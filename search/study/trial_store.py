@@ -5,23 +5,24 @@ import warnings
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from sys import intern
 from typing import Any, Generic, Literal
 
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from ...space import UserError, check_keys, check_name
-from ..samplers.registry import reasons_of
+from ...space import COSTS, UserError, check_keys, check_name
+from ..samplers.registry import INTERRUPTED, reasons_of
 from .domain import Domain, RecordT, SubjectT
-from .proposal import Proposal, Result
-from .storage import STORAGE_ERRORS, check_storage, unreadable
+from .proposal import Proposal, Result, said
+from .storage import STORAGE_ERRORS, close_storage, open_storage, unreadable
 
 # Attributes of a trial, each a JSON object that is written once: when it is proposed, and when it is told.
 PROPOSAL, RESULT = "proposal", "result"
-RUNG = "rung"
-_INTERRUPTED = "interrupted while it was proposed"
+RUNG = "rung"  # for those who read the study, as is what a result begins with
 
 
 class TrialStore(Generic[SubjectT, RecordT]):
@@ -43,7 +44,7 @@ class TrialStore(Generic[SubjectT, RecordT]):
         directions: list[Literal["maximize", "minimize"]] = [
             "maximize" if name == "accuracy" else "minimize" for name in objectives
         ]
-        self._storage = check_storage(storage)
+        self._storage, self._owned = open_storage(storage), isinstance(storage, str)
         try:
             with _creation_unsaid():
                 self.study = optuna.create_study(
@@ -58,9 +59,18 @@ class TrialStore(Generic[SubjectT, RecordT]):
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            self.study.set_metric_names(list(objectives))
+            self.study.set_metric_names([_metric_name(name) for name in objectives])
+        parameters = domain.parameters.items()
+        self._distributions: dict[str, BaseDistribution] = {
+            name: CategoricalDistribution(options) for name, options in parameters
+        }
         self._study_id = self._storage.get_study_id_from_name(study_name)
         self._abandon_incomplete()
+
+    def close(self) -> None:
+        """End what was opened here."""
+        if self._owned:
+            close_storage(self._storage)
 
     @property
     def proposed(self) -> int:
@@ -75,7 +85,7 @@ class TrialStore(Generic[SubjectT, RecordT]):
     @property
     def waiting(self) -> bool:
         """Whether somebody put trials into the study that are to be tried next, by `Study.enqueue_trial`."""
-        return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+        return any(trial.state == TrialState.WAITING for trial in self._trials())
 
     def ask(self, sampler: BaseSampler) -> tuple[int, SubjectT, Mapping[str, Any]]:
         """Let a sampler choose: number of the trial, subject, and the sampler's reasons if it has any.
@@ -107,7 +117,6 @@ class TrialStore(Generic[SubjectT, RecordT]):
         kept |= {"due": proposal.due} if proposal.due else {}
         if proposal.rung != 1:
             kept["rung"] = proposal.rung
-            # For those who read the study; what counts is written at once, below.
             self._storage.set_trial_user_attr(self._id(proposal.number), RUNG, proposal.rung)
         self._storage.set_trial_user_attr(self._id(proposal.number), PROPOSAL, kept)
 
@@ -134,7 +143,8 @@ class TrialStore(Generic[SubjectT, RecordT]):
 
     def tell(self, proposal: Proposal[SubjectT], result: Result) -> RecordT:
         """Tell what a proposal came to."""
-        self._storage.set_trial_user_attr(self._id(proposal.number), RESULT, result.to_dict())
+        kept = {"about": said(proposal, result)} | result.to_dict()
+        self._storage.set_trial_user_attr(self._id(proposal.number), RESULT, kept)
         if result.accuracy is not None:
             known = {"accuracy": result.accuracy, **self.domain.costs(proposal.subject)}
             told = self.study.tell(proposal.number, [known[name] for name in self.domain.objectives])
@@ -203,7 +213,17 @@ class TrialStore(Generic[SubjectT, RecordT]):
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
 
     def _trials(self) -> list[FrozenTrial]:
-        return self.study.get_trials(deepcopy=False)
+        """Every trial; those that have ended share what is the same in all of them.
+
+        A database gives each one copies of its own, which in thousands of trials take most of the memory.
+        """
+        trials = self.study.get_trials(deepcopy=False)
+        for trial in trials:
+            own = trial.distributions
+            if own is not self._distributions and trial.state.is_finished() and own == self._distributions:
+                trial.params = {name: intern(value) for name, value in trial.params.items()}
+                trial.distributions = self._distributions
+        return trials
 
     @property
     def now(self) -> int:
@@ -223,11 +243,23 @@ class TrialStore(Generic[SubjectT, RecordT]):
         return due
 
     def _abandon_incomplete(self) -> None:
-        """Fail what was killed in the middle of being proposed; its number is the only thing lost."""
-        for trial in self._trials():
+        """Fail what was killed in the middle of being proposed; its number is the only thing lost.
+
+        What the user had enqueued is enqueued once more.
+        """
+        for trial in list(self._trials()):
             if trial.state == TrialState.RUNNING and self._proposal(trial) is None:
-                self._storage.set_trial_user_attr(self._id(trial.number), "reason", _INTERRUPTED)
+                if (fixed := trial.system_attrs.get("fixed_params")) is not None:
+                    self.study.enqueue_trial(fixed)
+                self._storage.set_trial_user_attr(self._id(trial.number), "reason", INTERRUPTED)
                 self.study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _metric_name(objective: str) -> str:
+    """Of an objective to those who look at the study, with its unit."""
+    if objective == "accuracy":
+        return "accuracy (%)"
+    return COSTS[objective].heading if objective in COSTS else objective
 
 
 @contextmanager

@@ -83,9 +83,9 @@ def finetune_policy(images: int, cores: int, input_size: int) -> Policy:
       (Kolesnikov et al., arXiv 1912.11370, tune on so few images for 500 larger steps).
     - Four tenths of the rate, 0.04 at a batch of 256: 0.01 is usual (Li et al., arXiv 2002.11770, section 1),
       and taught networks with fresh parts too little (docs/pretrained.md). The usual weight decay, 1e-4.
-    - In the first epoch what was taken over stays as it is, normalised by statistics of these images, and what
-      is fresh learns alone: else features are distorted to please a random classifier (Kumar et al., arXiv
-      2202.10054).
+    - In the first epoch what was taken over stays as it is, normalised by statistics of these images, and
+      what is fresh learns alone: else features are distorted to please a random classifier (Kumar et al.,
+      arXiv 2202.10054).
     - Images of 64 pixels or fewer are cropped in memory, as CIFAR's policies do it.
 
     Args:

@@ -26,6 +26,20 @@ from .policy import Policy
 _POLL_SECONDS = 1.0
 
 
+def check_same_weights(record: RunRecord, found: Pretrained | None, folder: Path) -> None:
+    """Make sure that weights are still those that the trainings of a run began with.
+
+    Args:
+        found: What was read for the run in the folder now, None for fresh weights.
+
+    Raises:
+        UserError: If they are not.
+    """
+    now = {} if found is None else found.record()
+    more = "put that file back, or say --weights FILE to begin with others"
+    check_weights(record.began_with, now, f"the run in {folder}", more)
+
+
 def choose_trials(
     record: RunRecord,
     trials: Sequence[TrialRecord],
@@ -204,3 +218,12 @@ def _reached(job: TrainingJob) -> Progress:
     if not rows:
         return Progress(job.index, 0, None)
     return Progress(job.index, int(rows[-1]["epoch"]), rows[-1]["val_score"])
+
+
+def failures_of(ended: Sequence[tuple[TrainingJob, Outcome]]) -> list[str]:
+    """A line for each of these that failed."""
+    return [
+        f"trial {job.trial}, seed {job.seed}: {outcome.reason}"
+        for job, outcome in ended
+        if isinstance(outcome, Failed)
+    ]

@@ -40,21 +40,25 @@ def connect(address: str | None) -> None:
         ) from None
     if ray.is_initialized():
         return
+    named = address or os.environ.get("RAY_ADDRESS", "")
     try:
-        _check_reachable(address or os.environ.get("RAY_ADDRESS", ""))
+        _check_reachable(named)
         ray.init(address=address, log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError) as error:
         raise UserError(
-            f"--ray-address: must be a cluster that this machine can join, got {address} "
+            f"--ray-address: must be a cluster that this machine can join, got {named or 'none'} "
             f"({reason_of(error)}); give that of `ray status`, or leave it out to begin one here"
         ) from None
 
 
 def _check_reachable(address: str) -> None:
-    """Raise an OSError where nobody listens at HOST:PORT; Ray would try for minutes."""
+    """Raise an OSError where nobody listens at HOST:PORT; Ray would try for minutes.
+
+    What has a scheme, as `ray://HOST:PORT`, is left to Ray.
+    """
     host, _, port = address.rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=_REACHABLE_SECONDS).close()
+    if host and port.isdecimal() and "://" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACHABLE_SECONDS).close()
 
 
 def room_for(cpus: float, gpus: float) -> int:
@@ -89,13 +93,16 @@ class _Worker:
         self._device = device
         self._performer: Any = None
 
-    def ready(self, setup: Sequence[Any]) -> str:
-        """Answered once the worker has been set up; why it could not be, empty where it could."""
+    def ready(self, setup: Sequence[Any]) -> tuple[str, str]:
+        """Answered once the worker has been set up: why it could not be, empty if it could, and its node."""
+        import ray
+
+        node = ray.get_runtime_context().get_node_id()
         try:
             self._set_up(setup)
         except Exception as error:  # whatever it is, the search has to say it
-            return reason_of(error)
-        return ""
+            return reason_of(error), node
+        return "", node
 
     def perform(self, setup: Sequence[Any], job: Any) -> Any:
         """The outcome of a job, and whether Ray has started this actor again."""
@@ -116,9 +123,14 @@ class _Worker:
 
 
 @dataclass(frozen=True)
-class _Doing:
+class _Idle:
     actor: Any
     device: str
+    node: str  # that it began on
+
+
+@dataclass(frozen=True)
+class _Doing(_Idle):
     job: Any
     began: float  # by the clock of the limit
 
@@ -129,7 +141,9 @@ class RayExecutor:
     Ray finds the machines, starts an actor again elsewhere when its process or machine is lost, and does the
     job that it had once more. An actor that was started again makes room for a fresh one after that job, so
     that the next may be lost once too. The setup, with the images in it, is put into the object store once,
-    and each machine fetches it once. No progress comes between outcomes; full trainings leave files.
+    and each machine fetches it once. A job that is overdue and whose machine was lost may have waited for
+    another one all that time, so it is given to a fresh actor, once. No progress comes between outcomes; full
+    trainings leave files.
 
     Args:
         setup: Makes what does the jobs on a device, in the actor.
@@ -157,7 +171,8 @@ class RayExecutor:
         self._actor_class = ray.remote(**reserved, **retried)(_Worker)
         self._waiting: deque[Any] = deque()
         self._starting: dict[Any, tuple[Any, str]] = {}  # by what they answer
-        self._idle: list[tuple[Any, str]] = []
+        self._idle: list[_Idle] = []
+        self._moved: set[int] = set()  # jobs that were overdue with their machine lost
         self._false_starts = 0  # in a row
         self._doing: dict[Any, _Doing] = {}  # by what comes of it
         for device in devices:
@@ -190,8 +205,8 @@ class RayExecutor:
         return messages
 
     def close(self) -> None:
-        actors = [actor for actor, _ in [*self._starting.values(), *self._idle]]
-        for actor in [*actors, *(doing.actor for doing in self._doing.values())]:
+        actors = [actor for actor, _ in self._starting.values()]
+        for actor in [*actors, *(worker.actor for worker in [*self._idle, *self._doing.values()])]:
             self._ray.kill(actor)
         self._waiting.clear()
         self._starting, self._idle, self._doing = {}, [], {}
@@ -202,9 +217,10 @@ class RayExecutor:
 
     def _assign(self) -> None:
         while self._idle and self._waiting:
-            (actor, device), job = self._idle.pop(), self._waiting.popleft()
+            worker, job = self._idle.pop(), self._waiting.popleft()
             began = 0.0 if self._limit is None else self._limit.now()
-            self._doing[actor.perform.remote(self._setup, job)] = _Doing(actor, device, job, began)
+            doing = _Doing(worker.actor, worker.device, worker.node, job, began)
+            self._doing[worker.actor.perform.remote(self._setup, job)] = doing
 
     def _take(self, reference: Any) -> list[Message]:
         """What has ended: the start of a worker, or a job."""
@@ -220,14 +236,15 @@ class RayExecutor:
         if restarted:
             self._replace(doing)
         else:
-            self._idle.append((doing.actor, doing.device))
+            self._idle.append(_Idle(doing.actor, doing.device, doing.node))
         if self._limit is not None:
             self._limit.told(doing.job, outcome)
         return [outcome]
 
     def _take_start(self, actor: Any, device: str, reference: Any) -> None:
+        node = ""
         try:
-            unfit = self._ray.get(reference)
+            unfit, node = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
             self._false_starts += 1
             if self._false_starts < MAX_FALSE_STARTS:
@@ -237,7 +254,7 @@ class RayExecutor:
         if unfit:
             raise WorkersFailedError(f"a worker of Ray cannot begin: {unfit}")
         self._false_starts = 0
-        self._idle.append((actor, device))
+        self._idle.append(_Idle(actor, device, node))
 
     def _replace(self, doing: _Doing) -> None:
         self._ray.kill(doing.actor)
@@ -254,5 +271,12 @@ class RayExecutor:
                 assert self._limit is not None
                 del self._doing[reference]
                 self._replace(doing)
-                found.append(self._limit.failure(doing.job, doing.began))
+                if doing.job.index not in self._moved and not self._is_there(doing.node):
+                    self._moved.add(doing.job.index)
+                    self._waiting.appendleft(doing.job)
+                else:
+                    found.append(self._limit.failure(doing.job, doing.began))
         return found
+
+    def _is_there(self, node: str) -> bool:
+        return any(found["Alive"] for found in self._ray.nodes() if found["NodeID"] == node)

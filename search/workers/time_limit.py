@@ -44,8 +44,10 @@ class TimeLimit:
         if isinstance(outcome, Trained):
             self._longest = max(self._longest, outcome.seconds / job.rung)
 
-    def of(self, job: Job[Any]) -> float | None:
-        """Seconds that a job may take from its beginning, None where there is no limit."""
+    def of(self, job: Any) -> float | None:
+        """Seconds that a job may take from its beginning, None where there is no limit, or no training."""
+        if not isinstance(job, Job):
+            return None
         if self._given is not None:
             return self._given * job.rung
         if not self._longest:

@@ -6,7 +6,7 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from ...space import UserError, check_name
+from ...space import UserError, check_name, flag
 from .devices import resolve_device, worker_devices
 from .executor import ExecutorFactory
 from .local import LocalExecutor
@@ -26,7 +26,7 @@ class Workplace:
     Attributes:
         executor: `local` or `ray`.
         ray_address: Of the cluster, as `ray.init` takes it; None for that of RAY_ADDRESS, or one begun here.
-        ray_cpus: That each worker reserves in a cluster.
+        ray_cpus: That each worker reserves in a cluster; None for one.
         ray_gpus: That each reserves there, below 1 for a share of one; None for one where GPUs are used.
         trial_timeout: Seconds the shortest training of a search may take; None to work it out.
 
@@ -36,26 +36,25 @@ class Workplace:
 
     executor: str = "local"
     ray_address: str | None = None
-    ray_cpus: float = 1.0
+    ray_cpus: float | None = None
     ray_gpus: float | None = None
     trial_timeout: float | None = None
 
     def __post_init__(self) -> None:
         check_name("--executor", self.executor, EXECUTORS)
-        if not 0 <= self.ray_cpus < inf or (self.ray_cpus > 1 and self.ray_cpus % 1):
-            raise UserError(f"--ray-cpus: must be a share of one or a whole number, got {self.ray_cpus:g}")
-        gpus = self.ray_gpus
-        if gpus is not None and (not 0 <= gpus < inf or (gpus > 1 and gpus % 1)):
-            raise UserError(f"--ray-gpus: must be a share of one or a whole number, got {gpus:g}")
+        for name in ("ray_cpus", "ray_gpus"):
+            share = getattr(self, name)
+            if share is not None and (not 0 <= share < inf or (share > 1 and share % 1)):
+                raise UserError(f"{flag(name)}: must be a share of one or a whole number, got {share:g}")
         if self.trial_timeout is not None and not 0 < self.trial_timeout < inf:
             raise UserError(
                 f"--trial-timeout: must be above 0 seconds and finite, got {self.trial_timeout:g}"
             )
         if self.executor != "ray":
-            for name in ("ray_address", "ray_gpus"):
+            for name in ("ray_address", "ray_cpus", "ray_gpus"):
                 if getattr(self, name) is not None:
                     raise UserError(
-                        f"--{name.replace('_', '-')}: is for --executor ray, got {getattr(self, name)} with "
+                        f"{flag(name)}: is for --executor ray, got {getattr(self, name)} with "
                         f"--executor {self.executor}"
                     )
 
@@ -103,13 +102,18 @@ class Workplace:
             wanted = has_gpus() if self.ray_gpus is None else self.ray_gpus > 0
             device = "cuda" if wanted else "cpu"
         gpus = (1.0 if self.ray_gpus is None else self.ray_gpus) if device == "cuda" else 0.0
-        count = room_for(self.ray_cpus, gpus) if workers is None else workers
+        cpus = 1.0 if self.ray_cpus is None else self.ray_cpus
+        if cpus == gpus == 0 and workers is None:
+            raise UserError(
+                "--ray-cpus: must be above 0 where workers reserve no GPU, got 0; raise it or say --workers N"
+            )
+        count = room_for(cpus, gpus) if workers is None else workers
         if count < 1:
             raise UserError(
-                f"--executor: ray must have room for a worker of {self.ray_cpus:g} CPUs and {gpus:g} GPUs on "
+                f"--executor: ray must have room for a worker of {cpus:g} CPUs and {gpus:g} GPUs on "
                 "one machine, and has none; lower --ray-cpus or --ray-gpus, or say --workers N and Ray waits"
             )
-        return Crew(device, (device,) * min(count, most), self, gpus=gpus)
+        return Crew(device, (device,) * min(count, most), self, cpus=cpus, gpus=gpus)
 
 
 @dataclass(frozen=True)
@@ -120,13 +124,15 @@ class Crew:
         device: That all of them compute on, `cuda` for every GPU there is.
         devices: The torch device of each.
         own: Whether it is this process alone.
-        gpus: That each reserves in a cluster.
+        cpus: That each reserves in a cluster.
+        gpus: The same.
     """
 
     device: str
     devices: tuple[str, ...]
     place: Workplace
     own: bool = False
+    cpus: float = 1.0
     gpus: float = 0.0
 
     def executor(self) -> ExecutorFactory:
@@ -147,5 +153,5 @@ class Crew:
         if self.place.executor == "ray":
             from .ray_executor import RayExecutor
 
-            return partial(RayExecutor, cpus=self.place.ray_cpus, gpus=self.gpus, limit=limit)
+            return partial(RayExecutor, cpus=self.cpus, gpus=self.gpus, limit=limit)
         return partial(WorkerPool, limit=limit)

@@ -61,9 +61,8 @@ def test_export_pt2_is_loaded_by_torch_alone(
     said = {"metadata.json": ""}
     loaded = torch.export.load(path, extra_files=said).module()
     facts = json.loads(said["metadata.json"])
-    assert facts == metadata_of(
-        config, form="deploy" if deployed else "training", weights=TRAINED, precision="float32"
-    )
+    form = "deploy" if deployed else "training"
+    assert facts == metadata_of(config, form=form, weights=TRAINED, precision="float32")
     images = torch.randn(5, 3, 8, 8)
     torch.testing.assert_close(loaded(images), network(images), rtol=1e-4, atol=1e-5)
 

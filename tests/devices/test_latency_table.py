@@ -35,7 +35,7 @@ from cheapsearch.space import (
     canonical,
     get_backbone,
 )
-from cheapsearch.space.device_table import read_device_table
+from cheapsearch.space.device_table import DeviceTable, Value, read_device_table
 from cheapsearch.space.pieces import SHUFFLED_PROJECTIONS, pieces_of, pieces_of_space
 
 REQUEST = TableRequest(SearchSpace("mobilenet_v2", 0.25), 10, 16)
@@ -156,6 +156,25 @@ def test_a_table_is_made_once_for_a_machine(
     assert said == []
     (kept,) = tmp_path.rglob("*.csv")
     assert "1_threads-batch_1" in kept.name
+    # What another version wrote is not what this one writes.
+    monkeypatch.setattr(module, "__version__", "999")
+    assert module.cache_file(dict(table.facts)) != kept
+
+
+def test_a_space_by_stage_has_networks_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many of the same shape another space had measured."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    staged = replace(REQUEST, space=SearchSpace("mobilenet_v2", 0.25, ("expand",)))
+    facts = module.machine_facts(threads=1, batch=1)
+    names = [name for piece in staged.pieces for name in (piece.name, piece.lead_name) if name]
+    uniform, own = ([request.name_of(one) for one in some_networks(request)] for request in (REQUEST, staged))
+    kept = dict.fromkeys([*names, *uniform, *own], Value(1.0))
+    path = module.cache_file(facts)
+    path.parent.mkdir(parents=True)
+    path.write_text(DeviceTable("latency_ms", kept, facts).to_text(), encoding="utf-8")
+    table = latency_table(staged, say=lambda line: pytest.fail(line))  # nothing is timed
+    assert set(table.values) == {*names, *own}
+    assert any("|" in operation for operation, _ in own)
 
 
 def test_a_folder_is_timed_without_the_package(tmp_path: Path) -> None:

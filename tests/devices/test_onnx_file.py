@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import cheapsearch
 from cheapsearch.devices import extras, onnx_file
-from cheapsearch.devices.checking import MismatchError
+from cheapsearch.devices.checking import MismatchError, check_answers
 from cheapsearch.devices.onnx_file import check_onnx, open_session, write_onnx
 from cheapsearch.space import Architecture, UserError, get_backbone
 
@@ -35,6 +35,17 @@ class Doubled(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return 2 * x.mean((2, 3))
+
+
+@pytest.mark.parametrize("of_file", [True, False])
+def test_answers_that_are_no_numbers_are_no_match(of_file: bool, tmp_path: Path) -> None:
+    path = tmp_path / "any"
+    path.touch()
+    broken, whole = (lambda x: Doubled()(x) * float("nan")), Doubled()
+    module = whole if of_file else nn.Sequential(whole, nn.Threshold(float("inf"), float("nan")))
+    with pytest.raises(MismatchError, match="are not all finite; it is removed"):
+        check_answers(path, broken if of_file else whole, module, shape=(3, 4, 4), batches=(1, 2))
+    assert not path.exists()
 
 
 def operators(path: Path) -> Counter[str]:

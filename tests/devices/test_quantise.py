@@ -95,3 +95,16 @@ def test_quantise_is_not_led_astray_by_one_image(written: Path, images: Images, 
 def test_quantise_needs_images(written: Path, images: Images, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="images: must be one or more to calibrate int8 with, got none"):
         quantise(written, tmp_path / "int8.onnx", images[:0])
+
+
+@pytest.mark.parametrize("written", [True], ids=["any batch"], indirect=True)
+def test_quantise_leaves_nothing_half_written(
+    written: Path, images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(path: Path, metadata: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cheapsearch.devices.quantise.write_metadata", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        quantise(written, tmp_path / "int8.onnx", images[:10])
+    assert not (tmp_path / "int8.onnx").exists()

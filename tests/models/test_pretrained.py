@@ -149,7 +149,10 @@ def test_table_names_operations() -> None:
 
 
 def trained_file(
-    path: Path, architecture: Architecture, classes: tuple[str, ...] = ("cat", "dog")
+    path: Path,
+    architecture: Architecture,
+    classes: tuple[str, ...] = ("cat", "dog"),
+    preprocessing: Preprocessing | None = PREPROCESSING,
 ) -> dict[str, Tensor]:
     config = describe(
         architecture,
@@ -158,7 +161,7 @@ def trained_file(
         version="0.1.0",
         origin={},
         classes=classes,
-        preprocessing=PREPROCESSING,
+        preprocessing=preprocessing,
     )
     weights = build(architecture, num_classes=len(classes)).state_dict()
     path.write_bytes(weights_bytes(weights, config))
@@ -179,10 +182,14 @@ def test_trainings_of_the_unmodified_network_are_taken_at_its_width(tmp_path: Pa
         assert all(torch.equal(mine.state_dict()[name], weights[name]) for name in carried.whole)
     with pytest.raises(UserError, match=r"^width: must be that of the pretrained weights, 0.25, got 0.5"):
         found.start(build(Architecture("mobilenet_v2", 0.5), num_classes=2))
-    trained_file(path, Architecture("mobilenet_v2", 0.25, expand="reuse"))
-    with pytest.raises(
-        UserError, match=r"^weights: must be those of the unmodified mobilenet_v2 of width 0.25"
-    ):
+    # The second is the same network with its channels in another order.
+    for site, operation in (("expand", "reuse"), ("project", "conv_shuffle")):
+        trained_file(path, Architecture("mobilenet_v2", 0.25, **{site: operation}))
+        said = rf"^weights: must be .* unmodified mobilenet_v2 of width 0.25, .* \({site} {operation}\)$"
+        with pytest.raises(UserError, match=said):
+            read_pretrained("mobilenet_v2", 0.25, path)
+    trained_file(path, plain, preprocessing=None)
+    with pytest.raises(UserError, match=r"^weights: must say how images are prepared, .* does not; train"):
         read_pretrained("mobilenet_v2", 0.25, path)
 
 

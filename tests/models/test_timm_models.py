@@ -161,6 +161,9 @@ def test_architecture_takes_weights_for_other_classes() -> None:
     assert torch.equal(model.forward_features(X), features_of(plain))
     fresh = create_trained()
     assert not torch.equal(fresh.forward_features(X), features_of(plain))
+    # Fresh weights know no classes, and the preprocessing is of one size.
+    for model in (fresh, create_trained(pretrained=True, img_size=64)):
+        assert (model.classes, model.preprocessing) == (None, None)
 
 
 def test_architecture_builds_an_exported_yaml() -> None:

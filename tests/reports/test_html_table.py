@@ -51,3 +51,13 @@ def test_sortable_table_sets_off_rows_and_keeps_the_footer_apart():
 
 def test_sortable_table_can_be_scrolled_by_the_keyboard():
     assert table().startswith('<div class="scroll" tabindex="0" role="region" aria-label="a &amp; b">')
+
+
+def test_sortable_table_keeps_what_is_beyond_the_first_rows_for_its_script(monkeypatch):
+    monkeypatch.setattr("cheapsearch.reports.html_table.SHOWN", 1)
+    html = table()
+    shown, beyond = html.split("<template>")
+    assert 'data-most="1"' in shown
+    assert shown.partition("<tbody>")[2].count("<tr>") == 1
+    assert beyond.count("<tr>") == len(FRAME) - 1
+    assert beyond.endswith("</template></tbody></table></div>")

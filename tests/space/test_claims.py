@@ -203,6 +203,14 @@ def test_claims_are_true_as_often_as_they_say(name: str) -> None:
         assert least <= found.true <= most, f"{kind}, {band}: {found}"
 
 
+@pytest.mark.parametrize("name", ["2,000 images", "2 classes", "hopeless"])
+def test_claims_of_very_many_networks_are_as_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not compared pair by pair."""
+    for module in ("measured", "posterior"):
+        monkeypatch.setattr(f"cheapsearch.space.{module}.PAIRED", 2)
+    test_claims_are_true_as_often_as_they_say(name)
+
+
 def test_much_is_claimed_of_networks_that_are_far_apart() -> None:
     rng = np.random.default_rng(2)
     searches = [Search(replace(CELLS["wide"], seeds=0.6), rng) for _ in range(SEARCHES)]

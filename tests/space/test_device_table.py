@@ -55,7 +55,7 @@ def predictor(table: DeviceTable) -> Predictor:
 def test_a_table_comes_back_from_its_file(tmp_path: Path) -> None:
     table = with_networks(pieces_table(), 3, lambda total: total)
     path = tmp_path / "table.csv"
-    path.write_text(table.to_text(), encoding="utf-8")
+    path.write_text(table.to_text(), encoding="utf-8-sig")  # as spreadsheets write it
     back = read_device_table(path, "latency_ms", "--latency-table")
     assert back.facts == table.facts
     assert list(back.values) == list(table.values)
@@ -115,6 +115,8 @@ HEAD = "operation,shape,energy_mj,machine\n"
             "must have the columns operation, shape and energy_mj, energy_mj is missing",
         ),
         (HEAD + "a,b,1,x\na,b,2,x\n", "line 3: must name a piece once, got a b again"),
+        (HEAD + "network foo,b,1,x\n", "line 2: must say the operation at every site of a whole network"),
+        (HEAD + "network expand=conv,b,1,x\n", "line 2: must say the operation at every site of a whole"),
         (HEAD + "a,b,-1,x\n", "line 2: energy_mj must be a number from 0, got '-1'"),
         (HEAD + "a,b,much,x\n", "line 2: energy_mj must be a number from 0, got 'much'"),
         (HEAD + "a,b,1,x\na,c,1,y\n", "line 3: must be of one machine, x, got y"),

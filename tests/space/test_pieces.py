@@ -46,7 +46,10 @@ def test_equal_networks_have_the_same_pieces(name: str) -> None:
     alike = {"expand": ("reuse", "shuffle_reuse"), "project": ("conv", "conv_shuffle")}
     for site, (plain, other) in alike.items():
         if getattr(architecture, site) in (plain, other):
-            both = [pieces(replace(architecture, **{site: choice})) for choice in (plain, other)]
+            both = [
+                pieces(Architecture.from_dict({**architecture.to_dict(), site: choice}))
+                for choice in (plain, other)
+            ]
             names = [[piece.name for piece in some] for some in both]
             assert names[0] == names[1]
 

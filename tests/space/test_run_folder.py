@@ -4,6 +4,7 @@ import csv
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,35 @@ def test_trials_round_trip_and_are_written_anew(folder: RunFolder) -> None:
             :count
         ]
     assert b"\r" not in folder.trials_path.read_bytes()
+
+
+def test_add_trial_writes_its_row_alone_and_all_where_the_file_is_not_as_it_was_left(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole: list[int] = []
+    write = folder.write_trials
+
+    def write_all(trials: Sequence[TrialRecord]) -> None:
+        whole.append(len(trials))
+        write(trials)
+
+    monkeypatch.setattr(folder, "write_trials", write_all)
+    for count in range(1, len(TRIALS) + 1):
+        folder.add_trial(TRIALS[:count])
+    assert whole == [1]
+    alone = RunFolder(folder.path)
+    added = folder.trials_path.read_bytes()
+    alone.write_trials(TRIALS)
+    assert alone.trials_path.read_bytes() == added
+    for spoil in (folder.trials_path.unlink, lambda: folder.trials_path.write_text("mine")):
+        spoil()
+        folder.add_trial(TRIALS)
+        assert folder.trials_path.read_bytes() == added
+    dearer = replace(TRIALS[0], number=99, costs=Cost({**TRIALS[0].costs, "latency_ms": 3.5}))
+    folder.add_trial([*TRIALS, dearer])
+    alone.write_trials([*TRIALS, dearer])
+    assert whole == [1, *[len(TRIALS)] * 2, len(TRIALS) + 1]
+    assert b"latency_ms" in folder.trials_path.read_bytes().splitlines()[0]
 
 
 def test_read_record_misses_it_beside_a_study(folder: RunFolder) -> None:

@@ -9,7 +9,7 @@ import yaml
 
 import cheapsearch
 from cheapsearch.models import count
-from cheapsearch.space import COSTS, PRESETS, TrialRecord, read_config
+from cheapsearch.space import PRESETS, TrialRecord, additive_costs, read_config
 from cheapsearch.space.saved_run import load_run
 
 Call = Callable[..., tuple[int, str, str]]
@@ -63,7 +63,7 @@ def test_export_of_a_run_picks_by_the_rule(
     trial = next(trial for trial in trials if trial.number == origin["trial"])
     assert origin["proxy_accuracy"] == trial.accuracy == picked(trials)
     assert config["hash"] == trial.hash
-    assert {name: config[name] for name in COSTS} == dict(trial.costs)
+    assert {name: config[name] for name in additive_costs()} == dict(trial.costs)
     assert (origin["run"], origin["pick"]) == ("run", rule)
 
 
@@ -114,6 +114,12 @@ def test_export_prints_json_of_a_file_and_of_a_config(call: Call, tmp_path: Path
         (
             ("--deploy",),
             "--deploy: is a form of graphs, a yaml file holds none; leave it out, or take --format",
+        ),
+        (("--dataset", "nonsense"), "--dataset: is for --int8"),
+        (("--skip-corrupt",), "--dataset: is for --int8"),
+        (
+            ("-o", "net.pth"),
+            "--format: must be one of yaml, safetensors, onnx, pt2, executorch, litert, as the file's ending",
         ),
         (("--format", "onxx"), "--format: must be one of yaml, safetensors, onnx, pt2, executorch, litert"),
     ],

@@ -98,6 +98,7 @@ def make_run(
     budget: int = 10,
     workers: int = 1,
     rungs: tuple[int, ...] = (1,),
+    seconds_left: float | None = None,
 ) -> Any:
     saved = saved_run(trials, rungs)
     return SimpleNamespace(
@@ -107,6 +108,7 @@ def make_run(
         space=saved.space,
         devices=["cpu"] * workers,
         wanted=budget,
+        seconds_left=seconds_left,
     )
 
 
@@ -217,6 +219,11 @@ def test_display_counts_a_longer_training_by_its_length(clock: Callable[[float],
     assert "expand reuse (tpe)  5.0 s" in second
     assert f"expand reuse (longer)  {text.times(4)}  20.0 s" in third
     assert third.endswith("~ 3 min left")  # 6 units in 60 seconds, 20 to go
+
+
+def test_display_of_a_search_of_a_time_alone_says_how_much_of_it_is_left() -> None:
+    view = SearchDisplay(plain_console(), make_run((BASE, CHEAP), seconds_left=180.0))
+    assert view._seconds_left() == 180.0
 
 
 def test_display_estimates_from_earlier_trials_by_their_length() -> None:

@@ -14,12 +14,12 @@ from cheapsearch.search.cli import console
 from cheapsearch.search.cli.presets import preset_facts
 from cheapsearch.search.cli.show import architecture_facts, print_architecture
 from cheapsearch.space import (
-    COSTS,
     FLOPS_CONVENTION,
     PRESETS,
     SITE_NAMES,
     Architecture,
     UserError,
+    additive_costs,
     architecture_hash,
     join_choice,
 )
@@ -53,7 +53,7 @@ def test_architecture_facts_are_those_of_the_counted_network(architecture: Archi
     assert facts["flops_convention"] == FLOPS_CONVENTION
     assert list(facts["sites"]) == list(SITE_NAMES)
     parts = [*facts["sites"].values(), facts["rest"]["depthwise"]]
-    for name in COSTS:
+    for name in additive_costs():
         assert sum(part[name] for part in parts) == facts[name]
         assert sum(part[f"{name}_share"] for part in parts) == pytest.approx(1.0)
     assert {site: part["operation"] for site, part in facts["sites"].items()} == {
@@ -83,7 +83,7 @@ def test_print_architecture_shows_every_site_with_its_share(capsys: pytest.Captu
     for site, part in facts["sites"].items():
         assert row(text, site) == [
             *(site, part["operation"]),
-            *chain(*((f"{part[name]:,}", f"{100 * part[f'{name}_share']:.1f}") for name in COSTS)),
+            *chain(*((f"{part[name]:,}", f"{100 * part[f'{name}_share']:.1f}") for name in additive_costs())),
         ]
     assert f"{facts['rest']['depthwise']['params']:,}" in row(text, "(depthwise", "convs)")
     assert FLOPS_CONVENTION in text

@@ -10,12 +10,12 @@ import pytest
 from cheapsearch.models import build, cost_table, count
 from cheapsearch.search.cli.space import print_space, space_costs, space_facts
 from cheapsearch.space import (
-    COSTS,
     FLOPS_CONVENTION,
     SITE_NAMES,
     SITES,
     Architecture,
     SearchSpace,
+    additive_costs,
     get_backbone,
 )
 
@@ -41,7 +41,7 @@ def test_space_facts_count_what_enumeration_counts(v2_facts: dict[str, Any]) -> 
     costs = [table.cost(architecture) for architecture in space]
     assert v2_facts["size"] == len(costs)
     assert v2_facts["distinct"] == len(list(space.distinct()))
-    for name in COSTS:
+    for name in additive_costs():
         values = [getattr(cost, name) for cost in costs]
         assert v2_facts["ranges"][name] == {
             "least": min(values),
@@ -60,7 +60,7 @@ def test_space_facts_give_every_operation_its_cost(v2_facts: dict[str, Any]) -> 
         # Changing an operation changes the network by what the two differ.
         last = operations[site][-1]
         network = count(build(Architecture("mobilenet_v2", 0.25, **{site: last}), **NARROW))
-        for name in COSTS:
+        for name in additive_costs():
             differ = part["operations"][last][name] - unmodified[name]
             assert differ == getattr(network, name) - getattr(base, name)
 
@@ -71,7 +71,7 @@ def test_space_facts_stage_by_stage_count_without_listing() -> None:
     assert (facts["size"], facts["distinct"]) == (space.size, space.distinct_size)
     assert {site for site, part in facts["sites"].items() if part["per_stage"]} == {"expand", "project"}
     whole = space_facts("mobilenet_v2", width=0.25, per_stage=(), **NARROW)
-    for name in COSTS:
+    for name in additive_costs():
         assert facts["ranges"][name]["least"] <= whole["ranges"][name]["least"]
         assert facts["ranges"][name]["most"] >= whole["ranges"][name]["most"]
 
@@ -87,8 +87,8 @@ def test_print_space_shows_sites_sizes_and_ranges(
         assert f"{name} from {span['least']:,} to {span['most']:,}, unmodified {span['unmodified']:,}" in text
     for site, part in v2_facts["sites"].items():
         first, *others = part["operations"]
-        assert row(text, site, first)[-len(COSTS) :] == [
-            f"{part['operations'][first][name]:,}" for name in COSTS
+        assert row(text, site, first)[-len(additive_costs()) :] == [
+            f"{part['operations'][first][name]:,}" for name in additive_costs()
         ]
         assert all(operation in text for operation in others)
     assert "(per stage)" not in text
@@ -107,7 +107,7 @@ def test_space_costs_are_those_of_its_networks(per_stage: tuple[str, ...]) -> No
     facts = space_facts("mobilenet_v2", **settings)
     costs = space_costs("mobilenet_v2", **settings)
     assert len(costs) == min(facts["distinct"], 2_000)
-    for name in COSTS:
+    for name in additive_costs():
         span = facts["ranges"][name]
         assert span["least"] <= min(cost[name] for cost in costs)
         assert max(cost[name] for cost in costs) <= span["most"]

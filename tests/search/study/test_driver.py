@@ -408,31 +408,45 @@ def test_search_goes_on_again_and_again_from_a_file(
     assert told(store.records()) == told(expected)
 
 
-def break_proposal(store: TrialStore, index: int) -> None:
-    """Make the proposal of this index end after its first choice, as when the process is killed there."""
-    ask = store.study.ask
+def break_proposal(store: TrialStore, index: int, *, choices: int | None) -> None:
+    """Make the proposal of this index end after so many choices, as when the process is killed there.
+
+    Args:
+        choices: None for all, but it is not kept what they are of.
+    """
+    ask, keep = store.study.ask, store.keep
+
+    def unkept(proposal: Any, reasons: Mapping[str, Any]) -> None:
+        if store.proposed == index:
+            raise KeyboardInterrupt
+        keep(proposal, reasons)
+
+    if choices is None:
+        store.keep = unkept  # type: ignore[method-assign]
+        return
 
     def broken() -> optuna.Trial:
         trial = ask()
         if store.proposed == index:
-            name, operations = next(iter(store.domain.parameters.items()))
-            trial.suggest_categorical(name, operations)
+            for name, operations in list(store.domain.parameters.items())[:choices]:
+                trial.suggest_categorical(name, operations)
             raise KeyboardInterrupt
         return trial
 
     store.study.ask = broken  # type: ignore[method-assign, assignment]
 
 
+@pytest.mark.parametrize("choices", [1, None])
 @pytest.mark.parametrize("sampler", THREE)
 def test_search_goes_on_after_a_kill_in_the_middle_of_a_proposal(
-    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, sampler: str
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, sampler: str, choices: int | None
 ) -> None:
     settings = {"sampler": sampler, "budget": 12, "in_flight": 3}
     expected = list(search(make_plan(**settings), make_store(), fake_pool()))
     for index in (0, 5, 11):
         storage = optuna.storages.InMemoryStorage()
         left = make_store(storage)
-        break_proposal(left, index)
+        break_proposal(left, index, choices=choices)
         with pytest.raises(KeyboardInterrupt):
             list(search(make_plan(**settings), left, fake_pool()))
         assert len(left.study.trials) == index + 1

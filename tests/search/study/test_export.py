@@ -21,13 +21,15 @@ from cheapsearch.space.training_folder import TrainingFolder
 TINY = Architecture("mobilenet_v3_small", 0.25)
 
 
-def write_training(path: Path, architecture: Architecture, result: Any, *, seed: int = 0) -> Path:
+def write_training(
+    path: Path, architecture: Architecture, result: Any, *, seed: int = 0, trained_on: str = "digits"
+) -> Path:
     """What a training leaves that ended so, with weights that nobody trained."""
     folder = TrainingFolder(path)
     path.mkdir(parents=True)
     torch.manual_seed(seed)
     network = build(architecture, num_classes=10, input_size=8)
-    origin = {"trained_on": "digits", "seed": seed}
+    origin = {"trained_on": trained_on, "seed": seed}
     config = describe(architecture, num_classes=10, input_size=8, version="0", origin=origin)
     folder.weights_path.write_bytes(weights_bytes(network.state_dict(), config))
     folder.write_record(result.settings)
@@ -71,6 +73,14 @@ def test_source_of_a_run_has_the_weights_of_the_best_retraining_of_its_trial(
     for trial, val, seed in kept:
         result = make_result(trial.architecture, val, trial=trial.number, seed=seed)
         write_training(run / "retrain" / f"{trial.hash}-seed{seed}", trial.architecture, result, seed=seed)
+    # What was trained at another width is another network, whatever trial it comes from.
+    wider = replace(first.architecture, width=0.5)
+    assert wider.width != first.architecture.width
+    result = make_result(wider, 99.0, trial=first.number)
+    write_training(run / "retrain" / "wider", wider, result)
+    # By the metric of the policy, not by the accuracy.
+    kept_by = TrainingFolder(run / "retrain" / f"{first.hash}-seed0")
+    kept_by.write_result(replace(make_result(first.architecture, 80.0, trial=first.number), val_score=60.0))
     begun = TrainingFolder(run / "retrain" / "begun")
     begun.path.mkdir()
     begun.write_record(replace(result.settings, trial=first.number))
@@ -82,6 +92,22 @@ def test_source_of_a_run_has_the_weights_of_the_best_retraining_of_its_trial(
     assert find_source(run, pick=f"trial={first.number}", weighed=False).weights is None
 
 
+def test_source_keeps_where_things_lay_to_itself(tmp_path: Path, make_result: Callable[..., Any]) -> None:
+    where = str(tmp_path / "flowers.npz")
+    path = write_training(tmp_path / "training", TINY, make_result(TINY, 50.0), trained_on=where)
+    assert find_source(path).config.origin["trained_on"] == "flowers.npz"
+    exported = export("cheap_v2", tmp_path / "own.yaml").path
+    assert find_source(exported).config.origin == {"source": "own.yaml"}
+
+
+def test_export_looks_for_the_folder_before_it_computes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cheapsearch.search.study.export.build", lambda *a, **k: pytest.fail("built"))
+    with pytest.raises(FileNotFoundError, match=r"gone/a\.onnx"):
+        export("cheap_v2", tmp_path / "gone" / "a.onnx")
+
+
 @pytest.mark.parametrize(
     ("asked", "out", "format"),
     [
@@ -91,6 +117,8 @@ def test_source_of_a_run_has_the_weights_of_the_best_retraining_of_its_trial(
         ("onnx", "a.pt2", "onnx"),
         (None, "a.yml", "yaml"),
         (None, "a.pte", "executorch"),
+        (None, "a.ONNX", "onnx"),
+        (None, "a", "yaml"),
     ],
 )
 def test_format_is_the_one_asked_for_or_the_ending(asked: str | None, out: Any, format: str) -> None:
@@ -130,6 +158,7 @@ def test_export_names_the_file_as_the_source_is_called(
         ("training", {"int8": True}, "int8: is of onnx files, got the format yaml; add format onnx"),
         ("training", {"out": "a.onnx", "dataset": "digits"}, "dataset: is for int8, which calibrates on"),
         ("cheap_v2", {"format": "tflite"}, "format: must be one of yaml, .*, got 'tflite'"),
+        ("cheap_v2", {"out": "a.pth"}, "format: must be one of yaml, .*, got a.pth; say which"),
     ],
 )
 def test_export_refuses(

@@ -6,7 +6,7 @@ import re
 import shlex
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import version
@@ -38,6 +38,8 @@ from cheapsearch.search.workers import workplace as workplace_module
 from cheapsearch.search.workers.executor import Setup
 from cheapsearch.search.workers.jobs import Job
 from cheapsearch.search.workers.local import LocalExecutor
+from cheapsearch.search.workers.time_limit import TimeLimit
+from cheapsearch.search.workers.workplace import Workplace
 from cheapsearch.space import (
     PRESETS,
     Architecture,
@@ -236,6 +238,43 @@ def test_run_trains_by_the_executor_it_is_given_or_by_what_workers_says(
     with open_run(once | {"workers": 2}, out=tmp_path / "given", make_executor=factory("given")) as run:
         assert len(list(run.search())) == 1
     assert made[2:] == [("given", ["cpu", "cpu"])]
+
+
+def test_trainings_of_the_pilot_are_timed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pool(setup: Setup, devices: Sequence[str], *, limit: TimeLimit) -> LocalExecutor:
+        raise UserError(f"seconds: {limit.of(Job(0, None, 0)):g}")
+
+    monkeypatch.setattr(workplace_module, "WorkerPool", pool)
+    given = {name: value for name, value in SETTINGS.items() if name != "budget"} | {
+        "workers": 1,
+        "hours": 1.0,
+    }
+    with (
+        pytest.raises(UserError, match=r"^seconds: 7$"),
+        open_run(given, out=tmp_path / "run", place=Workplace(trial_timeout=7.0)),
+    ):
+        pass
+
+
+def test_run_that_goes_on_takes_no_failed_training_for_a_measure_of_time(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = TrialStore.records
+
+    def told(store: TrialStore[Any, TrialRecord]) -> list[TrialRecord]:
+        *ended, last = [replace(trial, seconds=20.0) for trial in records(store)]
+        return [*ended, replace(last, state="failed", accuracy=None, reason="timed out", seconds=900.0)]
+
+    monkeypatch.setattr(TrialStore, "records", told)
+    taken: list[tuple[float, int]] = []
+
+    def timed(crew: object, known: Iterable[tuple[float, int]]) -> Callable[..., LocalExecutor]:
+        taken.extend(known)
+        return LocalExecutor
+
+    monkeypatch.setattr(workplace_module.Crew, "timed_executor", timed)
+    with open_run({}, out=finished) as run:
+        assert taken == [(20.0, 1)] * (len(run.trials) - 1)
 
 
 def test_run_gives_up_with_its_trials_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

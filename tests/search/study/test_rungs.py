@@ -55,6 +55,40 @@ def test_search_with_rungs_spends_its_budget_by_length(
     assert records == store.records()
 
 
+@pytest.mark.parametrize("workers", [1, 4])
+def test_search_begins_nothing_that_would_end_after_its_time(
+    make_plan: MakePlan, make_store: Callable[..., Store], fake_pool: Callable[..., Any], workers: int
+) -> None:
+    """On workers that do as many jobs at a time; each unit takes a second."""
+    clock = [0.0]
+    pools: Any = fake_pool
+
+    class Pool(pools):  # type: ignore[misc]
+        free = [0.0] * workers
+
+        def submit(self, job: Any) -> None:
+            worker = self.free.index(min(self.free))
+            self.free[worker] = max(self.free[worker], clock[0]) + job.rung
+            ends[job.index] = self.free[worker]
+            super().submit(job)
+
+        def collect(self, timeout: float | None = None) -> list[Any]:
+            # The job that ends first, at its time.
+            first = min(self._waiting, key=lambda job: ends[job.index])
+            self._waiting.remove(first)
+            clock[0] = ends[first.index]
+            return [replace(self._outcome(first), seconds=float(first.rung))]
+
+    ends: dict[int, float] = {}
+    seconds = 16.0 * 3
+    plan = make_plan(**RUNGS | {"budget": 16 * workers, "in_flight": workers, "timed": True})
+    pace = Pace(seconds, workers=workers, expected=1.0, clock=partial(clock.__getitem__, 0))
+    records = list(run_search(Search(plan, make_store(), pace=pace), Pool()))
+    assert clock[0] <= seconds
+    assert units(records) > 0.6 * seconds * workers
+    assert sum(record.rung == 3 for record in records) >= 3
+
+
 @pytest.mark.parametrize("rungs", [(1, 3), (1,)])
 def test_search_of_a_time_alone_goes_on_until_it_is_up(
     make_plan: MakePlan,

@@ -173,6 +173,13 @@ def test_settle_needs_the_storage_again_because_its_password_is_not_kept() -> No
     )
 
 
+def test_settle_knows_a_journal_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    stored = recorded(storage=f"journal:{tmp_path.resolve()}/a.log")
+    assert settle({"storage": "journal:a.log"}, stored, where=OUT).storage == "journal:a.log"
+    assert "must stay" in refusal({"storage": "journal:b.log"}, stored)
+
+
 def test_settle_refuses_a_storage_for_a_run_with_its_own() -> None:
     message = refusal({"storage": "sqlite:///other.db"}, RECORD)
     assert message.startswith(f"storage: must stay what the run in {OUT} began with, study.db, got sqlite:")

@@ -1,5 +1,8 @@
 """What stops a training, on curves of which the end is known."""
 
+import random
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -8,12 +11,15 @@ from cheapsearch.search.study.stopping import (
     FEWEST_CURVES,
     MISJUDGED,
     Line,
+    SeedNoise,
     floors,
     forecasts,
     looks,
     threshold,
 )
 from cheapsearch.search.workers.jobs import is_stopped
+from cheapsearch.space import Architecture, Cost, TrialRecord
+from cheapsearch.space.claims import Claims
 
 
 def curves(count: int, noise: float, seed: int = 0) -> list[list[float]]:
@@ -139,3 +145,26 @@ def test_floors_keep_their_promise_over_a_whole_training(epochs: int, known: int
 
 def test_forecast_is_within_percent() -> None:
     assert Line(2.0, 50.0, 50.0, 1.0, 8, 10.0).at(10.0) == 0.0
+
+
+def test_seed_noise_of_many_trials_is_not_worked_out_anew_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(0)
+    cost = Cost({"params": 5, "flops": 7})
+    trials = [
+        TrialRecord(n, Architecture("mobilenet_v2"), "complete", "random", cost, 50.0 + rng.gauss(0.0, 2.0))
+        for n in range(200)
+    ]
+    counts: list[int] = []
+    of = Claims.of
+
+    def counted(told: list[TrialRecord], *args: Any, **settings: Any) -> Claims:
+        counts.append(len(told))
+        return of(told, *args, **settings)
+
+    monkeypatch.setattr(Claims, "of", counted)
+    noise, again = (SeedNoise(("accuracy", "params"), images=50) for _ in range(2))
+    found = [noise.of(trials[:count]) for count in range(95, 200)]
+    assert counts[:6] == [*range(95, 101)]
+    assert len(counts) < 6 + 10  # a tenth more each time
+    assert found[-1] == again.of(trials[:199])  # whenever a search goes on
+    assert found[0] == of(trials[:95], ("accuracy", "params"), images=50).deviation

@@ -6,16 +6,16 @@ import optuna
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from cheapsearch.search.study.storage import check_storage, storage_errors, storage_reason
+from cheapsearch.search.study.storage import check_storage, open_storage, storage_errors, storage_reason
 from cheapsearch.space import UserError
 
 FULL = OperationalError("UPDATE trials SET secret=?", {}, Exception("database or disk is full\nat page 3"))
 
 
-def test_check_storage_gives_a_storage_back_and_opens_a_url(tmp_path: Path) -> None:
+def test_open_storage_gives_a_storage_back_and_opens_a_url(tmp_path: Path) -> None:
     storage = optuna.storages.InMemoryStorage()
-    assert check_storage(storage) is storage
-    assert check_storage(f"sqlite:///{tmp_path / 'study.db'}").get_all_studies() == []
+    assert open_storage(storage) is storage
+    assert open_storage(f"sqlite:///{tmp_path / 'study.db'}").get_all_studies() == []
 
 
 @pytest.mark.parametrize("url", ["what", "nosuch://host/db", "sqlite:////nowhere/at/all/study.db"])

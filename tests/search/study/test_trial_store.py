@@ -127,6 +127,7 @@ def test_a_trial_is_two_attributes_that_say_what_is_not_empty(make_store: MakeSt
     assert first == {
         PROPOSAL: {"origin": "tpe"},
         RESULT: {
+            "about": f"network {architecture_hash(REUSE)}, proposed as tpe, complete, a training of 12.3 s",
             **{"state": "complete", "seconds": 12.35, "images_per_second": 322.0},
             **{"curve": [50.0, 62.5], "losses": [2.0, 1.5]},
         },
@@ -136,7 +137,10 @@ def test_a_trial_is_two_attributes_that_say_what_is_not_empty(make_store: MakeSt
             **{"origin": "repeat", "repeat": 1, "floors": [10.0]},
             "why": {"accuracy": 61.5, "gain": None},
         },
-        RESULT: {"state": "pruned", "reason": "low", "curve": [5.0], "forecast": [20.0, 1.5]},
+        RESULT: {
+            "about": f"network {architecture_hash(UNMODIFIED)}, proposed as repeat, pruned: low",
+            **{"state": "pruned", "reason": "low", "curve": [5.0], "forecast": [20.0, 1.5]},
+        },
     }
 
 
@@ -178,7 +182,7 @@ def test_tell_gives_the_study_the_objectives_asked_for(make_store: MakeStore, ta
     assert record.costs["params"] == table.cost(REUSE).params
     assert store.study.trials[0].values == [62.5, table.cost(REUSE).flops]
     assert [direction.name for direction in store.study.directions] == ["MAXIMIZE", "MINIMIZE"]
-    assert store.study.metric_names == ["accuracy", "flops"]
+    assert store.study.metric_names == ["accuracy (%)", "FLOPs (multiply-adds)"]
 
 
 def test_tell_keeps_an_accuracy_of_zero(make_store: MakeStore) -> None:
@@ -253,6 +257,19 @@ def test_store_gives_up_what_was_only_half_proposed(make_store: MakeStore, tmp_p
     trial = store.study.trials[1]
     assert trial.state == TrialState.FAIL
     assert "interrupted" in trial.user_attrs["reason"]
+
+
+def test_what_the_user_enqueued_is_not_lost_with_a_proposal_that_was_killed(
+    make_store: MakeStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "study.db"
+    left = make_store(path)
+    left.study.enqueue_trial({"expand": "reuse"})
+    interrupted(left)
+    store = make_store(path)
+    assert store.waiting
+    _, subject, _ = store.ask(fixed_sampler({}, seed=0))
+    assert subject.expand == "reuse"
 
 
 def test_store_opened_again_gives_nothing_up_twice(make_store: MakeStore, tmp_path: Path) -> None:

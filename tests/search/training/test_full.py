@@ -149,7 +149,7 @@ def test_train_starts_over_when_both_checkpoints_are_damaged(
     assert outcome_of(tmp_path) == outcome_of(undisturbed(EMA))
 
 
-@pytest.mark.parametrize("function", ["save_checkpoint", "_plot"])
+@pytest.mark.parametrize("function", ["save_checkpoint", "plot"])
 def test_train_ends_the_same_after_a_kill_around_the_checkpoint(
     function: str, undisturbed: Undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

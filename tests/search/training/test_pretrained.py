@@ -1,5 +1,6 @@
 """Searches and trainings that begin with trained weights."""
 
+import shutil
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,9 @@ def test_finetune_is_shorter_and_slower_than_photos_and_freezes_an_epoch() -> No
 
 
 def test_runs_and_trainings_keep_to_the_weights_that_they_began_with(
-    weights: Path, few_digits: Path, tmp_path: Path
+    few_digits: Path, tmp_path: Path
 ) -> None:
+    weights = trained_file(tmp_path / "best.safetensors", 0)
     said: list[str] = []
     run = tmp_path / "run"
     wanted: dict[str, Any] = {"dataset": few_digits, "width": 0.25, "workers": 0, "out": run}
@@ -123,6 +125,10 @@ def test_runs_and_trainings_keep_to_the_weights_that_they_began_with(
     other = trained_file(tmp_path / "other.safetensors", 1)
     for given, message in (
         ({"proxy": {"width": 0.5}}, r"^proxy width: must stay 1.0"),
+        (
+            {"proxy": {"channel_multiple": 16}, "weights": weights},
+            r"^proxy: channel_multiple must be 8 with pretrained weights, which fit no other, got 16; leave",
+        ),
         ({"pretrained": "imagenet"}, r"^pretrained: must stay none, as the run in"),
         ({"weights": other}, r"^weights: must stay what the run in .* began with, best.safetensors \("),
     ):
@@ -140,3 +146,8 @@ def test_runs_and_trainings_keep_to_the_weights_that_they_began_with(
     assert config.preprocessing.mean == MEAN
     with pytest.raises(UserError, match=r"^weights: must stay what .* began with, best.safetensors"):
         cheapsearch.retrain(run, epochs=2, workers=0, weights=other)
+    shutil.copy(other, weights)
+    with pytest.raises(
+        UserError, match=r"^weights: must stay what the run in .* began with, .*; put that file"
+    ):
+        cheapsearch.retrain(run, epochs=3, workers=0)

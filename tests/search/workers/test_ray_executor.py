@@ -16,6 +16,7 @@ from cheapsearch.search.workers.executor import perform_all
 from cheapsearch.search.workers.jobs import Job, Trained
 from cheapsearch.search.workers.local import LocalExecutor
 from cheapsearch.search.workers.ray_executor import RayExecutor, connect, has_gpus, room_for
+from cheapsearch.search.workers.time_limit import TimeLimit
 from cheapsearch.search.workers.workplace import Workplace
 from cheapsearch.space import Architecture, UserError
 
@@ -89,3 +90,25 @@ def test_ray_node_that_is_lost_in_a_trial_is_replaced_by_another(ray_cluster: An
     assert {outcome.index: outcome.accuracy for outcome in found} == {0: 70.0, 1: 71.0}
     first, second = tries_of(jobs[0], tmp_path)
     assert first != second
+
+
+def test_job_that_waited_for_a_machine_beyond_its_limit_is_done_on_it(
+    ray_cluster: Any, tmp_path: Path
+) -> None:
+    """No node is left, and the next comes after the limit."""
+    job, limit = Job(0, Trouble(seconds=6.0), 70), TimeLimit(15.0)
+    with closing(RayExecutor(partial(Troubled, tmp_path), ["cpu"], limit=limit)) as executor:
+        executor.submit(job)
+        while not tries_of(job, tmp_path):
+            assert executor.collect(0.1) == []
+        for node in tuple(ray_cluster.nodes):
+            ray_cluster.kill(node)
+        while executor.jobs:
+            assert executor.collect(0.5) == []
+        ray_cluster.add()
+        ray_cluster.add()
+        found: list[Any] = []
+        while not found:
+            found += executor.collect()
+    assert [outcome.accuracy for outcome in found] == [70.0]
+    assert len(set(tries_of(job, tmp_path))) == 2

@@ -4,8 +4,11 @@ from math import inf
 
 import pytest
 
+from cheapsearch.search.training.proxy import CPU
+from cheapsearch.search.training.timing import TimingJob
 from cheapsearch.search.workers.jobs import Failed, Job, Stopped, Trained
 from cheapsearch.search.workers.time_limit import LEAST_SECONDS, LOOK_SECONDS, TIMES_LONGEST, TimeLimit
+from cheapsearch.space import Architecture
 
 JOB, LONGER = Job(0, None, 0), Job(1, None, 0, rung=4)
 
@@ -29,6 +32,13 @@ def test_limit_takes_no_account_of_what_ended_early() -> None:
     for outcome in (Failed(0, "lost", seconds=900.0), Stopped(0, (1.0,), seconds=900.0)):
         limit.told(JOB, outcome)
     assert limit.of(JOB) is None
+
+
+def test_limit_is_of_trainings_alone() -> None:
+    steps = TimingJob(0, Architecture("mobilenet_v2"), CPU)
+    limit = TimeLimit(5.0)
+    assert limit.of(steps) is None
+    assert limit.left(steps, limit.now()) == inf
 
 
 @pytest.fixture

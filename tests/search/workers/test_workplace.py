@@ -1,11 +1,13 @@
 """What a user says of where jobs are done, and which workers come of it."""
 
+import io
 import sys
 from functools import partial
 from typing import Any
 
 import pytest
 
+from cheapsearch.search.workers import ray_executor
 from cheapsearch.search.workers.jobs import Job
 from cheapsearch.search.workers.local import LocalExecutor
 from cheapsearch.search.workers.pool import WorkerPool
@@ -18,9 +20,10 @@ from cheapsearch.space import UserError
     ("given", "said"),
     [
         ({"executor": "slurm"}, "executor: must be one of local, ray"),
-        ({"ray_cpus": -1.0}, "ray_cpus: must be a share of one or a whole number, got -1"),
-        ({"ray_cpus": 1.5}, "ray_cpus: must be a share of one or a whole number, got 1.5"),
-        ({"ray_cpus": float("nan")}, "ray_cpus: must be"),
+        ({"executor": "ray", "ray_cpus": -1.0}, "ray_cpus: must be a share of one or a whole number, got -1"),
+        ({"executor": "ray", "ray_cpus": 1.5}, "ray_cpus: must be a share of one or a whole number, got 1.5"),
+        ({"executor": "ray", "ray_cpus": float("nan")}, "ray_cpus: must be"),
+        ({"ray_cpus": 4.0}, "ray_cpus: is for executor ray, got 4.0 with executor local"),
         ({"executor": "ray", "ray_gpus": 2.5}, "ray_gpus: must be a share of one or a whole number, got 2.5"),
         ({"ray_gpus": 0.5}, "ray_gpus: is for executor ray, got 0.5 with executor local"),
         ({"ray_address": "auto"}, "ray_address: is for executor ray, got auto"),
@@ -49,6 +52,33 @@ def test_workplace_refuses_workers_that_cannot_be(
     with pytest.raises(UserError) as caught:
         Workplace(**given).crew(device, workers, most=4)
     assert str(caught.value).startswith(said)
+
+
+def test_workplace_refuses_workers_that_reserve_nothing_and_are_not_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ray_executor, "connect", lambda address: None)
+    place = Workplace("ray", ray_cpus=0.0)
+    with pytest.raises(
+        UserError, match=r"^ray_cpus: must be above 0 where workers reserve no GPU, got 0; raise"
+    ):
+        place.crew("cpu", None, most=4)
+    assert place.crew("cpu", 2, most=4).devices == ("cpu", "cpu")
+    assert (place.crew("cpu", 2, most=4).cpus, Workplace("ray").crew("cpu", 2, most=4).cpus) == (0.0, 1.0)
+
+
+def test_cluster_is_looked_for_at_its_host_and_port_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+    closed = io.StringIO()  # has a `close`
+
+    def listening(where: tuple[str, int], timeout: float) -> Any:
+        asked.append(where)
+        return closed
+
+    monkeypatch.setattr("socket.create_connection", listening)
+    for address in ("[::1]:6379", "ray://head:10001", "auto", "", "head:6379"):
+        ray_executor._check_reachable(address)
+    assert asked == [("::1", 6379), ("head", 6379)]
 
 
 def test_workplace_names_the_extra_where_ray_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

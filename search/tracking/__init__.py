@@ -1,0 +1,1 @@
+"""Trials and retrainings, logged where users look at experiments."""
