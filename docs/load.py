@@ -112,13 +112,13 @@ def main() -> None:
     put_in(optuna.load_study(study_name="cheapsearch", storage=storage), table, given.known, images)
     start = time.process_time()
     with open_run({}, out=given.out, make_executor=lambda *_: StandIn(images)) as run:
-        count, taken = len(run.trials), []
-        print(f"{count:6,} trials read in {time.process_time() - start:.1f} s", flush=True)
-        start = time.process_time()
+        count, taken, before = len(run.trials), [], len(run.trials)
         for _ in run.search():
             taken.append(time.process_time() - start)
             count += 1
-            if count in SAID_AT or count == given.trials:
+            if count == before + 1:  # what has to be done once
+                print(f"{before:6,} trials taken up in {taken.pop():.1f} s", flush=True)
+            elif count in SAID_AT or count == given.trials:
                 last = 1_000 * float(np.mean(taken[-max(10, count // 10) :]))
                 print(f"{count:6,} trials  {last:7.1f} ms a trial  {resident():6.0f} MB", flush=True)
             start = time.process_time()

@@ -63,7 +63,8 @@ class SampledCandidates:
         closed = self._normal(history.closed)
         near = self._neighbours(self._front(observed, history.accuracies), rng)
         history, others = modelled(history, observed, [self._cost(point) for point in observed])
-        observed = self._normal(history.observed)
+        if len(history.observed) < len(observed):
+            observed = self._normal(history.observed)
         points = self._affordable([*observed, *pending, *closed, *self._pool, *near], others)
         if not points:
             return None
@@ -168,7 +169,9 @@ class SampledCandidates:
         return self._normal(drawn)
 
     def _normal(self, points: Iterable[Mapping[str, str]]) -> list[tuple[str, ...]]:
-        return [self._form(tuple(point[name] for name in self.parameters)) for point in points]
+        # Of every result at every proposal: `map` is twice as fast as a generator.
+        names = tuple(self.parameters)
+        return [self._form(tuple(map(point.__getitem__, names))) for point in points]
 
     def _canonical(self, point: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(self._space.canonical_choices(self._as_choices(point)).values())
