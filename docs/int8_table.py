@@ -10,7 +10,7 @@ images; `same` is how often the class is float's. Both are means over three draw
 import argparse
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -137,11 +137,11 @@ class Subject:
         error, same, right = np.mean(found, axis=0)
         return f"| {name} | {error:.3f} | {same:.1f} | {right:.1f} | {self.milliseconds(self.out):.2f} |"
 
-    def table(self) -> None:
+    def table(self, options: Mapping[str, Mapping[str, Any]]) -> None:
         right = 100 * (self.exact.argmax(1) == self.labels).mean()
         print("| | error | same, % | accuracy, % | ms |\n|---|---|---|---|---|", flush=True)
         print(f"| float | | | {right:.1f} | {self.milliseconds(self.path):.2f} |", flush=True)
-        for name, changes in OPTIONS.items():
+        for name, changes in options.items():
             print(self.row(name, **changes), flush=True)
         for site, nodes in self.sites.items():
             given = {"nodes_to_quantize": nodes, "op_types_to_quantize": list(PRODUCTS)}
@@ -161,10 +161,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("trainings", type=Path, nargs="+", metavar="TRAINING")
-    for training in parser.parse_args(arguments).trainings:
+    parser.add_argument("--sites", action="store_true", help="compare sites alone, not the options")
+    given = parser.parse_args(arguments)
+    options = {"as exported": OPTIONS["as exported"]} if given.sites else OPTIONS
+    for training in given.trainings:
         print(f"\n{training.name}\n")
         with TemporaryDirectory() as folder:
-            Subject(training, Path(folder)).table()
+            Subject(training, Path(folder)).table(options)
 
 
 if __name__ == "__main__":

@@ -50,11 +50,13 @@ HANDLES: MappingProxyType[str, Handle] = MappingProxyType(
         "aten::mm": matmul_flop_jit,
         "aten::adaptive_avg_pool2d": _zero,
         "aten::add": _zero,
+        "aten::add_": _zero,
         "aten::avg_pool2d": _zero,
         "aten::batch_norm": _zero,
         "aten::cat": _zero,
         "aten::channel_shuffle": _zero,
         "aten::dropout": _zero,
+        "aten::dropout_": _zero,
         "aten::flatten": _zero,
         "aten::hardsigmoid": _zero,
         "aten::hardtanh": _zero,  # of which ReLU6 is one
