@@ -71,8 +71,8 @@ class Server:
     def start(self) -> None:
         place = ("-D", self.folder / "data", "-k", self.folder, "-p", str(self.port), "-h", "127.0.0.1")
         # Else a killed server leaves memory behind that nobody gives back.
-        place += ("-c", "dynamic_shared_memory_type=mmap")
-        self._server = self._start("postgres", *place)
+        memory = ("-c", "dynamic_shared_memory_type=mmap")
+        self._server = self._start("postgres", *place, *memory)
         engine = sqlalchemy.create_engine(self.url)
         for _ in range(300):
             try:
