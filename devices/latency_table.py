@@ -11,8 +11,9 @@ import platform
 import random
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,8 +24,8 @@ from .. import __version__
 from ..models import build, cost_table, deploy
 from ..space import Architecture, SearchSpace, UserError, canonical, write_bytes, write_text
 from ..space.device_table import DeviceTable, Predictor, Value, network_name, read_device_table
+from ..space.extras import imported
 from ..space.pieces import IMAGE_CHANNELS, Name, Piece, pieces_of_space
-from .extras import imported
 from .onnx_file import onnx_models
 from .piece_models import lead_module, piece_module
 
@@ -138,7 +139,7 @@ def write_folder(
     folder: Path,
     networks: Sequence[Architecture],
     *,
-    known: set[Name] = frozenset(),  # type: ignore[assignment]
+    known: Collection[Name] = (),
     say: Say,
 ) -> int:
     """Write what to run as ONNX files, a list of them, and the script that times them.
@@ -151,16 +152,15 @@ def write_folder(
     batch, side = request.batch, request.input_size
     image = (batch, IMAGE_CHANNELS, side, side)
     whole: list[Part] = [
-        (request.name_of(network), lambda network=network: _network(request, network), image)  # type: ignore[misc]
-        for network in networks
+        (request.name_of(network), partial(_network, request, network), image) for network in networks
     ]
     whole = [whole[0], *(part for part in whole[1:] if part[0] not in known)]
     parts: dict[Name, Part] = {}
     for piece in request.pieces:
         own = (batch, piece.read_channels, piece.side, piece.side)
-        parts[piece.name] = (piece.name, lambda piece=piece: piece_module(piece), own)  # type: ignore[misc]
+        parts[piece.name] = (piece.name, partial(piece_module, piece), own)
         if piece.lead_name:
-            parts[piece.lead_name] = (piece.lead_name, lambda piece=piece: lead_module(piece), own)  # type: ignore[misc]
+            parts[piece.lead_name] = (piece.lead_name, partial(lead_module, piece), own)
     left = [part for name, part in parts.items() if name not in known]
     measure = measure_module()
     listed: list[tuple[str, str, str]] = []

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch._decomp import get_decompositions
 
+from ..space.extras import imported
 from ..space.files import write_bytes
 from .checking import check_answers
-from .extras import imported
 
 METADATA = "metadata.json"
 

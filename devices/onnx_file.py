@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..space.extras import imported
 from ..space.files import write_bytes
 from .checking import check_answers
-from .extras import imported
 
 INPUT, OUTPUT = "images", "scores"
 

@@ -18,7 +18,8 @@ class LastStage(nn.Module):
         self.last_stage, self.classifier = last_stage, classifier
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.last_stage(x).flatten(1))  # type: ignore[no-any-return]
+        scores: Tensor = self.classifier(self.last_stage(x).flatten(1))
+        return scores
 
 
 def piece_module(piece: Piece) -> nn.Module:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..space import UserError, write_bytes
-from .extras import imported
+from ..space.extras import imported
 from .onnx_file import read_metadata, write_metadata
 
 Images = npt.NDArray[np.float32]

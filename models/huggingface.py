@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from .. import __version__
 from ..space import ArchitectureConfig, TrainingResult, UserError, shown
+from ..space.extras import missing
 from ..space.saved_run import RECORD_FILE, load_run
 from ..space.training_folder import TrainingFolder, read_results
 from ..space.training_records import RETRAIN_FOLDER
@@ -21,10 +22,7 @@ from .weights_file import load_weights, read_weights_config, weights_bytes
 try:
     from huggingface_hub import EvalResult, ModelCard, ModelCardData, ModelHubMixin, hf_hub_download
 except ImportError:
-    raise UserError(
-        "cheapsearch.models.huggingface: needs the package huggingface_hub, which is not installed; "
-        "`pip install 'cheapsearch[hub]'`"
-    ) from None
+    raise missing("huggingface_hub", extra="hub", argument="cheapsearch.models.huggingface") from None
 
 WEIGHTS_FILE = "model.safetensors"
 _TASK = "image-classification"

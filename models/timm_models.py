@@ -23,6 +23,7 @@ from ..space import (
     get_backbone,
     read_config,
 )
+from ..space.extras import missing
 from .network import Network
 from .weights_file import read_weights_config
 
@@ -31,10 +32,7 @@ try:
     from timm.models._features import feature_take_indices
     from timm.models._pretrained import PretrainedCfg
 except ImportError:
-    raise UserError(
-        "cheapsearch.models.timm_models: needs the package timm, which is not installed; "
-        "`pip install 'cheapsearch[timm]'`"
-    ) from None
+    raise missing("timm", extra="timm", argument="cheapsearch.models.timm_models") from None
 
 PREFIX = "cheapsearch_"
 ARCHITECTURE = f"{PREFIX}architecture"

@@ -26,7 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "samplers": set(),
     "study": {"data", "workers", "training", "samplers"},
     "testing": {"workers", "samplers", "study"},
-    "rehearsal": {"workers", "samplers", "study", "results"},
+    "rehearsal": {"workers", "samplers", "study"},
     "results": set(),
     "latency": set(),
     "tracking": set(),

@@ -4,7 +4,7 @@ Nothing here prints or handles a signal. What is worth telling on the way goes t
 caller gives; Ctrl-C is a KeyboardInterrupt, and the same call goes on where it stopped.
 """
 
-from ..rehearsal.command import rehearse
+from .rehearse_samplers import rehearse
 from .retrain_front import retrain
 from .run_search import run
 from .train_network import default_training_folder, train

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ...devices.extras import imported
+from ...space.extras import imported
 from .entry import Entry
 
 # MLflow's own defaults would hold a search up for minutes where the server is away.

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ...devices.extras import imported
+from ...space.extras import imported
 from .entry import Entry
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 import cheapsearch
-from cheapsearch.devices import extras, onnx_file
+from cheapsearch.devices import onnx_file
 from cheapsearch.devices.checking import MismatchError, check_answers
 from cheapsearch.devices.onnx_file import check_onnx, open_session, write_onnx
-from cheapsearch.space import Architecture, UserError, get_backbone
+from cheapsearch.space import Architecture, UserError, extras, get_backbone
 
 onnx: Any = pytest.importorskip("onnx")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ...space.errors import check_arguments
+from ..rehearsal.compare import rehearse as compare_samplers
+from ..rehearsal.result_table import DIGITS_TABLE, load_table
 from ..results import RehearsalResult
-from .compare import rehearse as compare_samplers
-from .result_table import DIGITS_TABLE, load_table
 
 
 def rehearse(

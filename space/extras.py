@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from ..space import UserError
+from .errors import UserError
 
 
 def imported(name: str, *, extra: str, argument: str) -> Any:
@@ -20,8 +20,12 @@ def imported(name: str, *, extra: str, argument: str) -> Any:
     try:
         return import_module(name)
     except ImportError:
-        package = name.partition(".")[0]
-        raise UserError(
-            f"{argument}: needs the package {package}, which is not installed; "
-            f"`pip install 'cheapsearch[{extra}]'`"
-        ) from None
+        raise missing(name.partition(".")[0], extra=extra, argument=argument) from None
+
+
+def missing(package: str, *, extra: str, argument: str) -> UserError:
+    """What is wrong where a package is not installed; arguments as for `imported`."""
+    return UserError(
+        f"{argument}: needs the package {package}, which is not installed; "
+        f"`pip install 'cheapsearch[{extra}]'`"
+    )
