@@ -1,6 +1,5 @@
 """How many trainings fit into the time that is left."""
 
-from dataclasses import replace
 from time import monotonic
 
 from cheapsearch.search.study.pace import Pace, pace_of, spent_seconds, with_workers
