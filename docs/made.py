@@ -58,7 +58,9 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _cell(value: object) -> str:
-    return " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
+    parts = " ".join(str(value).split()).split("`")  # every other one is code, which is taken as it is
+    parts[::2] = [part.replace("|", "&#124;").replace("<", "&lt;") for part in parts[::2]]
+    return "`".join(parts)
 
 
 def _code(value: object) -> str:
@@ -106,7 +108,7 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
             continue
         if group.description:
             yield f"{group.title}: {group.description}\n"
-        yield _table(("", ""), ((_typed(action), _help(parser, action)) for action in shown))
+        yield _table(("argument", ""), ((_typed(action), _help(parser, action)) for action in shown))
     if examples := getattr(parser, "examples", ()):
         yield "\n".join(["```sh", *examples, "```", ""])
 
@@ -144,10 +146,10 @@ def _keys(record: type, *, without: Sequence[str] = ()) -> str:
 
 def _settings() -> str:
     rows = (
-        (_code(name), _code(flag(name)), declared.kind, "yes" if declared.fixed else "", declared.help)
+        (_code(name), declared.kind, "yes" if declared.fixed else "", declared.help)
         for name, declared in RunSettings.declared().items()
     )
-    return _table(("key", "flag", "kind", "stays", ""), rows)
+    return _table(("key", "kind", "stays", ""), rows)
 
 
 def _trials() -> str:
@@ -250,9 +252,15 @@ def _policies() -> str:
 
 
 def _python() -> str:
-    return (
-        "\n\n".join(f"::: cheapsearch.{name}" for name in sorted(cheapsearch._PUBLIC, key=str.lower)) + "\n"
-    )
+    return "\n\n".join(map(_documented, sorted(cheapsearch._PUBLIC, key=str.lower))) + "\n"
+
+
+def _documented(name: str) -> str:
+    where = cheapsearch._PUBLIC[name]
+    path = f"cheapsearch.{where}.{name}"
+    if _DOCS.parent.joinpath(*where.split("."), f"{name}.py").is_file():  # a module, called as what is in it
+        path += f".{name}"
+    return f"::: {path}\n    options:\n      heading: cheapsearch.{name}\n      toc_label: {name}"
 
 
 MAKERS: dict[str, Callable[[], str]] = {
