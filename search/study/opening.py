@@ -18,6 +18,7 @@ from ...space import (
     UserError,
 )
 from ...space.narrowing import narrow_form
+from ...space.operation_file import keep_files
 from ...space.provenance import versions
 from ...space.run_folder import RunFolder
 from ...space.training_folder import check_weights
@@ -143,6 +144,7 @@ def open_run(
         # First of all, since the study could not be taken up again without them, nor a record without tables.
         if existing is None:
             keep_tables(tables, folder)
+            keep_files(folder.path, settings.ops.values())
         folder.write_record(record)
         domain = ArchitectureDomain(
             space,

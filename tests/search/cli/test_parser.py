@@ -100,6 +100,7 @@ def test_other_commands_have_defaults() -> None:
         "input_size": None,
         "latency_table": None,
         "cost_table": None,
+        "ops": (),
         "json": False,
     }
     space = parse("space", "--per-stage", "expand")
