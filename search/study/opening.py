@@ -22,7 +22,7 @@ from ...space.provenance import versions
 from ...space.run_folder import RunFolder
 from ...space.training_folder import check_weights
 from ...space.validation_file import Validation
-from ..data import ImageData, OpenImages, dataset_name
+from ..data import HandedData, ImageData, OpenImages, dataset_name
 from ..samplers.limits import Limits
 from ..training.images import DataSource, searched_images
 from ..training.proxy import Proxy, default_proxy
@@ -48,6 +48,7 @@ def open_run(
     say: Callable[[str], None] = lambda line: None,
     place: Workplace | None = None,
     make_executor: ExecutorFactory | None = None,
+    images: HandedData | None = None,
 ) -> Iterator[Run]:
     """Begin a run, or take one up where it stopped.
 
@@ -58,6 +59,7 @@ def open_run(
         say: Called with a line of text while data is read.
         place: Where trainings are done, None for this machine.
         make_executor: Makes what does the trainings; None for what `place` and `workers` say.
+        images: Those that `dataset` is the name of, where they were handed over.
 
     Raises:
         UserError: If a setting is invalid, contradicts the run folder, or cannot be met. A new folder
@@ -79,9 +81,8 @@ def open_run(
         limit = replace(default_proxy(settings.dataset, device), **settings.proxy).images
     else:
         limit = Proxy.from_dict(existing.settings.proxy).images
-    source = DataSource(
-        settings.dataset, settings.data_dir, settings.input_size, settings.seed, settings.skip_corrupt
-    )
+    dataset = settings.dataset if images is None else images
+    source = DataSource(dataset, settings.data_dir, settings.input_size, settings.seed, settings.skip_corrupt)
     began = existing.fingerprint if existing else None
     opened = searched_images(source, began, limit=limit, say=say)
     pretrained, began_with = _pretrained(settings, existing, opened, out=out, say=say)
