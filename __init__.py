@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .search.api import retrain as retrain
     from .search.api import run as run
     from .search.api import train as train
+    from .search.results import results as results
     from .search.study.export import export as export
     from .search.training.predict import predict as predict
     from .space import PRESETS as PRESETS
@@ -37,6 +38,7 @@ _PUBLIC = {
     "load": "models",
     "predict": "search.training.predict",
     "rehearse": "search.api",
+    "results": "search.results",
     "retrain": "search.api",
     "run": "search.api",
     "train": "search.api",

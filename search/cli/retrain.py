@@ -101,6 +101,7 @@ def retrain_and_show(
             result = api.retrain(
                 run,
                 **arguments,
+                progress=False,
                 approve=approve,
                 on_progress=lambda running, ended: displays[0].update(running, ended),
                 say=lambda line: console.print(line, style="dim"),

@@ -64,6 +64,7 @@ def perform(options: argparse.Namespace) -> int:
         try:
             result = api.run(
                 **given,
+                progress=False,
                 on_start=begin,
                 on_trial=lambda trial: begun[0][1].update(trial),
                 say=lambda line: console.print(line, style="dim"),
@@ -140,11 +141,11 @@ def print_result(console: "Console", result: "RunResult") -> None:
     from .console import print_line, print_table
     from .search_display import front_table
 
-    settings, states, front = result.record.settings, result.states, result.front
-    several, longer = settings.has_rungs, networks_trained(result.trials, above=1)
+    settings, states = result.record.settings, result.states
+    several, longer = settings.has_rungs, networks_trained(result.saved.trials, above=1)
     trained = f"{result.trained} architectures trained"
     if longer:
-        longest = max(trial.rung for trial in result.trials if trial.state == "complete")
+        longest = max(trial.rung for trial in result.saved.trials if trial.state == "complete")
         trained += f", {longer} of them up to {longest} times as long"
     repeats = f", {_many(states['repeat'], 'repeat')}" if states["repeat"] else ""
     repeats += f", {states['pruned']} stopped early" if states["pruned"] else ""
@@ -155,7 +156,7 @@ def print_result(console: "Console", result: "RunResult") -> None:
     for line in verdict(result.saved):
         console.print(line, style="bold")
     console.print(
-        f"{trained}{repeats}{';' if several else ','} {len(front)} on the front of {objectives}; "
+        f"{trained}{repeats}{';' if several else ','} {len(result.front)} on the front of {objectives}; "
         "differences are to the unmodified network"
     )
     for line in against(result.record):
@@ -180,7 +181,7 @@ def print_result(console: "Console", result: "RunResult") -> None:
     )
     for predictor in result.saved.predictors.values():
         console.print(f"{predictor.table.cost}: {predictor.said}", style="dim")
-    done = units(result.trials)
+    done = units(result.saved.trials)
     if (left := settings.budget + settings.confirm - done) > 0:
         if several and left < settings.lengths[-1]:
             why = "the rest is too little for one of the longest trainings"
@@ -192,6 +193,7 @@ def print_result(console: "Console", result: "RunResult") -> None:
             why = "nothing untried was found within the limits"
         console.print(f"{why}: {spent(settings, done, 'trained')}")
     folder, best = RunFolder(result.folder), result.best
+    assert best is not None  # the search has ended
     quoted, best_path = shlex.quote(str(folder.path)), shlex.quote(str(folder.best_path))
     for line in (
         f"report   {folder.report_path}",

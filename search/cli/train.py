@@ -63,6 +63,7 @@ def perform(options: argparse.Namespace) -> int:
             options.arch,
             **given,
             **given_training(options),
+            progress=False,
             on_epoch=lambda epoch, policy: print_line(console, epoch_line(epoch, policy)),
             say=lambda line: print_line(console, line),
         )

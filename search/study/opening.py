@@ -23,7 +23,7 @@ from ...space.provenance import versions
 from ...space.run_folder import RunFolder
 from ...space.training_folder import check_weights
 from ...space.validation_file import Validation
-from ..data import ImageData, OpenImages, dataset_name
+from ..data import HandedData, ImageData, OpenImages, dataset_name
 from ..samplers.limits import Limits
 from ..training.images import DataSource, searched_images
 from ..training.proxy import Proxy, default_proxy
@@ -33,6 +33,7 @@ from .device_tables import device_tables, keep_tables
 from .domain import ArchitectureDomain
 from .fit import fit_proxy
 from .new_record import new_record
+from .pace import with_workers
 from .plan import Plan
 from .run import Run
 from .settings import settle
@@ -50,6 +51,7 @@ def open_run(
     say: Callable[[str], None] = lambda line: None,
     place: Workplace | None = None,
     make_executor: ExecutorFactory | None = None,
+    images: HandedData | None = None,
 ) -> Iterator[Run]:
     """Begin a run, or take one up where it stopped.
 
@@ -60,6 +62,7 @@ def open_run(
         say: Called with a line of text while data is read.
         place: Where trainings are done, None for this machine.
         make_executor: Makes what does the trainings; None for what `place` and `workers` say.
+        images: Those that `dataset` is the name of, where they were handed over.
 
     Raises:
         UserError: If a setting is invalid, contradicts the run folder, or cannot be met. A new folder
@@ -83,9 +86,8 @@ def open_run(
         limit = Proxy.from_dict(existing.settings.proxy).images
     state = "goes on" if existing else "begins"
     _log.info("run in %s %s, on %d x %s", out, state, len(crew.devices), device)
-    source = DataSource(
-        settings.dataset, settings.data_dir, settings.input_size, settings.seed, settings.skip_corrupt
-    )
+    dataset = settings.dataset if images is None else images
+    source = DataSource(dataset, settings.data_dir, settings.input_size, settings.seed, settings.skip_corrupt)
     began = existing.fingerprint if existing else None
     opened = searched_images(source, began, limit=limit, say=say)
     pretrained, began_with = _pretrained(settings, existing, opened, out=out, say=say)
@@ -137,7 +139,7 @@ def open_run(
         proxy=proxy.to_dict(),
     )
     record = (
-        replace(existing, settings=settings, classes=data.classes)
+        replace(existing, settings=replace(settings, workers=existing.workers), classes=data.classes)
         if existing
         else replace(new_record(settings, data, pilot, table), began_with=began_with)
     )
@@ -149,7 +151,7 @@ def open_run(
         # First of all, since the study could not be taken up again without them, nor a record without tables.
         if existing is None:
             keep_tables(tables, folder)
-        folder.write_record(record)
+            folder.write_record(record)
         domain = ArchitectureDomain(
             space,
             table,
@@ -168,6 +170,10 @@ def open_run(
                 f"--out: the study of the run in {out} must hold the {listed} trials of trials.csv, "
                 f"it has {told}; put it back or choose another --out"
             )
+        if existing is not None:
+            if settings.workers is not None and settings.workers != record.workers:
+                record = with_workers(record, settings.workers, store.records())
+            folder.write_record(record)
         make_executor = make_executor or crew.timed_executor(_taken(store.records()))
         run = Run(folder, record, _plan(record, data), store, data, crew.devices, make_executor, pretrained)
         run.known, run.began = (() if pilot is None else pilot.outcomes), began_at

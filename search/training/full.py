@@ -195,7 +195,7 @@ class FullTrainer:
 
     def _begin(self, job: TrainingJob, folder: TrainingFolder) -> ArchitectureConfig:
         """Write down what is trained, or see that it is what the folder holds."""
-        origin: dict[str, Any] = {"trained_on": self.source.dataset, "seed": job.seed, "trial": job.trial}
+        origin: dict[str, Any] = {"trained_on": self.source.name, "seed": job.seed, "trial": job.trial}
         began_with: dict[str, Any] = {}
         if self.pretrained is not None:
             carried = self._build(job)[1]
@@ -220,7 +220,7 @@ class FullTrainer:
             costs=config.costs,
             num_classes=self.images.num_classes,
             input_size=self.images.input_size,
-            dataset=self.source.dataset,
+            dataset=self.source.name,
             data_dir=str(self.source.data_dir or ""),
             data_seed=self.source.seed,
             fingerprint=self.images.fingerprint,
