@@ -7,7 +7,11 @@ from typing import Any
 
 def add(commands: Any) -> None:
     """Declare the command's flags."""
-    report = commands.add_parser("report", help="write a run's report.html again")
+    report = commands.add_parser(
+        "report",
+        help="write a run's report.html again",
+        examples=("cheapsearch report runs/mobilenet_v2-digits",),
+    )
     report.add_argument("run", metavar="RUN", type=Path, help="a run folder")
     holds = report.add_mutually_exclusive_group()
     holds.add_argument(
