@@ -21,6 +21,7 @@ _STYLE = """<style>
 .cheapsearch thead th, .cheapsearch tr.unmodified td { border-top: 1px solid; }
 .cheapsearch thead th { border-top: 0; border-bottom: 1px solid; font-weight: 600; }
 .cheapsearch .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.cheapsearch td:last-child { min-width: 22em; }
 .cheapsearch tr.picked td { font-weight: 600; }
 .cheapsearch small { opacity: .8; }
 </style>"""
