@@ -26,7 +26,7 @@ from .costs import (
 )
 from .errors import UserError, check_complete, check_keys, check_name, flag
 from .files import write_bytes, write_text
-from .front import PICKS, check_objectives, pareto_front, pick
+from .front import PICKS, check_objectives, default_rule, pareto_front, pick
 from .layout import Block, Layout
 from .names import shown
 from .noise import accuracies, averaged
@@ -94,6 +94,7 @@ __all__ = [
     "check_objectives",
     "check_width",
     "conv_groups",
+    "default_rule",
     "find_architecture",
     "flag",
     "get_backbone",

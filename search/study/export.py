@@ -23,6 +23,7 @@ from ...space import (
     TrialRecord,
     UserError,
     check_name,
+    default_rule,
     flag,
     shown,
     write_bytes,
@@ -218,7 +219,7 @@ def export_trial(
         UserError: If the rule is unknown or no trial is complete.
     """
     settings = record.settings
-    rule = rule or ("accuracy" if settings.limits else "knee")
+    rule = rule or default_rule(settings.limits)
     trial = picked(trials, rule, settings.objectives, reference_accuracy=settings.reference_accuracy)
     return describe(
         trial.architecture,

@@ -32,6 +32,7 @@ from .device_tables import device_tables, keep_tables
 from .domain import ArchitectureDomain
 from .fit import fit_proxy
 from .new_record import new_record
+from .pace import with_workers
 from .plan import Plan
 from .run import Run
 from .settings import settle
@@ -132,7 +133,7 @@ def open_run(
         proxy=proxy.to_dict(),
     )
     record = (
-        replace(existing, settings=settings, classes=data.classes)
+        replace(existing, settings=replace(settings, workers=existing.workers), classes=data.classes)
         if existing
         else replace(new_record(settings, data, pilot, table), began_with=began_with)
     )
@@ -144,7 +145,7 @@ def open_run(
         # First of all, since the study could not be taken up again without them, nor a record without tables.
         if existing is None:
             keep_tables(tables, folder)
-        folder.write_record(record)
+            folder.write_record(record)
         domain = ArchitectureDomain(
             space,
             table,
@@ -162,6 +163,10 @@ def open_run(
                 f"--out: the study of the run in {out} must hold the {listed} trials of trials.csv, "
                 f"it has {told}; put it back or choose another --out"
             )
+        if existing is not None:
+            if settings.workers is not None and settings.workers != record.workers:
+                record = with_workers(record, settings.workers, store.records())
+            folder.write_record(record)
         make_executor = make_executor or crew.timed_executor(_taken(store.records()))
         run = Run(folder, record, _plan(record, data), store, data, crew.devices, make_executor, pretrained)
         run.known, run.began = (() if pilot is None else pilot.outcomes), began_at

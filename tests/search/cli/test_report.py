@@ -17,3 +17,13 @@ def test_report_writes_the_report_again(call: Call, digits_run: Path, tmp_path: 
     assert page.lstrip().lower().startswith("<!doctype html>")
     for trial in load_run(out).trials:
         assert f"{trial.costs['params']:,}" in page or trial.hash in page
+
+
+def test_report_holds_plotly_as_asked(call: Call, digits_run: Path, tmp_path: Path) -> None:
+    out = copytree(digits_run, tmp_path / "copy")
+    sizes = []
+    for flags in (["--cdn"], [], ["--full"]):
+        assert call("report", out, *flags)[0] == 0
+        sizes.append((out / "report.html").stat().st_size)
+    assert sizes[0] < 1e6 < sizes[1] < 3e6 < sizes[2]
+    assert call("report", out, "--full", "--cdn")[0] == 2
