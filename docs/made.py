@@ -36,8 +36,19 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     Raises:
         KeyError: If a page asks for what is not made.
     """
+    markdown = markdown.replace("](../examples/", "](examples/")
     drawn = _DRAWING.sub(lambda found: f"<div>\n{(_DOCS / found[1]).read_text('utf-8')}</div>", markdown)
     return _MADE.sub(lambda found: MAKERS[found[1]](), drawn)
+
+
+def on_files(files: Any, config: Any) -> None:
+    """Called by MkDocs with what it found: the examples, which pages link to, go with it."""
+    from mkdocs.structure.files import File
+
+    for path in sorted((_DOCS.parent / "examples").iterdir()):
+        if path.is_file():
+            name = f"examples/{path.name}"
+            files.append(File.generated(config, name, abs_src_path=str(path)))
 
 
 def on_post_build(config: Mapping[str, Any]) -> None:

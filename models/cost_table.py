@@ -8,7 +8,7 @@ the whole network instead, once for all architectures that are the same.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from ..space import (
     COSTS,
@@ -16,16 +16,16 @@ from ..space import (
     STAGED_SITES,
     Architecture,
     Cost,
+    SearchSpace,
     UserError,
     additive_costs,
     architecture_hash,
-    get_backbone,
 )
 from ..space.device_table import DeviceTable, Predictor
+from ..space.operation_file import loaded_files
+from ..space.part_costs import DEPTHWISE, PartCosts, SiteStage
 from .cost import COUNTERS, Counter, count_each
 from .network import Network, build
-
-SiteStage = tuple[str, int]  # site and stage, 0 where the site does not occur per stage
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class CostTable:
     The classifier counts to the last stage, whose operation decides how many features it reads.
 
     Attributes:
-        fixed: The additive costs of what every architecture has: the depthwise convolutions.
+        depthwise: The additive costs of what every architecture has, by stage: the depthwise convolutions.
         parts: Those of each operation, by (site, stage) and operation.
         measured: The other costs, by name and hash of an architecture, as far as they were asked for.
         on_device: What predicts those that a table of a device says, by name.
@@ -45,10 +45,22 @@ class CostTable:
     width: float
     num_classes: int
     input_size: int
-    fixed: Cost
+    depthwise: Mapping[int, Cost] = field(repr=False)
     parts: Mapping[SiteStage, Mapping[str, Cost]] = field(repr=False)
     measured: dict[tuple[str, str], float] = field(default_factory=dict, repr=False, compare=False)
     on_device: Mapping[str, Predictor] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def fixed(self) -> Cost:
+        """The additive costs of what every architecture has."""
+        return Cost.total(self.depthwise.values())
+
+    @property
+    def part_costs(self) -> PartCosts:
+        """Its additive costs as plain data."""
+        depthwise = {(DEPTHWISE, stage): {DEPTHWISE: cost} for stage, cost in self.depthwise.items()}
+        known = (self.backbone, self.width, self.num_classes, self.input_size)
+        return PartCosts(*known, {**self.parts, **depthwise})
 
     def with_tables(self, tables: Iterable[DeviceTable]) -> "CostTable":
         """The same with costs on a device; without a table of them, they are left out."""
@@ -85,7 +97,7 @@ class CostTable:
 
     def by_site(self, architecture: Architecture) -> dict[str, Cost]:
         """Additive costs of every site, and of the depthwise convolutions, which no site replaces."""
-        found = dict.fromkeys(SITE_NAMES, self._nothing) | {"depthwise": self.fixed}
+        found = dict.fromkeys(SITE_NAMES, self._nothing) | {DEPTHWISE: self.fixed}
         for (site, _), cost in self.by_part(architecture).items():
             found[site] = found[site] + cost
         return found
@@ -113,18 +125,19 @@ def cost_table(
         UserError: If a name is unknown or a number is out of range.
     """
     counters = tuple((name, COUNTERS[name]) for name in additive_costs())
-    return _counted(backbone, width, num_classes, input_size, counters)
+    return _counted(
+        SearchSpace(backbone, width, own=tuple(file.hash for file in loaded_files())),
+        num_classes,
+        input_size,
+        counters,
+    )
 
 
 @lru_cache(maxsize=16)
 def _counted(
-    backbone: str,
-    width: float,
-    num_classes: int,
-    input_size: int,
-    counters: tuple[tuple[str, Counter], ...],
+    space: SearchSpace, num_classes: int, input_size: int, counters: tuple[tuple[str, Counter], ...]
 ) -> CostTable:
-    operations = get_backbone(backbone).operations
+    backbone, width, operations = space.backbone, space.width, space.operations
     parts: dict[SiteStage, dict[str, Cost]] = {}
     for index in range(max(map(len, operations.values()))):
         chosen = {site: names[min(index, len(names) - 1)] for site, names in operations.items()}
@@ -132,10 +145,10 @@ def _counted(
             Architecture(backbone, width, **chosen), num_classes=num_classes, input_size=input_size
         )
         counted = _count_parts(network, dict(counters))
-        fixed = counted.pop(("depthwise", 0))
+        depthwise = {stage: counted.pop((site, stage)) for site, stage in [*counted] if site == DEPTHWISE}
         for (site, stage), cost in counted.items():
             parts.setdefault((site, stage), {})[chosen[site]] = cost
-    return CostTable(backbone, width, num_classes, input_size, fixed, parts)
+    return CostTable(backbone, width, num_classes, input_size, depthwise, parts)
 
 
 def _count_parts(network: Network, counters: Mapping[str, Counter]) -> dict[SiteStage, Cost]:
@@ -148,7 +161,6 @@ def _count_parts(network: Network, counters: Mapping[str, Counter]) -> dict[Site
     found = {
         ("first_conv", 0): cost("first_conv"),
         ("last_stage", 0): cost("last_stage") + cost("classifier"),
-        ("depthwise", 0): nothing,
     }
     for index, block in enumerate(network.layout.blocks):
         for site in STAGED_SITES:
@@ -156,5 +168,6 @@ def _count_parts(network: Network, counters: Mapping[str, Counter]) -> dict[Site
             part = (site, block.stage)
             there = cost(f"blocks.{index}.{site}") if built else nothing
             found[part] = found.get(part, nothing) + there
-        found["depthwise", 0] = found["depthwise", 0] + cost(f"blocks.{index}.depthwise")
+        part = (DEPTHWISE, block.stage)
+        found[part] = found.get(part, nothing) + cost(f"blocks.{index}.{DEPTHWISE}")
     return found

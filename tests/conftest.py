@@ -8,6 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from cheapsearch.space import Architecture, TrainingResult
+    from cheapsearch.space.part_costs import PartCosts
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # processes that a test starts inherit it
@@ -48,5 +49,36 @@ def make_result() -> "Callable[..., TrainingResult]":
             val_score=val,
             test_score=test,
         )
+
+    return make
+
+
+@pytest.fixture
+def no_own_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file of operations is loaded yet, and what a test loads is forgotten after it."""
+    monkeypatch.setattr("cheapsearch.space.known_operations._OWN", {})
+    monkeypatch.setattr("cheapsearch.space.operation_file._LOADED", {})
+
+
+@pytest.fixture(scope="session")
+def part_costs() -> "Callable[..., PartCosts]":
+    """Makes up costs of the parts of a backbone: every operation of every part has other ones."""
+    from cheapsearch.space import SITES, STAGED_SITES, Cost, get_backbone
+    from cheapsearch.space.part_costs import DEPTHWISE, PartCosts
+
+    def make(name: str, width: float = 1.0, *, num_classes: int = 10, input_size: int = 224) -> "PartCosts":
+        backbone = get_backbone(name)
+        stages = range(1, backbone.stages + 1)
+        places = [(s, stage) for s in SITES for stage in (stages if s in STAGED_SITES else [0])]
+        named = {part: backbone.operations[part[0]] for part in places}
+        named |= {(DEPTHWISE, stage): (DEPTHWISE,) for stage in stages}
+        costs = {
+            part: {
+                operation: Cost(params=number + 40 * index, flops=(number + 40 * index) ** 2)
+                for index, operation in enumerate(operations)
+            }
+            for number, (part, operations) in enumerate(named.items(), 1)
+        }
+        return PartCosts(name, width, num_classes, input_size, costs)
 
     return make

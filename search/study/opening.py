@@ -1,5 +1,6 @@
 """A run is opened: begun with settings and a folder, or taken up where it stopped."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -18,11 +19,12 @@ from ...space import (
     UserError,
 )
 from ...space.narrowing import narrow_form
+from ...space.operation_file import keep_files
 from ...space.provenance import versions
 from ...space.run_folder import RunFolder
 from ...space.training_folder import check_weights
 from ...space.validation_file import Validation
-from ..data import ImageData, OpenImages, dataset_name
+from ..data import HandedData, ImageData, OpenImages, dataset_name
 from ..samplers.limits import Limits
 from ..training.images import DataSource, searched_images
 from ..training.proxy import Proxy, default_proxy
@@ -39,6 +41,8 @@ from .settings import settle
 from .storage import check_storage, sqlite_url, storage_errors, storage_name
 from .trial_store import TrialStore
 
+_log = logging.getLogger(__name__)
+
 
 @contextmanager
 def open_run(
@@ -48,6 +52,7 @@ def open_run(
     say: Callable[[str], None] = lambda line: None,
     place: Workplace | None = None,
     make_executor: ExecutorFactory | None = None,
+    images: HandedData | None = None,
 ) -> Iterator[Run]:
     """Begin a run, or take one up where it stopped.
 
@@ -58,6 +63,7 @@ def open_run(
         say: Called with a line of text while data is read.
         place: Where trainings are done, None for this machine.
         make_executor: Makes what does the trainings; None for what `place` and `workers` say.
+        images: Those that `dataset` is the name of, where they were handed over.
 
     Raises:
         UserError: If a setting is invalid, contradicts the run folder, or cannot be met. A new folder
@@ -79,9 +85,10 @@ def open_run(
         limit = replace(default_proxy(settings.dataset, device), **settings.proxy).images
     else:
         limit = Proxy.from_dict(existing.settings.proxy).images
-    source = DataSource(
-        settings.dataset, settings.data_dir, settings.input_size, settings.seed, settings.skip_corrupt
-    )
+    state = "goes on" if existing else "begins"
+    _log.info("run in %s %s, on %d x %s", out, state, len(crew.devices), device)
+    dataset = settings.dataset if images is None else images
+    source = DataSource(dataset, settings.data_dir, settings.input_size, settings.seed, settings.skip_corrupt)
     began = existing.fingerprint if existing else None
     opened = searched_images(source, began, limit=limit, say=say)
     pretrained, began_with = _pretrained(settings, existing, opened, out=out, say=say)
@@ -101,6 +108,7 @@ def open_run(
     table = cost_table(space.backbone, width=space.width, num_classes=num_classes, input_size=input_size)
     table = table.with_tables(tables)
     limits = Limits(settings.limits)
+    _log.info("images of fingerprint %s; costs of a device: %s", opened.fingerprint, settings.device_costs)
     if warning := limits.check_reachable(space, table):
         say(warning)
     if existing is None:
@@ -144,6 +152,7 @@ def open_run(
         # First of all, since the study could not be taken up again without them, nor a record without tables.
         if existing is None:
             keep_tables(tables, folder)
+            keep_files(folder.path, settings.ops.values())
             folder.write_record(record)
         domain = ArchitectureDomain(
             space,
@@ -157,6 +166,7 @@ def open_run(
         url = storage or sqlite_url(folder.study_path)
         store = closed.enter_context(closing(TrialStore(url, study_name=record.study, domain=domain)))
         told, listed = len(store.records()), folder.count_trials()
+        _log.info("study %s in %s: %d trials", record.study, settings.storage or folder.study_path, told)
         if told < listed:
             raise UserError(
                 f"--out: the study of the run in {out} must hold the {listed} trials of trials.csv, "

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from cheapsearch.models import build, cost_table, count, count_params, deploy
 from cheapsearch.space import (
     BACKBONES,
+    PRESETS,
     SITE_NAMES,
     SITES,
     STAGED_SITES,
@@ -20,6 +21,7 @@ from cheapsearch.space import (
     canonical,
     get_backbone,
 )
+from cheapsearch.space.part_costs import PartCosts
 
 TRACED = 1  # random architectures per backbone at 32 pixels, counted by fvcore
 DRAWS = 10  # and counted layer by layer as they run, which is ten times as fast
@@ -83,6 +85,21 @@ def test_cost_equals_the_count_at_other_settings(
         architecture = random_architecture(rng, name, width)
         network = build(architecture, num_classes=num_classes, input_size=input_size)
         assert table.cost(architecture) == count(network), architecture
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small"])
+def test_part_costs_of_presets_and_others_add_up_to_the_cost(name: str, random_architecture: Draw) -> None:
+    rng, table = random.Random(f"parts of {name}"), cost_table(name)
+    parts = PartCosts.from_dict(table.part_costs.to_dict())
+    networks = [preset for preset in PRESETS.values() if preset.backbone == name]
+    networks += [random_architecture(rng, name, 1.0) for _ in range(DRAWS)]
+    for architecture in networks:
+        assert parts.total(architecture) == table.cost(architecture)
+    # The depthwise convolutions of a stage: of every hidden channel a kernel, and two numbers of its norm.
+    for stage in range(1, get_backbone(name).stages + 1):
+        blocks = [block for block in get_backbone(name).layout().blocks if block.stage == stage]
+        filters = sum(block.hidden * (block.kernel_size**2 + 2) for block in blocks)
+        assert parts.costs["depthwise", stage]["depthwise"].params == filters
 
 
 @pytest.mark.parametrize("name", BACKBONES)

@@ -215,7 +215,7 @@ def test_check_reachable_warns_where_it_can_neither_find_nor_exclude(table: Cost
         "ghost": Cost(params=12, flops=20),
         "reuse": Cost(params=20, flops=0),
     }
-    made = replace(table, parts=parts, fixed=Cost(params=1000, flops=1000))
+    made = replace(table, parts=parts, depthwise={1: Cost(params=1000, flops=1000)})
     kept = space.architecture(space.choices(space.unmodified) | {"expand.1": "ghost"})
     limits = made.cost(kept, ["params", "flops"])
     assert limits == Cost(params=1012, flops=1020)
