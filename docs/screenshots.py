@@ -11,6 +11,7 @@ from contextlib import chdir
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
@@ -20,8 +21,9 @@ from cheapsearch.reports import write_report
 DOCS = Path(__file__).resolve().parent
 RUN = DOCS / "clothing_rungs"
 MOST = 300_000  # bytes
-# By file: width and height of the window, light or dark, and the heading at its top.
-PICTURES = {
+Scheme = Literal["light", "dark"]
+# By file: width and height of the window, its colours, and the heading at its top.
+PICTURES: dict[str, tuple[int, int, Scheme, str]] = {
     "report.png": (1280, 1500, "light", ""),
     "report_phone.png": (390, 1500, "dark", "What were my choices?"),
 }

@@ -8,7 +8,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from plotly.offline import get_plotlyjs
 
-from cheapsearch.reports import write_contact_sheet, write_rehearsal, write_report, write_space
+from cheapsearch.reports import (
+    write_comparison,
+    write_contact_sheet,
+    write_rehearsal,
+    write_report,
+    write_space,
+)
 from cheapsearch.reports.html_table import PLAIN, SHOWN
 from cheapsearch.space import get_backbone
 
@@ -165,7 +171,8 @@ def test_other_pages_open(open_page, tmp_path: Path, pages: list[Callable[[Path]
 
 
 @pytest.fixture
-def pages():
+def pages(make_run, tmp_path):
+    runs = [make_run().rename(tmp_path / name) for name in ("one", "other")]
     costs = {
         "params": {"least": 1, "unmodified": 9, "most": 9},
         "flops": {"least": 2, "unmodified": 8, "most": 8},
@@ -179,6 +186,7 @@ def pages():
     return [
         lambda path: write_space(facts, [{"params": 1, "flops": 2}, {"params": 9, "flops": 8}], path),
         lambda path: write_rehearsal({"tpe": {"share": shares, "share_tried": shares}}, path, title="a.csv"),
+        lambda path: write_comparison(runs, path),
         lambda path: write_contact_sheet(
             [("cat", {"train": 5}, [])], path, title="pets", lines=["2 classes", "x" * 300]
         ),
