@@ -86,8 +86,10 @@ def run(
         except SearchFailedError as error:
             write_report(folder)
             raise SearchFailedError(f"{error}; the trials so far are in {folder}") from None
-        except (KeyboardInterrupt, WorkersFailedError):
+        except (KeyboardInterrupt, WorkersFailedError) as error:
             write_report(folder)
+            if isinstance(error, KeyboardInterrupt):
+                bar.say(f"interrupted; what was finished is kept in {folder}, and the same call goes on")
             raise
         write_report(folder)
         if opened.trained == 0:
