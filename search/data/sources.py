@@ -272,8 +272,8 @@ def name_of(dataset: str | HandedData) -> str:
 
 def _not_handed() -> Pool:
     raise UserError(
-        f"--dataset: '{HANDED}' are images handed over in Python, which no file keeps; give them again there, "
-        f"as in `cheapsearch.run(out=..., dataset=(images, labels))`; a folder of that name is './{HANDED}'"
+        f"--dataset: '{HANDED}' are images handed over in Python, which no file keeps; give them again "
+        f"there, as in `cheapsearch.run(out=..., dataset=(images, labels))`; a folder of that name is './{HANDED}'"
     )
 
 
