@@ -87,8 +87,10 @@ def run(
         except SearchFailedError as error:
             _write_page(folder)
             raise SearchFailedError(f"{error}; the trials so far are in {folder}") from None
-        except (KeyboardInterrupt, WorkersFailedError):
+        except (KeyboardInterrupt, WorkersFailedError) as error:
             _write_page(folder)
+            if isinstance(error, KeyboardInterrupt):
+                bar.say(f"interrupted; what was finished is kept in {folder}, and the same call goes on")
             raise
         _write_page(folder)
         if opened.trained == 0:
