@@ -119,7 +119,9 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
             continue
         if group.description:
             yield f"{group.title}: {group.description}\n"
-        yield _table(("argument", ""), ((_typed(action), _help(parser, action)) for action in shown))
+        yield _table(
+            ("argument", "what it says"), ((_typed(action), _help(parser, action)) for action in shown)
+        )
     if examples := getattr(parser, "examples", ()):
         yield "\n".join(["```sh", *examples, "```", ""])
 
@@ -152,7 +154,7 @@ def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
 def _keys(record: type, *, without: Sequence[str] = ()) -> str:
     said = _said(record)
     rows = [(_code(f.name), _type(f.type), said.get(f.name, "")) for f in fields(record)]
-    return _table(("key", "type", ""), (row for row in rows if row[0].strip("`") not in without))
+    return _table(("key", "type", "what it is"), (row for row in rows if row[0].strip("`") not in without))
 
 
 def _settings() -> str:
@@ -160,7 +162,7 @@ def _settings() -> str:
         (_code(name), declared.kind, "yes" if declared.fixed else "", declared.help)
         for name, declared in RunSettings.declared().items()
     )
-    return _table(("key", "kind", "stays", ""), rows)
+    return _table(("key", "kind", "stays", "what it says"), rows)
 
 
 def _trials() -> str:
@@ -170,7 +172,7 @@ def _trials() -> str:
         name: f"The operation at the site; by stages with `|` between. {SITES[name].where}"
         for name in SITE_NAMES
     }
-    return _table(("column", ""), ((_code(name), said[name]) for name in TrialRecord.columns()))
+    return _table(("column", "what it is"), ((_code(name), said[name]) for name in TrialRecord.columns()))
 
 
 def _metrics() -> str:
@@ -244,7 +246,7 @@ def _costs() -> str:
         )
         for name, kind in COSTS.items()
     )
-    return _table(("cost", "", "of the network", "limit", "what is counted"), rows)
+    return _table(("cost", "what it is", "of the network", "limit", "what is counted"), rows)
 
 
 # --- trainings --------------------------------------------------------------------------------------
@@ -256,7 +258,7 @@ def _policies() -> str:
         (_code(f.name), *(f"{getattr(policy, f.name)}" for policy in POLICIES.values()), said[f.name])
         for f in fields(Policy)
     )
-    return _table(("field", *map(_code, POLICIES), ""), rows)
+    return _table(("field", *map(_code, POLICIES), "what it is"), rows)
 
 
 # --- Python -----------------------------------------------------------------------------------------
