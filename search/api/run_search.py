@@ -10,6 +10,7 @@ from typing import Any
 from ...reports import write_report
 from ...space import RunSettings, TrialRecord
 from ...space.errors import check_arguments
+from ..insight.writing import write_insight
 from ..latency import measure_searched
 from ..results import RunResult
 from ..study.driver import SearchFailedError
@@ -68,12 +69,12 @@ def run(
                 on_trial(trial)
                 tracking.trials(opened.trials)
         except SearchFailedError as error:
-            write_report(folder)
+            _write_page(folder)
             raise SearchFailedError(f"{error}; the trials so far are in {folder}") from None
         except (KeyboardInterrupt, WorkersFailedError):
-            write_report(folder)
+            _write_page(folder)
             raise
-        report = write_report(folder)
+        report = _write_page(folder)
         if opened.trained == 0:
             raise SearchFailedError(
                 f"no architecture could be trained; the reasons are in {folder}/trials.csv"
@@ -85,3 +86,12 @@ def run(
         return result
     also = {name: settings[name] for name in ("workers", "device") if name in settings} | place.cluster
     return replace(result, retrained=retrain_front(folder, track=trackers, say=say, **also))
+
+
+def _write_page(folder: Path) -> Path:
+    """The report, with what the surrogate knows; without it if that is broken off."""
+    try:
+        write_insight(folder)
+    finally:
+        report = write_report(folder)
+    return report

@@ -14,6 +14,8 @@ def add(commands: Any) -> None:
 def perform(options: argparse.Namespace) -> int:
     """Write it, and print where it is."""
     from ...reports import write_report
+    from ..insight.writing import write_insight
 
+    write_insight(options.run)
     print(write_report(options.run))
     return 0
