@@ -14,6 +14,7 @@ from ..space import (
     read_config,
     shown,
 )
+from ..space.operation_file import loaded_files
 from .cost import COUNTERS, count
 from .network import Network, build
 from .weights_file import load_weights, read_weights_config
@@ -35,6 +36,9 @@ def describe(
         UserError: If a number is out of range.
     """
     network = build(architecture, num_classes=num_classes, input_size=input_size)
+    files = {file.name: file.hash for file in loaded_files() if file.hash in architecture.own}
+    if files:
+        origin = {**origin, "ops": files}
     return ArchitectureConfig(
         architecture=architecture,
         num_classes=num_classes,
@@ -47,11 +51,12 @@ def describe(
     )
 
 
-def load(path: str | Path, *, weights: str | Path | None = None) -> Network:
+def load(path: str | Path | ArchitectureConfig, *, weights: str | Path | None = None) -> Network:
     """Build the network that an exported YAML or a file of weights describes.
 
     Args:
-        path: The YAML, or a safetensors file that training left, which is enough by itself.
+        path: The YAML or what was read of one, or a safetensors file that training left, which is enough by
+            itself.
         weights: Beside a YAML, a safetensors file that training left; None for fresh weights.
 
     Returns:
@@ -62,26 +67,27 @@ def load(path: str | Path, *, weights: str | Path | None = None) -> Network:
         UserError: If a file cannot be read, the YAML does not validate or says other costs than the
             network has, or the weights are another network's.
     """
-    if Path(path).suffix == ".safetensors":
+    if not isinstance(path, ArchitectureConfig) and Path(path).suffix == ".safetensors":
         if weights is not None:
             raise UserError(
                 f"WEIGHTS: must be left out where the path is one of weights, got {shown(weights)}"
             )
         config, weights = _own_config(path), path
     else:
-        config = read_config(path)
+        config = path if isinstance(path, ArchitectureConfig) else read_config(path)
         own = read_weights_config(weights) if weights is not None else None
         if own is not None:
             check_same(config, own, shown(weights))
             config = own
     network = build(config.architecture, num_classes=config.num_classes, input_size=config.input_size)
+    where = path.hash if isinstance(path, ArchitectureConfig) else path
     # Measured costs vary, and a later version may fold more.
     for name in (name for name in additive_costs() if not COSTS[name].deploy):
         actual = COUNTERS[name](network)[""]
         said = config.costs.get(name, actual)
         if actual != said:
             raise UserError(
-                f"{shown(path)}: {name} must be those of the network, {actual:,}, got {said:,}; "
+                f"{shown(where)}: {name} must be those of the network, {actual:,}, got {said:,}; "
                 "export the architecture again"
             )
     if weights is not None:

@@ -1,6 +1,6 @@
 """The figures that show trials one by one: accuracy against a cost, and the progress of the search."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from html import escape
 from textwrap import wrap
 from typing import Any
@@ -24,6 +24,7 @@ from .theme import (
 )
 
 ACCURACY_TITLE = "validation accuracy of the proxy (%)"
+TRIAL_HOVER = "trials"  # marks the traces whose points say what `hover_texts` writes
 _NOT_TRAINED = {
     "pruned": "triangle-down-open",
     "duplicate": "circle-open",
@@ -104,8 +105,7 @@ def accuracy_against_cost(frame: pd.DataFrame, cost: str, *, gap: float) -> go.F
             text=labels,
             # Towards the middle, so that no label runs out of the figure.
             textposition=["middle left" if value > middle else "middle right" for value in rows[cost]],
-            hovertext=hover_texts(rows, sites=True),
-            hoverinfo="text",
+            **_trials(rows),
             name=name,
         )
     figure.update_xaxes(title_text=cost_title(cost), tickformat="~s")
@@ -145,8 +145,7 @@ def progress(frame: pd.DataFrame) -> go.Figure:
             y=rows["accuracy"],
             mode="markers",
             marker=marker,
-            hovertext=hover_texts(rows),
-            hoverinfo="text",
+            **_trials(rows),
             name=name,
         )
     for state, symbol in _NOT_TRAINED.items():
@@ -159,8 +158,7 @@ def progress(frame: pd.DataFrame) -> go.Figure:
             yaxis="y2",
             mode="markers",
             marker={"symbol": symbol, "size": 8, "color": VERMILLION if state == "failed" else GREY},
-            hovertext=hover_texts(rows),
-            hoverinfo="text",
+            **_trials(rows),
             showlegend=False,
         )
     figure.update_layout(xaxis_title_text="number of the trial", yaxis_title_text="accuracy (%)", margin_t=45)
@@ -184,12 +182,22 @@ def cost_title(cost: str) -> str:
     return f"{COSTS[cost].heading} of the full network"
 
 
-def hover_texts(frame: pd.DataFrame, *, sites: bool = False) -> list[str]:
-    """What a point says of its trial: who it is, its results, with `sites` also its operations."""
-    return [_hover_text(row, SITE_NAMES if sites else ()) for row in frame.to_dict("records")]
+def _trials(frame: pd.DataFrame) -> dict[str, Any]:
+    """What makes the points of a trace those of trials: the numbers tie figures and tables together."""
+    return {
+        "customdata": frame["number"].tolist(),
+        "hovertext": hover_texts(frame),
+        "hoverinfo": "text",
+        "meta": TRIAL_HOVER,
+    }
 
 
-def _hover_text(row: Mapping[Hashable, Any], sites: Sequence[str]) -> str:
+def hover_texts(frame: pd.DataFrame) -> list[str]:
+    """What a point says of its trial: who it is, its results and its operations."""
+    return [_hover_text(row) for row in frame.to_dict("records")]
+
+
+def _hover_text(row: Mapping[Hashable, Any]) -> str:
     marks = [row["preset"]] if row["preset"] else []
     marks += ["unmodified"] if row["unmodified"] else []
     marks += ["on the front"] if row["front"] else []
@@ -199,7 +207,7 @@ def _hover_text(row: Mapping[Hashable, Any], sites: Sequence[str]) -> str:
         f"accuracy {text.percent(row['accuracy'])} %"
         + (f", training {text.times(row['rung'])}" if row["rung"] > 1 else ""),
         ", ".join(f"{COSTS[name].format(row[name])} {COSTS[name].title}" for name in shown_costs()),
-        *(f"{site}: {text.choice(row[site])}" for site in sites),
+        *(escape(f"{site}: {text.choice(row[site])}") for site in SITE_NAMES),
         *(escape(line) for line in wrap(row["reason"], 60)),
     ]
     return "<br>".join(lines)

@@ -1,17 +1,17 @@
-"""A DataFrame as an HTML table that sorts by a click, or the keyboard, on its headings."""
+"""A DataFrame as a table of a page that sorts by a click, or the keyboard, on its headings."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import repeat
 from math import isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from ..space import text
 
 SHOWN = 1_000  # rows that a table shows at a time; more would take a browser seconds at every touch
+PLAIN = 200  # rows that are there without the page's script; those beyond are packed
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Column:
         wide: Whether to keep room for a sentence.
         code: Whether to set the values in the font of code.
         muted: A value to show faintly.
+        trial: Whether the values are numbers of trials, by which a row is selected.
     """
 
     key: str
@@ -37,6 +38,47 @@ class Column:
     wide: bool = False
     code: bool = False
     muted: str | None = None
+    trial: bool = False
+
+
+class Cell(NamedTuple):
+    """A value as it is shown; `value` is the number that sorts, None where there is none."""
+
+    text: str
+    value: float | None = None
+    note: str = ""
+    muted: bool = False
+
+
+class Row(NamedTuple):
+    """The cells of a row; `trial` is the number it is selected by, None if it cannot be."""
+
+    cells: list[Cell]
+    trial: int | None = None
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """What `parts.html.j2` makes a table of.
+
+    Attributes:
+        ident: Its id in the page.
+        caption: What it holds, for readers who do not see it.
+        columns: One for each cell of a row.
+        rows: All of them.
+        sorted_by: Key of the column by which they ascend already, if there is one.
+        footer: Rows that stay below the others, for comparison.
+    """
+
+    ident: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    sorted_by: str | None = None
+    footer: Sequence[Row] = ()
+    shown: int = SHOWN
+    plain: int = PLAIN
 
 
 def sortable_table(
@@ -48,62 +90,35 @@ def sortable_table(
     sorted_by: str | None = None,
     footer: pd.DataFrame | None = None,
     strong: Collection[int] = (),
-) -> str:
-    """Render a table; all text is escaped. Of very many rows the first are shown, by order and filter.
+) -> Table:
+    """Make a table of a frame.
 
     Args:
         frame: The rows.
-        ident: The table's id in the page.
-        caption: What the table holds, for readers who do not see it.
-        sorted_by: Key of the column by which the rows ascend already, if there is one.
-        footer: Rows that stay below the others, for comparison.
+        ident, caption, sorted_by: As of `Table`.
+        footer: Rows that stay below the others.
         strong: Positions of the rows to set off.
     """
-    heads = "".join(
-        f'<th scope="col" aria-sort="{"ascending" if column.key == sorted_by else "none"}"'
-        f"{_class('number' if column.numeric else '')}>"
-        f'<button type="button">{escape(column.title)}</button></th>'
-        for column in columns
-    )
-    rows = _rows(frame, columns, strong)
-    body = "\n".join(rows[:SHOWN])
-    # A browser neither styles nor lays out what is in a template; the script takes it from there.
-    body += "<template>{}</template>".format("\n".join(rows[SHOWN:])) if rows[SHOWN:] else ""
-    foot = "" if footer is None or footer.empty else f"<tfoot>{''.join(_rows(footer, columns, ()))}</tfoot>"
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
-        f'<table id="{escape(ident)}" class="sortable" data-most="{SHOWN}">'
-        f'<caption class="hidden">{escape(caption)}</caption>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{foot}</table></div>"
-    )
+    below = [] if footer is None else _rows(footer, columns, ())
+    return Table(ident, caption, columns, _rows(frame, columns, strong), sorted_by, below)
 
 
-def _rows(frame: pd.DataFrame, columns: Sequence[Column], strong: Collection[int]) -> list[str]:
+def _rows(frame: pd.DataFrame, columns: Sequence[Column], strong: Collection[int]) -> list[Row]:
     values = [
-        list(zip(frame[column.key], frame[column.note] if column.note else repeat(""), strict=False))
+        zip(frame[column.key].tolist(), frame[column.note] if column.note else repeat(""), strict=False)
         for column in columns
     ]
+    numbers = next((frame[column.key].tolist() for column in columns if column.trial), repeat(None))
     marked = set(strong)
     return [
-        f"<tr{_class('strong' if position in marked else '')}>"
-        + "".join(_cell(column, *cell) for column, cell in zip(columns, row, strict=True))
-        + "</tr>"
-        for position, row in enumerate(zip(*values, strict=True))
+        Row(
+            [_cell(column, *cell) for column, cell in zip(columns, row, strict=True)], number, place in marked
+        )
+        for place, (row, number) in enumerate(zip(zip(*values, strict=True), numbers, strict=False))
     ]
 
 
-def _cell(column: Column, value: Any, note: str) -> str:
+def _cell(column: Column, value: Any, note: str) -> Cell:
     if column.numeric:
-        if isnan(value):
-            return f'<td class="number">{text.MISSING}</td>'
-        aside = f" <small>{escape(note)}</small>" if note else ""
-        return f'<td class="number" data-value="{value!r}">{escape(column.show(value))}{aside}</td>'
-    shown = escape(column.show(value))
-    content = f"<code>{shown}</code>" if column.code else shown
-    styles = ["wide"] if column.wide else []
-    styles += ["muted"] if value == column.muted else []
-    return f"<td{_class(' '.join(styles))}>{content}</td>"
-
-
-def _class(name: str) -> str:
-    return f' class="{name}"' if name else ""
+        return Cell(text.MISSING) if isnan(value) else Cell(column.show(value), value, note)
+    return Cell(column.show(value), muted=value == column.muted)

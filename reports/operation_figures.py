@@ -1,15 +1,18 @@
 """The figures that compare operations: by site for the whole network, or stage by stage."""
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ..space import COSTS
+from ..space import COSTS, text
 from .figures import ACCURACY_TITLE
 from .operations import operation_means
 from .theme import BLUE, GREY, INK, PALE, SKY, TEMPLATE, VERMILLION, new_figure, say_empty
 
-_ROW, _CELL = 30, 46  # pixels for one operation, as a row of points and as a row of cells
+_ROW, _CELL = 38, 46  # pixels for one operation, as a row of points and as a row of cells
 _GAP, _CELL_GAP = 30, 56  # pixels between two sites
 _GOLDEN = 0.618034  # its multiples spread evenly between 0 and 1, so points scatter without chance
 
@@ -46,7 +49,9 @@ def operations_by_site(operations: pd.DataFrame) -> go.Figure:
         bargap=0.45,
         showlegend=False,
     )
-    for column, title in enumerate((ACCURACY_TITLE, *(f"mean {kind.heading}" for kind in kinds)), 1):
+    # In two lines, for at a phone's width they stand close together.
+    headings = [f"mean {kind.heading}".replace(" (", "<br>(") for kind in kinds]
+    for column, title in enumerate((ACCURACY_TITLE.replace(" of ", "<br>of "), *headings), 1):
         figure.update_xaxes(title_text=title, row=len(sites), col=column)
     for column in range(2, 2 + len(kinds)):
         figure.update_xaxes(rangemode="tozero", tickformat="~s", nticks=4, col=column)
@@ -100,7 +105,7 @@ def operations_by_stage(operations: pd.DataFrame) -> go.Figure:
 def _draw_site(figure: go.Figure, row: int, site: str, means: pd.DataFrame, trials: pd.DataFrame) -> None:
     place = {operation: index for index, operation in enumerate(means["operation"])}
     spread = [
-        place[operation] + 0.5 * (number * _GOLDEN % 1 - 0.5)
+        round(place[operation] + 0.5 * (number * _GOLDEN % 1 - 0.5), 2)
         for operation, number in zip(trials["operation"], trials["number"], strict=True)
     ]
     figure.add_scatter(
@@ -108,7 +113,7 @@ def _draw_site(figure: go.Figure, row: int, site: str, means: pd.DataFrame, tria
         y=spread,
         mode="markers",
         marker={"size": 5, "color": GREY, "opacity": 0.55},
-        customdata=trials["number"],
+        customdata=trials["number"].tolist(),
         hovertemplate="trial %{customdata}: %{x:.2f} %<extra></extra>",
         row=row,
         col=1,
@@ -143,8 +148,8 @@ def _draw_site(figure: go.Figure, row: int, site: str, means: pd.DataFrame, tria
         line = {"color": VERMILLION, "width": 1, "dash": "dot"}
         figure.add_vline(x=reference["accuracy"].iloc[0], line=line, row=row, col=1)
     labels = [
-        f"{operation}  <span style='font-size:11px'>{trials} trial{'s' if trials > 1 else ''}</span>"
-        for operation, trials in zip(means["operation"], means["trials"], strict=True)
+        f"{row['operation']}<br><span style='font-size:11px'>{_numbers(row)}</span>"
+        for row in means.to_dict("records")
     ]
     figure.update_yaxes(
         tickvals=list(place.values()),
@@ -155,6 +160,15 @@ def _draw_site(figure: go.Figure, row: int, site: str, means: pd.DataFrame, tria
         row=row,
     )
     _name_site(figure, row, site)
+
+
+def _numbers(row: Mapping[Hashable, Any]) -> str:
+    """How many trials a mean is of, and what the pairs of them say that differ in nothing else."""
+    said = f"{row['trials']} trial{'' if row['trials'] == 1 else 's'}"
+    if row["unmodified"] or not row["pairs"]:
+        return said
+    pairs = f"{row['pairs']} pair{'' if row['pairs'] == 1 else 's'}"
+    return f"{said}; {pairs}: {text.signed(row['matched'], 2)}"
 
 
 def _name_site(figure: go.Figure, row: int, site: str) -> None:

@@ -1,29 +1,44 @@
-"""One run as one self-contained HTML page."""
+"""One run as one self-contained HTML page: its sections answer what a user asks, in that order."""
 
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from ..space import COSTS, shown_costs, text, write_text
+from ..space import COSTS, PICKS, shown_costs, text, write_text
 from ..space.saved_run import SavedRun, load_run
-from . import run_tables, sections
+from ..space.verdict import verdict
+from . import chosen, facts, run_tables, trust
+from .drawn import Drawn, budget_of, trial_data
 from .figures import accuracy_against_cost, progress
 from .operation_figures import operations_by_site, operations_by_stage
 from .operations import operation_frame, operation_means, operations_rung
+from .outcomes import outcomes
 from .retraining import Training, curves_frame, load_trainings, retraining_frame
 from .retraining_figures import learning_curves, proxy_against_retrained, retrained_front
 from .rungs import longest_against_shortest, rungs_frame
 from .table import trials_frame
-from .template import page
+from .template import render as fill
 
 REPORT_FILE = "report.html"
 
 
-def write_report(run_path: Path) -> Path:
+@dataclass(frozen=True)
+class Filter:
+    """A choice of operation by which a reader narrows what is shown."""
+
+    site: str
+    operations: tuple[str, ...]
+
+
+def write_report(run_path: Path, *, plotly: str = "packed") -> Path:
     """Write the report of a run into its folder, replacing an earlier one at once.
 
     Args:
         run_path: The folder with run.yaml and trials.csv.
+        plotly: How it holds plotly.js: one of `template.PLOTLY`.
 
     Returns:
         The path of report.html.
@@ -33,117 +48,157 @@ def write_report(run_path: Path) -> Path:
     """
     run = load_run(run_path)
     target = run.path / REPORT_FILE
-    write_text(target, render(run))
+    write_text(target, render(run, plotly=plotly))
     return target
 
 
-def render(run: SavedRun) -> str:
-    """The page of a run as HTML."""
-    frame = trials_frame(run)
-    any_complete = bool(frame["compared"].any())
-    trainings = load_trainings(run.path)
-    length = f" Lengths are multiples of the shortest; networks are compared at {text.times(run.rung)}."
-    parts = [
-        sections.header(run, frame),
-        sections.said_first(run),
-        sections.highlights(run, frame),
-        sections.caution(run) if any_complete else _nothing_yet(run),
-        sections.facts(run, frame),
-        *(_results(run, frame, trainings) if any_complete else []),
-        "<h2>All trials</h2>",
-        "<p>Members of the front are set in bold. Duplicates (networks already known) and refused ones (over "
-        "a limit of cost) were not trained. Pruned ones were stopped, since their learning curve "
-        "could not reach the front. A repeat is a further training of a known network with another "
-        "seed; the accuracy of a network that was repeated is the mean."
-        f"{length if run.record.settings.has_rungs else ''}</p>",
-        run_tables.trials_table(run, frame),
-        "<h2>To repeat this run</h2>",
-        sections.repeat(run),
-    ]
-    return page(
-        f"{run.record.settings.backbone} on {run.record.settings.dataset}: cheapsearch",
-        "\n".join(part for part in parts if part),
-        figures=any_complete,
+def render(run: SavedRun, *, plotly: str = "packed") -> str:
+    """The page of a run as HTML; `plotly` as of `write_report`."""
+    frame, settings = trials_frame(run), run.record.settings
+    complete = bool(frame["compared"].any())
+    found: dict[str, Any] = {
+        "backbone": settings.backbone,
+        "dataset": settings.dataset,
+        "headline": facts.headline(run, frame),
+        "complete": complete,
+        "length": text.times(run.rung) if settings.has_rungs else "",
+        "searched": facts.searched(run, frame),
+        "outcomes": outcomes(frame),
+        "measured": facts.measured(run),
+        "costs": facts.costs(run),
+        "repeated": facts.repeated(run),
+        "command": settings.command,
+        "trials": run_tables.trials_table(run, frame),
+        "trial_data": trial_data(run, frame),
+    }
+    if complete:
+        trainings = load_trainings(run.path)
+        found |= _got(run, frame) | _choices(run, frame) | _operations(run)
+        found |= _done(run, frame) | _trust(run, frame, trainings)
+    return fill("report.html.j2", plotly=plotly, figures=complete, **found)
+
+
+def _got(run: SavedRun, frame: pd.DataFrame) -> dict[str, Any]:
+    path = shlex.quote(str(run.path))
+    return {
+        "verdict": trust.sentences(verdict(run)),
+        "picked": chosen.picked(run, frame),
+        "cards": chosen.highlights(run, frame),
+        "next_steps": f"cheapsearch retrain {path}\n"
+        f"cheapsearch export {path} --pick {PICKS[1]} -o best.yaml\n"
+        f"cheapsearch run --out {path} {run.record.settings.twice}",
+    }
+
+
+def _choices(run: SavedRun, frame: pd.DataFrame) -> dict[str, Any]:
+    objectives = run.record.settings.objectives
+    return {
+        "objectives": ", ".join(objectives),
+        "gap": f"{run.claims.gap:.1f} points",
+        "filters": _filters(run),
+        "networks": int(frame["compared"].sum()),
+        "cost_figures": [_cost_figure(run, frame, cost) for cost in shown_costs(objectives)],
+        "front": run_tables.front_table(run, frame),
+    }
+
+
+def _filters(run: SavedRun) -> list[Filter]:
+    options: dict[str, tuple[str, ...]] = {}
+    for name, operations in run.space.parameters.items():
+        site = name.partition(".")[0]
+        options[site] = tuple(dict.fromkeys((*options.get(site, ()), *operations)))
+    return [Filter(*item) for item in options.items()]
+
+
+def _cost_figure(run: SavedRun, frame: pd.DataFrame, cost: str) -> Drawn:
+    kind, gap = COSTS[cost], run.claims.gap
+    length = f" All are trainings {text.times(run.rung)}." if run.record.settings.has_rungs else ""
+    aside = f" {kind.title}: {kind.convention}." if kind.convention else ""
+    if cost not in run.record.settings.objectives:
+        aside += " This cost was not an objective of the run."
+    return Drawn(
+        accuracy_against_cost(frame, cost, gap=gap),
+        ident=f"accuracy-{cost}",
+        label=f"Accuracy against {kind.title}",
+        caption=f"The line is the best accuracy reachable at each cost; trials in the shaded band are less "
+        f"than {gap:.1f} points below it.{length}{aside}",
+        budget=budget_of(frame, cost),
     )
 
 
-def _nothing_yet(run: SavedRun) -> str:
-    return (
-        '<aside class="caution"><p><strong>No trial is complete yet</strong>, so there is no front to show. '
-        "The same command again goes on with the run.</p></aside>"
-    )
-
-
-def _results(run: SavedRun, frame: pd.DataFrame, trainings: list[Training]) -> list[str]:
-    settings = run.record.settings
-    objectives, several = settings.objectives, settings.has_rungs
-    length = f" All are trainings {text.times(run.rung)}." if several else ""
-    others = f" Small points are trainings of another length than {text.times(run.rung)}." if several else ""
+def _operations(run: SavedRun) -> dict[str, Any]:
     operations = operation_frame(run)
     means = operation_means(operations)
-    return [
-        "<h2>Accuracy against cost</h2>",
-        '<div class="pair">',
-        *(
-            _cost_figure(frame, cost, cost in objectives, run.claims.gap, length)
-            for cost in shown_costs(objectives)
-        ),
-        "</div>",
-        "<h2>The front</h2>",
-        f"<p>What no trial beats in all of {', '.join(objectives)}. Differences are to the unmodified "
-        "network, which stands below the others where it is no member. Expected is the accuracy on new "
-        "images in the mean over seeds, with 95 % either way; observed is what was measured. Sure is the "
-        "probability that a member really is on the front, by the noise of seeds and of the validation "
-        "images, on which networks are compared one by one; ~ N marks one that is not surely better than "
-        f"trial N, which is cheaper. Nothing rivals the cheapest.{length}</p>",
-        run_tables.front_table(run, frame),
-        "<p>To train the front in full, to export one of its members, and to search on:</p>",
-        sections.next_steps(run),
-        *_lengths(run, frame),
-        *_retrained(run, frame, trainings),
-        *(_operations(run, operations, means) if not means.empty else []),
-        "<h2>Progress</h2>",
-        sections.figure(
+    drawn = []
+    if (means["stage"] == 0).any():
+        drawn.append(
+            Drawn(
+                operations_by_site(operations),
+                ident="by-site",
+                label="Accuracy and cost by operation",
+                caption="Each dot is a trial, each diamond a mean. The unmodified network's operation is "
+                "orange-red, and a dotted line marks its mean. Under an operation: its trials, its matched "
+                "pairs, and their mean difference in points of accuracy.",
+                wide=True,
+            )
+        )
+    if (means["stage"] > 0).any():
+        drawn.append(
+            Drawn(
+                operations_by_stage(operations),
+                ident="by-stage",
+                label="Mean accuracy by stage and operation",
+                caption="Mean accuracy of the trials with an operation in a stage, in percent, their number "
+                "in brackets. Where a cell is empty, no trial has the operation, or it is the same there as "
+                "another.",
+                wide=True,
+            )
+        )
+    rungs = run.record.settings.has_rungs
+    return {
+        "operation_figures": drawn,
+        "operations_length": text.times(operations_rung(run)) if rungs else "",
+    }
+
+
+def _done(run: SavedRun, frame: pd.DataFrame) -> dict[str, Any]:
+    others = f" Small points are trainings of another length than {text.times(run.rung)}."
+    return {
+        "progress": Drawn(
             progress(frame),
             ident="progress",
             label="Accuracy over the number of the trial",
             caption="Accuracy of each trial and the best so far; below, the proposals that were not trained."
-            + others,
-        ),
-    ]
+            + (others if run.record.settings.has_rungs else ""),
+        )
+    }
 
 
-def _lengths(run: SavedRun, frame: pd.DataFrame) -> list[str]:
-    said = sections.foretold(run)
-    if not said:
-        return []
-    return [
-        "<h2>How lengths agree</h2>",
-        said,
-        sections.figure(
+def _trust(run: SavedRun, frame: pd.DataFrame, trainings: list[Training]) -> dict[str, Any]:
+    foretold, retrained = trust.foretold(run), retraining_frame(frame, trainings)
+    found: dict[str, Any] = {"caution": trust.caution(run), "foretold": foretold, "agreement": ""}
+    if foretold:
+        found["lengths"] = Drawn(
             longest_against_shortest(rungs_frame(frame)),
             ident="lengths",
             label="Accuracy after the longest trainings against that after the shortest",
             caption="Were the ranking by short trainings perfect, the points would rise from left to right.",
-        ),
-    ]
+        )
+    if not retrained.empty:
+        found["agreement"] = trust.agreement(retrained)
+        found["retrained"] = run_tables.retrained_table(retrained)
+        found["retrained_figures"] = _retrained(run, retrained, trainings)
+    return found
 
 
-def _retrained(run: SavedRun, frame: pd.DataFrame, trainings: list[Training]) -> list[str]:
-    retrained = retraining_frame(frame, trainings)
-    if retrained.empty:
-        return []
+def _retrained(run: SavedRun, retrained: pd.DataFrame, trainings: list[Training]) -> list[Drawn]:
     settings = run.record.settings
     published = (
         "" if settings.dataset == "cifar100" else " Published accuracies are known for CIFAR-100 only."
     )
     return [
-        "<h2>Retrained</h2>",
-        f"<p>{sections.agreement(retrained)}</p>",
-        run_tables.retrained_table(retrained),
-        '<div class="pair">',
         *(
-            sections.figure(
+            Drawn(
                 retrained_front(retrained, cost, dataset=settings.dataset, backbone=settings.backbone),
                 ident=f"retrained-{cost}",
                 label=f"Retrained accuracy against {COSTS[cost].title}",
@@ -151,64 +206,16 @@ def _retrained(run: SavedRun, frame: pd.DataFrame, trainings: list[Training]) ->
             )
             for cost in shown_costs(settings.objectives)
         ),
-        "</div>",
-        '<div class="pair">',
-        sections.figure(
+        Drawn(
             proxy_against_retrained(retrained),
             ident="proxy-retrained",
             label="Retrained accuracy against the proxy's",
             caption="Were the proxy's ranking perfect, the points would rise from left to right.",
         ),
-        sections.figure(
+        Drawn(
             learning_curves(curves_frame(trainings)),
             ident="curves",
             label="Validation accuracy over the epochs",
             caption="Validation accuracy after each epoch, a mean over the seeds.",
         ),
-        "</div>",
     ]
-
-
-def _cost_figure(frame: pd.DataFrame, cost: str, objective: bool, gap: float, length: str) -> str:
-    kind = COSTS[cost]
-    aside = f" {kind.title}: {kind.convention}." if kind.convention else ""
-    aside += "" if objective else " This cost was not an objective of the run."
-    return sections.figure(
-        accuracy_against_cost(frame, cost, gap=gap),
-        ident=f"accuracy-{cost}",
-        label=f"Accuracy against {COSTS[cost].title}",
-        caption=f"The line is the best accuracy reachable at each cost; trials in the shaded band are less "
-        f"than {gap:.1f} points below it.{length}{aside}",
-    )
-
-
-def _operations(run: SavedRun, operations: pd.DataFrame, means: pd.DataFrame) -> list[str]:
-    length = f" All are trainings {text.times(operations_rung(run))}, which most networks had."
-    parts = [
-        "<h2>Operations compared</h2>",
-        "<p>The means hide that everything else varies too between trials, and that the sampler prefers some "
-        "partners. Matched pairs are free of that: two trials that differ at this site only, one of them "
-        "with the unmodified network's operation. Operations that make the same network count as one. "
-        f"Trainings that were stopped are left out.{length if run.record.settings.has_rungs else ''}</p>",
-    ]
-    if (means["stage"] == 0).any():
-        parts.append(
-            sections.figure(
-                operations_by_site(operations),
-                ident="by-site",
-                label="Accuracy and cost by operation",
-                caption="Each dot is a trial, each diamond a mean. The unmodified network's operation is "
-                "orange-red, and a dotted line marks its mean.",
-            )
-        )
-    if (means["stage"] > 0).any():
-        parts.append(
-            sections.figure(
-                operations_by_stage(operations),
-                ident="by-stage",
-                label="Mean accuracy by stage and operation",
-                caption="Mean accuracy of the trials with an operation in a stage, their number in brackets. "
-                "Where a cell is empty, no trial has the operation, or it is the same there as another.",
-            )
-        )
-    return [*parts, run_tables.operations_table(means)]

@@ -1,7 +1,6 @@
 """A rehearsal of samplers as a figure and a page."""
 
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ..space import write_text
-from . import sections
-from .template import page
+from .drawn import Drawn
+from .template import render
 from .theme import BLUE, GREY, ORANGE, SKY, TEMPLATE, VERMILLION
 
 _COLOURS = (BLUE, VERMILLION, ORANGE, SKY, GREY)
@@ -73,14 +72,13 @@ def write_rehearsal(results: Mapping[str, Any], path: Path, *, title: str) -> Pa
         results: As for `rehearsal_frame`.
         title: What was replayed.
     """
-    frame = rehearsal_frame(results)
-    body = f"<header><h1>Samplers rehearsed on {escape(title)}</h1></header>" + sections.figure(
-        share_of_hypervolume(frame),
+    drawn = Drawn(
+        share_of_hypervolume(rehearsal_frame(results)),
         ident="shares",
         label="Share of the best possible hypervolume over evaluations",
         caption="Solid: what the front reported is worth by its true accuracies, the mean of all runs in the "
         "table. Dotted: the same of all that was tried, as if a search knew which of it is best. Means over "
         "seeds; the bars are one standard deviation.",
     )
-    write_text(path, page(f"{title}: samplers rehearsed", body))
+    write_text(path, render("rehearsal.html.j2", figures=True, title=title, shares=drawn))
     return path

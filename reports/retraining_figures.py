@@ -36,6 +36,7 @@ def proxy_against_retrained(frame: pd.DataFrame) -> go.Figure:
             marker=marker,
             hovertext=_hover(rows),
             hoverinfo="text",
+            customdata=rows["number"].tolist(),
             name=name,
         )
     figure.update_xaxes(title_text=f"validation accuracy of the {proxy_of(frame)} (%)")
@@ -77,6 +78,7 @@ def retrained_front(frame: pd.DataFrame, cost: str, *, dataset: str, backbone: s
             marker=marker,
             hovertext=_hover(rows),
             hoverinfo="text",
+            customdata=rows["number"].tolist(),
             name=name,
         )
     if dataset == "cifar100":

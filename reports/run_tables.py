@@ -1,4 +1,4 @@
-"""The tables of the page: the front, the operations, all trials."""
+"""The tables of the page: the front, what was retrained, all trials."""
 
 from math import isnan, nan
 
@@ -7,14 +7,14 @@ import pandas as pd
 from ..space import COSTS, SITE_NAMES, text
 from ..space.claims import SURE
 from ..space.saved_run import SavedRun
-from .html_table import SHOWN, Column, sortable_table
+from .html_table import Column, Table, sortable_table
 from .retraining import proxy_of
 from .table import front_of
 
 _UNRIVALLED = 2.0  # in place of a probability, sorts above all of them
 
 
-def front_table(run: SavedRun, frame: pd.DataFrame) -> str:
+def front_table(run: SavedRun, frame: pd.DataFrame) -> Table:
     """The front, and below it the unmodified network if it is not a member."""
     known = run.front_latency
     frame = frame.assign(
@@ -36,7 +36,7 @@ def front_table(run: SavedRun, frame: pd.DataFrame) -> str:
     )
     unmodified = frame[frame["unmodified"] & frame["compared"] & ~frame["front"]]
     columns = [
-        Column("number", "trial", numeric=True),
+        Column("number", "trial", numeric=True, trial=True),
         Column("name", "known as"),
         Column("expected", "expected %, ±", text.percent, numeric=True, note="accuracy_note"),
         Column("accuracy", "observed %", text.percent, numeric=True),
@@ -62,7 +62,7 @@ def front_table(run: SavedRun, frame: pd.DataFrame) -> str:
     )
 
 
-def retrained_table(retrained: pd.DataFrame) -> str:
+def retrained_table(retrained: pd.DataFrame) -> Table:
     """Networks trained in full, the proxy's accuracy beside the retrained one."""
     cheapest = next(iter(COSTS))
     retrained = retrained.sort_values([cheapest, "number"])
@@ -74,7 +74,7 @@ def retrained_table(retrained: pd.DataFrame) -> str:
         },
     )
     columns = [
-        Column("number", "trial", numeric=True),
+        Column("number", "trial", numeric=True, trial=True),
         Column("name", "known as"),
         Column("accuracy", f"{proxy_of(retrained)} %", text.percent, numeric=True),
         Column("val", "validation %, ±", text.percent, numeric=True, note="val_note"),
@@ -92,27 +92,8 @@ def retrained_table(retrained: pd.DataFrame) -> str:
     )
 
 
-def operations_table(means: pd.DataFrame) -> str:
-    """Means by operation, with matched pairs; the unmodified network's operation is their other half."""
-    columns = [
-        Column("choice", "site"),
-        Column("operation", "operation"),
-        Column("trials", "trials", numeric=True),
-        Column("accuracy", "mean accuracy %", text.percent, numeric=True),
-        *_cost_columns(means, "mean {}"),
-        Column("pairs", "matched pairs", lambda value: f"{value:.0f}", numeric=True),
-        Column("matched", "mean difference in pairs", lambda value: text.signed(value, 2), numeric=True),
-    ]
-    return sortable_table(
-        means.assign(pairs=means["pairs"].where(~means["unmodified"])),
-        columns,
-        ident="operations",
-        caption="Operations compared, by site",
-    )
-
-
-def trials_table(run: SavedRun, frame: pd.DataFrame) -> str:
-    """Every trial, with a filter."""
+def trials_table(run: SavedRun, frame: pd.DataFrame) -> Table:
+    """Every trial; the members of the front are set off."""
     ordered = frame.sort_values("number")
     ordered = ordered.assign(
         predicted_note=["" if isnan(value) else f"± {value:.2f}" for value in ordered["deviation"]]
@@ -122,7 +103,7 @@ def trials_table(run: SavedRun, frame: pd.DataFrame) -> str:
         Column("gain", "expected gain", lambda value: f"{value:.3g}", numeric=True),
     ]
     columns = [
-        Column("number", "trial", numeric=True),
+        Column("number", "trial", numeric=True, trial=True),
         Column("state", "state"),
         Column("origin", "origin"),
         *([Column("rung", "length", text.times, numeric=True)] if run.record.settings.has_rungs else []),
@@ -134,21 +115,13 @@ def trials_table(run: SavedRun, frame: pd.DataFrame) -> str:
         Column("hash", "hash", code=True),
         Column("reason", "reason", wide=bool(frame["reason"].any())),
     ]
-    table = sortable_table(
+    return sortable_table(
         ordered,
         columns,
         ident="trials",
-        caption="All trials",
+        caption="The trials, one a row",
         sorted_by="number",
         strong=[position for position, front in enumerate(ordered["front"]) if front],
-    )
-    count = len(frame)
-    shown = f"the first {SHOWN} of {count} shown" if count > SHOWN else f"{count} of {count} shown"
-    return (
-        '<div class="filter"><label for="filter">Filter</label>'
-        '<input id="filter" type="search" data-filters="trials" data-status="shown" '
-        'placeholder="words, such as: complete ghost" autocomplete="off">'
-        f'<span id="shown" class="muted" role="status">{shown}</span></div>{table}'
     )
 
 

@@ -59,6 +59,7 @@ def longest_against_shortest(frame: pd.DataFrame) -> go.Figure:
                 for row in rows.to_dict("records")
             ],
             hoverinfo="text",
+            customdata=rows["number"].tolist(),
             name=name,
         )
     figure.update_xaxes(title_text=f"validation accuracy, trainings {shorter} (%)")

@@ -1,7 +1,6 @@
 """A search space as two figures and a page: the range of its costs, and what each operation costs."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ..space import COSTS, shown_costs, write_text
-from . import sections
-from .template import page
+from .drawn import Drawn
+from .template import render
 from .theme import BLUE, ORANGE, SKY, TEMPLATE, TRIAL_MARKER, UNMODIFIED_MARKER
 
 
@@ -91,23 +90,25 @@ def write_space(facts: Mapping[str, Any], costs: Sequence[Mapping[str, float]], 
     conventions = "".join(f" {kind.title}: {kind.convention}." for kind in kinds if kind.convention)
     title = f"{facts['backbone']} at width {facts['width']:g}"
     drawn = "all of them" if len(costs) == facts["distinct"] else f"{len(costs):,} random ones"
-    body = (
-        f"<header><h1>{escape(title)}</h1>"
-        f'<p class="lede">{facts["size"]:,} architectures, {facts["distinct"]:,} distinct networks; '
-        f"{facts['num_classes']} classes, {facts['input_size']} pixels.</p></header>"
+    lede = (
+        f"{facts['size']:,} architectures, {facts['distinct']:,} distinct networks; "
+        f"{facts['num_classes']} classes, {facts['input_size']} pixels."
     )
-    body += sections.figure(
-        range_of_costs(facts, costs),
-        ident="costs",
-        label="Costs of the networks of the space",
-        caption=f"A point is a distinct network, {drawn}.{conventions}",
-    )
-    body += sections.figure(
-        cost_by_operation(facts),
-        ident="operations",
-        label="Cost of each operation at each site in percent of the unmodified network",
-        caption="All stages together, in percent of the unmodified network's whole cost. The depthwise "
-        "convolutions, which no site replaces, are left out; the last stage includes the classifier.",
-    )
-    write_text(path, page(f"{title}: the search space", body))
+    drawings = [
+        Drawn(
+            range_of_costs(facts, costs),
+            ident="costs",
+            label="Costs of the networks of the space",
+            caption=f"A point is a distinct network, {drawn}.{conventions}",
+        ),
+        Drawn(
+            cost_by_operation(facts),
+            ident="operations",
+            label="Cost of each operation at each site in percent of the unmodified network",
+            caption="All stages together, in percent of the unmodified network's whole cost. The depthwise "
+            "convolutions, which no site replaces, are left out; the last stage includes the classifier.",
+            wide=True,
+        ),
+    ]
+    write_text(path, render("space.html.j2", figures=True, title=title, lede=lede, drawings=drawings))
     return path

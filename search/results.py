@@ -4,22 +4,31 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..reports import REPORT_FILE, accuracy_against_cost, front_of, summary, trials_frame
 from ..space import (
+    COSTS,
     FLOPS_CONVENTION,
     ArchitectureConfig,
     RunRecord,
     TrainingResult,
-    TrialRecord,
     pareto_front,
+    read_config,
 )
 from ..space.agreement import RungAgreement, rung_agreements
+from ..space.run_folder import RunFolder
 from ..space.rungs import networks_trained
-from ..space.saved_run import SavedRun
-from ..space.validation_file import Validation
+from ..space.saved_run import SavedRun, load_run
 from ..space.verdict import verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+__all__ = ["RehearsalResult", "RetrainResult", "RunResult", "TrainResult", "results"]
 
 
 @dataclass(frozen=True)
@@ -68,57 +77,74 @@ class RetrainResult:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a search came to.
+    """What a search came to, or has come to so far; a notebook shows it as a small page.
 
     Attributes:
-        folder: Of the run.
-        best: The exported architecture, as in best.yaml.
-        report: The page of the run.
-        validation: The images that accuracies are of.
+        saved: Its folder as it was read, with what may be claimed of its networks.
+        best: The exported architecture, as in best.yaml; None before the search has ended.
         retrained: What its front came to in full training, None where that was not asked for.
     """
 
-    folder: Path
-    record: RunRecord
-    trials: tuple[TrialRecord, ...]
-    best: ArchitectureConfig
-    report: Path
-    validation: Validation | None = None
+    saved: SavedRun
+    best: ArchitectureConfig | None
     retrained: RetrainResult | None = None
 
-    @classmethod
-    def of(cls, saved: SavedRun, best: ArchitectureConfig, report: Path) -> "RunResult":
-        """What the run of a folder came to."""
-        return cls(saved.path, saved.record, saved.trials, best, report, saved.validation)
-
-    @cached_property
-    def saved(self) -> SavedRun:
-        """The same as its folder has it, with what may be claimed of its networks."""
-        return SavedRun(self.folder, self.record, self.trials, self.validation)
+    @property
+    def folder(self) -> Path:
+        """Of the run."""
+        return self.saved.path
 
     @property
-    def front(self) -> tuple[TrialRecord, ...]:
-        """What no trial beats in all of the objectives, the cheapest first."""
-        return tuple(pareto_front(self.trials, self.record.settings.objectives))
+    def report(self) -> Path:
+        """The page of the run."""
+        return self.folder / REPORT_FILE
+
+    @property
+    def record(self) -> RunRecord:
+        """What was asked for, and of which images."""
+        return self.saved.record
+
+    @cached_property
+    def trials(self) -> "pd.DataFrame":
+        """Every trial, also those that failed, with the columns of `reports.trials_frame`."""
+        return trials_frame(self.saved)
+
+    @property
+    def front(self) -> "pd.DataFrame":
+        """What no trial beats in all of the objectives, the cheapest first, with the same columns."""
+        return front_of(self.trials, self.saved)
+
+    def figure(self, cost: str | None = None) -> "go.Figure":
+        """Accuracy against a cost of every network, with the front.
+
+        Args:
+            cost: Its name, None for the first among the objectives.
+
+        Raises:
+            UserError: If there is no such cost.
+        """
+        wanted = cost or next(name for name in self.record.settings.objectives if name in COSTS)
+        return accuracy_against_cost(self.trials, wanted, gap=self.saved.claims.gap)
 
     @property
     def trained(self) -> int:
         """How many different architectures were trained to the end."""
-        return networks_trained(self.trials)
+        return networks_trained(self.saved.trials)
 
     @cached_property
     def agreements(self) -> tuple[RungAgreement, ...]:
         """How well trainings of each length foretold longer ones; none where all are as long."""
-        return tuple(rung_agreements(self.trials))
+        return tuple(rung_agreements(self.saved.trials))
 
     @property
     def states(self) -> Counter[str]:
         """How many trials there are of each state."""
-        return Counter(trial.state for trial in self.trials)
+        return Counter(trial.state for trial in self.saved.trials)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as `--json` prints it."""
-        settings, states, front = self.record.settings, self.states, self.front
+        settings, states = self.record.settings, self.states
+        front = pareto_front(self.saved.trials, settings.objectives)
         claims = self.saved.claims
         tied = claims.ties(front)
         found = {
@@ -136,7 +162,7 @@ class RunResult:
             "rung": self.saved.rung,
             "rung_agreement": [_as_dict(pair) for pair in self.agreements],
             "flops_convention": FLOPS_CONVENTION,
-            "best": self.best.hash,
+            "best": None if self.best is None else self.best.hash,
             "front": [
                 trial.to_row()
                 | {"front_probability": claims.front[trial.number], "tie": tied.get(trial.number)}
@@ -150,11 +176,30 @@ class RunResult:
         return found | ({} if self.retrained is None else {"retrained": self.retrained.to_dict()})
 
     def __repr__(self) -> str:
+        picked = "no best.yaml yet"
+        if self.best is not None:
+            picked = f"best {self.best.hash}, trial {self.best.origin['trial']}"
         return (
             f"RunResult({self.trained} architectures trained, {len(self.front)} on the front of "
-            f"{', '.join(self.record.settings.objectives)}; best {self.best.hash}, trial "
-            f"{self.best.origin['trial']}; report {self.report})"
+            f"{', '.join(self.record.settings.objectives)}; {picked}; report {self.report})"
         )
+
+    def _repr_html_(self) -> str:
+        return summary(self.saved, None if self.best is None else self.best.origin.get("trial"))
+
+
+def results(run: str | PathLike[str]) -> RunResult:
+    """What the search of a run folder came to, also while it goes on; nothing is trained or written.
+
+    Args:
+        run: The run folder.
+
+    Raises:
+        UserError: If the folder or one of its files is missing or damaged.
+    """
+    saved = load_run(Path(run))
+    best = RunFolder(saved.path).best_path
+    return RunResult(saved, read_config(best) if best.exists() else None)
 
 
 @dataclass(frozen=True)

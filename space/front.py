@@ -1,6 +1,6 @@
 """The Pareto front of finished trials, and the choice of one architecture from it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from .costs import COSTS, DEFAULT_OBJECTIVES
 from .errors import UserError, check_name
@@ -44,6 +44,15 @@ def pareto_front(records: Sequence[TrialT], objectives: Sequence[str] = DEFAULT_
     front = [record for record, keep in zip(complete, kept, strict=True) if keep]
     costs = [name for name in objectives if name != "accuracy"]
     return sorted(front, key=lambda record: tuple(record.costs[name] for name in costs))
+
+
+def default_rule(limits: Collection[str]) -> str:
+    """The rule of `pick` where none is asked for: the most accurate network where costs are limited.
+
+    Args:
+        limits: Costs that are.
+    """
+    return "accuracy" if limits else "knee"
 
 
 def pick(

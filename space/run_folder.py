@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from .costs import table_costs
 from .errors import UserError
 from .files import append, write_text
+from .known_operations import OPS_FOLDER
 from .records import TrialRecord
 from .run_record import RunRecord
 from .saved_run import FRONT_LATENCY_FILE, INSIGHT_FILE, RECORD_FILE, TRIALS_FILE, read_record, table_file
@@ -24,7 +25,7 @@ class RunFolder:
 
     Costs on a device come from tables beside them, COST.csv; front_latency.csv is what was measured of the
     front, insight.json what the surrogate knew when the search ended. Trials that failed have their traceback
-    in errors/N.txt.
+    in errors/N.txt; ops has a user's own operations.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,6 +39,7 @@ class RunFolder:
         self.front_latency_path = path / FRONT_LATENCY_FILE
         self.insight_path = path / INSIGHT_FILE
         self.errors_path = path / "errors"
+        self.ops_path = path / OPS_FOLDER
         self._listed: tuple[list[str], int] = [], 0  # columns and size of the trials.csv last written
 
     @contextmanager

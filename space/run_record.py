@@ -31,6 +31,8 @@ class RunRecord:
         pilot: What was measured to choose the proxy, None where it was not chosen so.
         began_with: Name and hash of the file of pretrained weights, and how many tensors the unmodified
             network took; empty for fresh weights.
+        spent_trials: Of the first trials, that another number of workers did than the present one.
+        spent_seconds: By the clock, that those took.
     """
 
     version: str
@@ -47,6 +49,8 @@ class RunRecord:
     pilot: PilotRecord | None = None
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     began_with: Mapping[str, Any] = field(default_factory=dict)
+    spent_trials: int = 0
+    spent_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -65,6 +69,8 @@ class RunRecord:
             raise UserError(f"published: must be costs by name, got {self.published!r}")
         if not isinstance(self.began_with, Mapping):
             raise UserError(f"began_with: must be a mapping, got {self.began_with!r}")
+        if not isinstance(self.spent_seconds, int | float) or self.spent_seconds < 0 or self.spent_trials < 0:
+            raise UserError(f"spent_seconds: must be a number of seconds, got {self.spent_seconds!r}")
         if self.classes is not None:
             object.__setattr__(self, "classes", check_classes(self.classes, self.num_classes))
         for name in _DECIDED:
@@ -106,7 +112,7 @@ class RunRecord:
         found |= {"storage": self.settings.storage or ""}
         found |= {name: "" if found[name] is None else str(found[name]) for name in _PATHS}
         found |= {"cost_table": {name: str(path) for name, path in self.settings.cost_table.items()}}
-        return found | {"proxy": dict(self.settings.proxy)}
+        return found | {"ops": dict(self.settings.ops), "proxy": dict(self.settings.proxy)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "RunRecord":
@@ -138,5 +144,5 @@ def _before_it_was_there() -> dict[str, Any]:
     plain: dict[str, Any] = {"metric": "accuracy", "class_weights": "none"}
     plain |= {"pretrained": "none", "weights": "", "began_with": {}}
     none |= {"rungs": [1], "latency_table": "", "latency_batch": 1, "latency_threads": 1, "cost_table": {}}
-    none |= {"order": "proposal"}
+    none |= {"order": "proposal", "ops": {}, "spent_trials": 0, "spent_seconds": 0.0}
     return {"repeats": 0, "confirm": 0, "stopping": False, **plain, **none, **limits}

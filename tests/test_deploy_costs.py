@@ -96,12 +96,12 @@ def test_the_report_has_them_in_its_tables_and_draws_those_that_are_objectives(s
     assert "Deployed FLOPs" in page
     assert 'id="accuracy-flops"' in page
     assert 'id="accuracy-deploy_flops"' not in page
-    assert "mean deploy_flops" not in page
+    assert "mean deployed FLOPs" not in page
     settings = replace(saved.record.settings, objectives=("accuracy", "deploy_flops"))
     page = render(replace(saved, record=replace(saved.record, settings=settings)))
     assert 'id="accuracy-deploy_flops"' in page
     assert 'id="accuracy-deploy_params"' not in page
-    assert "mean deploy_flops" in page
+    assert "mean deployed FLOPs" in page
 
 
 def test_the_terminal_shows_those_that_are_objectives(saved: SavedRun) -> None:

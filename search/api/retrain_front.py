@@ -14,6 +14,7 @@ from ...space.errors import check_arguments
 from ...space.run_folder import RunFolder
 from ...space.saved_run import load_run
 from ...space.training_folder import read_results
+from ..data import handed
 from ..results import RetrainResult
 from ..tracking.tracking import Tracking, check_trackers
 from ..training.full import TrainingJob, trained_architecture
@@ -29,6 +30,7 @@ from ..training.retrain import (
 from ..workers.devices import available_cores
 from ..workers.jobs import Outcome, Progress
 from ..workers.workplace import CLUSTER, Workplace
+from .progress import ProgressBar
 from .telling import POLICY_FIELDS, Say, nothing
 
 Ended = Sequence[tuple[TrainingJob, Outcome]]
@@ -41,7 +43,7 @@ def retrain(
     trial: int | Sequence[int] = (),
     top: int | None = None,
     all: bool = False,
-    dataset: str | PathLike[str] | None = None,
+    dataset: Any = None,
     data_dir: str | PathLike[str] | None = None,
     workers: int | None = None,
     seeds: int = 1,
@@ -50,9 +52,10 @@ def retrain(
     weights: str | PathLike[str] | None = None,
     policy: str | None = None,
     track: str | Sequence[str] = (),
+    progress: bool | None = None,
     approve: Callable[[Retraining], bool] = lambda retraining: True,
     on_progress: Callable[[Running, Ended], None] = nothing,
-    say: Say = nothing,
+    say: Say | None = None,
     **changes: Any,
 ) -> RetrainResult:
     """Train the front of a run under a full policy, or go on with that.
@@ -62,7 +65,7 @@ def retrain(
         trial: Trials to train in place of the front, by number.
         top: Train so many of the most accurate trials instead.
         all: Train every complete trial instead.
-        dataset: The same images in another place, None for where they were.
+        dataset: The same images in another place, or themselves, as for `run`; None for where they were.
         data_dir: Where the data set lies, None for where it did.
         workers: Networks at a time, as for `run`.
         seeds: How often to train each network.
@@ -70,9 +73,10 @@ def retrain(
         weights: Of this file instead.
         policy: Name of a policy, None for that of the data set or, with pretrained weights, `finetune`.
         track: Where they are logged too, as for `run`.
+        progress: Whether to show a bar on stderr; None for in a notebook and at a terminal.
         approve: Asked once, before anything is trained; `Retraining.estimate` says how long it will take.
         on_progress: Called about every second with what is being trained and what has ended since.
-        say: Called with a line of text while data is read.
+        say: Called with a line of text while data is read; None for above the bar.
         changes: Fields of the policy, by name (metric and class weights: the run's), and of `Workplace`.
 
     Raises:
@@ -84,12 +88,14 @@ def retrain(
     numbers = (trial,) if isinstance(trial, int) else tuple(trial)
     if sum((bool(numbers), top is not None, all)) > 1:
         raise UserError("--trial, --top, --all: only one of them says what to train; leave out the others")
+    bar = ProgressBar(progress, "epochs")
+    say = say or bar.say
     folder = Path(run)
     found = load_run(folder)
     record, settings = found.record, found.record.settings
     chosen = choose_trials(record, found.trials, numbers=numbers, top=top, everything=all)
     lies = settings.data_dir if data_dir is None else Path(data_dir)
-    where = settings.dataset if dataset is None else os.fspath(dataset)
+    where = settings.dataset if dataset is None else handed(dataset) or os.fspath(dataset)
     source = DataSource(where, lies, record.input_size, settings.seed, settings.skip_corrupt)
     crew = place.crew(device, workers, most=len(chosen) * seeds)
     same_weights = pretrained is None and weights is None
@@ -112,6 +118,7 @@ def retrain(
     jobs = retrain_jobs(folder, chosen, full, first_seed=settings.seed, seeds=seeds)
     failures: list[str] = []
     with (
+        bar,
         RunFolder(folder / RETRAIN_FOLDER).locked(),
         Retraining(
             source,
@@ -126,7 +133,10 @@ def retrain(
         if retraining.open and not approve(retraining):
             return RetrainResult(folder, read_results(job.folder for job in jobs), (), None)
         tracking.retrainings(job.folder for job in jobs)
+        finished, total = 0, len(retraining.open) * full.epochs
         for running, ended in retraining.train():
+            finished += len(ended) * full.epochs
+            bar.at(finished + sum(told.epoch for _, told in running), total)
             on_progress(running, ended)
             failures += failures_of(ended)
             if ended:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ...reports import write_report
-from ...space import RunSettings, TrialRecord
+from ...space import RunSettings, TrialRecord, text
 from ...space.errors import check_arguments
+from ..data import HANDED, handed
 from ..insight.writing import write_insight
 from ..latency import measure_searched
 from ..results import RunResult
@@ -19,6 +20,7 @@ from ..study.run import Run
 from ..tracking.tracking import Tracking, check_trackers
 from ..workers.pool import WorkersFailedError
 from ..workers.workplace import WORKPLACE, Workplace
+from .progress import ProgressBar
 from .retrain_front import retrain as retrain_front
 from .telling import Say, nothing
 
@@ -29,9 +31,10 @@ def run(
     retrain: bool = False,
     epochs: int | None = None,
     track: str | Sequence[str] = (),
+    progress: bool | None = None,
     on_start: Callable[[Run], None] = nothing,
     on_trial: Callable[[TrialRecord], None] = nothing,
-    say: Say = nothing,
+    say: Say | None = None,
     **settings: Any,
 ) -> RunResult:
     """Search, or go on with the search of a run folder.
@@ -41,57 +44,78 @@ def run(
         retrain: Go straight on: train the front under the full policy.
         epochs: Of the proxy, as `proxy={"epochs": N}`.
         track: Where trials and retrainings are logged too: `mlflow`, `wandb`, or both.
+        progress: Whether to show a bar on stderr; None for in a notebook and at a terminal.
         on_start: Called with the run when everything is ready.
         on_trial: Called with every trial as it ends.
-        say: Called with a line of text while data is read.
+        say: Called with a line of text while data is read; None for above the bar.
         settings: Those of `RunSettings` that differ from their default or, where the run goes on, from what
-            it began with; and those of `Workplace`, such as `executor="ray"`.
+            it began with; and those of `Workplace`, such as `executor="ray"`. `dataset` may also be images
+            themselves, a pair of arrays or a Dataset, as `search.data.handed` takes them; who goes on with
+            such a run gives them again.
 
     Raises:
         UserError: If a setting is unknown or invalid, contradicts the run folder, or cannot be met.
         SearchFailedError: If training after training fails.
         WorkersFailedError: If no worker comes as far as taking jobs.
+        KeyboardInterrupt: At Ctrl-C, or where a kernel is interrupted: workers are ended, the report is
+            written, `results` reads what there is, and the same call goes on.
     """
     check_arguments(run, settings, (*RunSettings.declared(), *WORKPLACE))
     place = Workplace.taken_from(settings)
     if epochs is not None:
         settings["proxy"] = {**settings.get("proxy", {}), "epochs": epochs}
+    images = handed(settings.get("dataset", ""))
+    if images is not None:
+        settings["dataset"] = HANDED
+    bar = ProgressBar(progress, "trainings")
+    say = say or bar.say
     trackers = check_trackers(track)
     folder = default_folder(settings) if out is None else Path(out)
     with (
-        open_run(settings, out=folder, say=say, place=place) as opened,
+        bar,
+        open_run(settings, out=folder, say=say, place=place, images=images) as opened,
         closing(Tracking(trackers, folder, opened.record, say=say)) as tracking,
     ):
         on_start(opened)
+        bar.at(opened.done, opened.wanted)
         tracking.trials(opened.trials)
         try:
             for trial in opened.search():
+                bar.at(opened.done, opened.wanted, _best(opened.trials))
                 on_trial(trial)
                 tracking.trials(opened.trials)
         except SearchFailedError as error:
             _write_page(folder)
             raise SearchFailedError(f"{error}; the trials so far are in {folder}") from None
-        except (KeyboardInterrupt, WorkersFailedError):
+        except (KeyboardInterrupt, WorkersFailedError) as error:
             _write_page(folder)
+            if isinstance(error, KeyboardInterrupt):
+                bar.say(f"interrupted; what was finished is kept in {folder}, and the same call goes on")
             raise
-        report = _write_page(folder)
+        _write_page(folder)
         if opened.trained == 0:
             raise SearchFailedError(
                 f"no architecture could be trained; the reasons are in {folder}/trials.csv"
             )
-        result = RunResult.of(opened.saved, opened.write_best(), report)
+        result = RunResult(opened.saved, opened.write_best())
     if measure_searched(folder, say=say):
         write_report(folder)
     if not retrain:
         return result
     also = {name: settings[name] for name in ("workers", "device") if name in settings} | place.cluster
-    return replace(result, retrained=retrain_front(folder, track=trackers, say=say, **also))
+    retrained = retrain_front(folder, dataset=images, track=trackers, progress=progress, say=say, **also)
+    return replace(result, retrained=retrained)
 
 
-def _write_page(folder: Path) -> Path:
+def _write_page(folder: Path) -> None:
     """The report, with what the surrogate knows; without it if that is broken off."""
     try:
         write_insight(folder)
     finally:
-        report = write_report(folder)
-    return report
+        write_report(folder)
+
+
+def _best(trials: Sequence[TrialRecord]) -> str:
+    """The best accuracy of a whole training so far, for the end of a bar."""
+    found = [trial.accuracy for trial in trials if trial.state == "complete" and trial.accuracy is not None]
+    return f"best {text.percent(max(found))} %" if found else ""

@@ -4,22 +4,15 @@ import argparse
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from ...space import LATENCY, PRETRAINED, Architecture, RunSettings, UserError, flag
+from ...space import LATENCY, PRETRAINED, Architecture, RunSettings, flag
 from ...space.config import sized_architecture
 from ...space.device_table import DeviceTable, read_device_table
 from ...space.setting import Kind, Setting
 from ...space.table_settings import check_tables
 from ..training.policies import POLICY_NAMES
 from ..training.policy import CHOICES, Policy
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose complaints are `UserError`."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see `{self.prog} --help`")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +46,26 @@ def given_tables(options: argparse.Namespace) -> list[DeviceTable]:
     if options.latency_table is None:
         return tables
     return [read_device_table(options.latency_table, LATENCY, "--latency-table"), *tables]
+
+
+def add_ops(parser: argparse.ArgumentParser) -> None:
+    """`--ops`."""
+    parser.add_argument(
+        "--ops", type=words, default=(), metavar="FILE,...", help="Python files of operations of one's own"
+    )
+
+
+def loaded_ops(options: argparse.Namespace) -> tuple[str, ...]:
+    """Load the files of `--ops`, and give their hashes.
+
+    Raises:
+        UserError: If one cannot be loaded.
+    """
+    if not options.ops:
+        return ()
+    from ...models.own_operations import load_files
+
+    return tuple(load_files(options.ops).values())
 
 
 def given_architecture(reference: str, options: argparse.Namespace) -> tuple[Architecture, int, int]:
@@ -114,7 +127,7 @@ def given_training(options: argparse.Namespace) -> dict[str, Any]:
     return found | changes
 
 
-def add_workplace(parser: argparse.ArgumentParser) -> None:
+def add_workplace(parser: argparse._ActionsContainer) -> None:
     """Where jobs are done: `--executor` and what belongs to it; only what is typed is an argument."""
     where: dict[str, Any] = {"default": argparse.SUPPRESS}
     parser.add_argument(
@@ -134,7 +147,7 @@ def add_workplace(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_track(parser: argparse.ArgumentParser) -> None:
+def add_track(parser: argparse._ActionsContainer) -> None:
     """Where trials and retrainings are logged too."""
     parser.add_argument(
         "--track",
@@ -212,10 +225,11 @@ _READ: dict[Kind, Callable[[str], Any]] = {
     "path": Path,
     "pairs": pairs,
     "files": files,
+    "hashed": words,
 }
 
 
-def add_setting(parser: argparse.ArgumentParser, name: str, declared: Setting) -> None:
+def add_setting(parser: argparse._ActionsContainer, name: str, declared: Setting) -> None:
     """The flag of a setting."""
     if declared.kind == "switch":
         parser.add_argument(flag(name), action=argparse.BooleanOptionalAction, help=declared.help)

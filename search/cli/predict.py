@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...space import shown
 from .exits import EXIT_FAILED, complain
+from .parser import add_ops, loaded_ops
 
 if TYPE_CHECKING:
     from ..training.predictions import Accuracy, Prediction
@@ -20,10 +21,14 @@ def add(commands: Any) -> None:
     """Declare the command's flags."""
     predict = commands.add_parser(
         "predict",
+        usage="%(prog)s [options] WEIGHTS IMAGES ...",
         help="class and probability of images, by weights that training left",
         description="Print the class and its probability for images, by weights that `cheapsearch train` or "
         "`retrain` left. For a data set, and where images lie in folders that are classes, the accuracy too.",
-        epilog="Over the test images of its data set: cheapsearch predict best.safetensors DATA --split test",
+        examples=(
+            "cheapsearch predict runs/cheap_v2-digits photo.jpg folder/of/photos",
+            "cheapsearch predict runs/cheap_v2-digits digits --split test --csv",
+        ),
     )
     predict.add_argument(
         "weights", metavar="WEIGHTS", type=Path, help="a best.safetensors, or the folder of a training"
@@ -45,6 +50,7 @@ def add(commands: Any) -> None:
     predict.add_argument(
         "--seed", type=int, default=0, help="of the validation split, as in training (default 0)"
     )
+    add_ops(predict)
     predict.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:N, mps")
     form = predict.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON, with the accuracy of each class")
@@ -58,6 +64,7 @@ def perform(options: argparse.Namespace) -> int:
     from ..workers.devices import available_cores, prepare_process, resolve_device
     from .console import print_json
 
+    loaded_ops(options)
     device = resolve_device(options.device)
     network = load_trained(options.weights)
     classes, _ = known(network)

@@ -5,16 +5,16 @@ import shlex
 import signal
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...space import FLOPS_CONVENTION, METRIC_TITLES, RunSettings, text
 from ...space.run_folder import RunFolder
 from ...space.rungs import networks_trained, units
 from ...space.verdict import against, foretold, verdict
-from . import retrain
+from . import dry_run, retrain
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
-from .parser import add_setting, add_track, add_workplace, given_workplace
+from .parser import given_workplace
+from .run_flags import add_run_flags, given_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,36 +27,17 @@ def add(commands: Any) -> None:
     """Declare the command's flags."""
     run = commands.add_parser(
         "run",
+        usage="%(prog)s [options]",
         help="search; again with the same --out: go on",
         description="Search. With the --out of an earlier run it goes on where that one stopped.",
         argument_default=argparse.SUPPRESS,
+        examples=(
+            "cheapsearch run --dataset digits --budget 20",
+            "cheapsearch run --dataset path/to/images --hours 2 --max-params 1.2M --dry-run",
+            "cheapsearch run --out runs/mobilenet_v2-digits --budget 40",
+        ),
     )
-    for name, declared in RunSettings.declared().items():
-        add_setting(run, name, declared)
-    run.add_argument("--epochs", type=int, metavar="N", help="of the proxy, as --proxy epochs=N")
-    add_workplace(run)
-    run.add_argument(
-        "--trial-timeout",
-        type=float,
-        metavar="S",
-        help="seconds the shortest training may take (default: ten times the longest so far, at least 60)",
-    )
-    add_track(run)
-    run.add_argument("--out", type=Path, metavar="DIR", help="run folder (default runs/BACKBONE-DATASET)")
-    run.add_argument(
-        "--retrain",
-        action="store_true",
-        default=False,
-        help="go straight on: train the front under the full policy, as `cheapsearch retrain --yes` does",
-    )
-    run.add_argument("--json", action="store_true", default=False, help="print the result as JSON")
-
-
-def given_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `cheapsearch.run` that were on the command line."""
-    return {
-        name: value for name, value in vars(options).items() if name not in ("command", "json", "retrain")
-    }
+    add_run_flags(run)
 
 
 def perform(options: argparse.Namespace) -> int:
@@ -72,6 +53,8 @@ def perform(options: argparse.Namespace) -> int:
     # A polite `kill` ends a search as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     given = given_settings(options)
+    if options.dry_run:
+        return dry_run.show(given, console, as_json=options.json)
     with ExitStack() as shown:
         begun: list[tuple[Run, SearchDisplay]] = []
 
@@ -83,6 +66,7 @@ def perform(options: argparse.Namespace) -> int:
         try:
             result = api.run(
                 **given,
+                progress=False,
                 on_start=begin,
                 on_trial=lambda trial: begun[0][1].update(trial),
                 say=lambda line: console.print(line, style="dim"),
@@ -159,11 +143,11 @@ def print_result(console: "Console", result: "RunResult") -> None:
     from .console import print_line, print_table
     from .search_display import front_table
 
-    settings, states, front = result.record.settings, result.states, result.front
-    several, longer = settings.has_rungs, networks_trained(result.trials, above=1)
+    settings, states = result.record.settings, result.states
+    several, longer = settings.has_rungs, networks_trained(result.saved.trials, above=1)
     trained = f"{result.trained} architectures trained"
     if longer:
-        longest = max(trial.rung for trial in result.trials if trial.state == "complete")
+        longest = max(trial.rung for trial in result.saved.trials if trial.state == "complete")
         trained += f", {longer} of them up to {longest} times as long"
     repeats = f", {_many(states['repeat'], 'repeat')}" if states["repeat"] else ""
     repeats += f", {states['pruned']} stopped early" if states["pruned"] else ""
@@ -174,7 +158,7 @@ def print_result(console: "Console", result: "RunResult") -> None:
     for line in verdict(result.saved):
         console.print(line, style="bold")
     console.print(
-        f"{trained}{repeats}{';' if several else ','} {len(front)} on the front of {objectives}; "
+        f"{trained}{repeats}{';' if several else ','} {len(result.front)} on the front of {objectives}; "
         "differences are to the unmodified network"
     )
     for line in against(result.record):
@@ -199,7 +183,7 @@ def print_result(console: "Console", result: "RunResult") -> None:
     )
     for predictor in result.saved.predictors.values():
         console.print(f"{predictor.table.cost}: {predictor.said}", style="dim")
-    done = units(result.trials)
+    done = units(result.saved.trials)
     if (left := settings.budget + settings.confirm - done) > 0:
         if several and left < settings.lengths[-1]:
             why = "the rest is too little for one of the longest trainings"
@@ -211,6 +195,7 @@ def print_result(console: "Console", result: "RunResult") -> None:
             why = "nothing untried was found within the limits"
         console.print(f"{why}: {spent(settings, done, 'trained')}")
     folder, best = RunFolder(result.folder), result.best
+    assert best is not None  # the search has ended
     quoted, best_path = shlex.quote(str(folder.path)), shlex.quote(str(folder.best_path))
     for line in (
         f"report   {folder.report_path}",

@@ -20,7 +20,7 @@ from ...space import (
 )
 from ...space.costs import exact
 from ...space.device_table import DeviceTable
-from .parser import add_json, add_network, add_tables, given_architecture, given_tables
+from .parser import add_json, add_network, add_ops, add_tables, given_architecture, given_tables, loaded_ops
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,9 +28,17 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Declare the command's flags."""
-    show = commands.add_parser("show", help="what an architecture is and costs, site by site")
+    show = commands.add_parser(
+        "show",
+        help="what an architecture is and costs, site by site",
+        examples=(
+            "cheapsearch show cheap_v2 --num-classes 1000 --input-size 224",
+            "cheapsearch show runs/mobilenet_v2-digits/best.yaml",
+        ),
+    )
     show.add_argument("arch", metavar="ARCH", help="a preset's name or an exported YAML")
     add_network(show, default=None)
+    add_ops(show)
     add_tables(show)
     add_json(show)
 
@@ -39,6 +47,7 @@ def perform(options: argparse.Namespace) -> int:
     """Print the facts."""
     from .console import print_facts
 
+    loaded_ops(options)
     architecture, num_classes, input_size = given_architecture(options.arch, options)
     facts = architecture_facts(
         architecture, num_classes=num_classes, input_size=input_size, tables=given_tables(options)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...space import METRIC_TITLES, text
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
-from .parser import add_training, given_training
+from .parser import add_ops, add_training, given_training, loaded_ops
 
 if TYPE_CHECKING:
     from ..training.loop import Epoch
@@ -18,9 +18,14 @@ def add(commands: Any) -> None:
     """Declare the command's flags."""
     train = commands.add_parser(
         "train",
+        usage="%(prog)s [options] ARCH",
         help="train one network under a full policy; again: go on",
         description="Train a preset or an exported architecture. With the same --out it goes on. Under "
         "torchrun several processes train it together.",
+        examples=(
+            "cheapsearch train cheap_v2 --dataset digits --epochs 30",
+            "cheapsearch train runs/mobilenet_v2-digits/best.yaml --dataset digits --seeds 3",
+        ),
     )
     train.add_argument("arch", metavar="ARCH", help="a preset's name or an exported YAML")
     train.add_argument("--dataset", default="cifar10", metavar="DATA", help="as for run (default cifar10)")
@@ -36,6 +41,7 @@ def add(commands: Any) -> None:
     train.add_argument(
         "--out", type=Path, metavar="DIR", help="where its files go (default runs/ARCH-DATASET)"
     )
+    add_ops(train)
     add_training(train, pretrained="none", begins="default none")
 
 
@@ -50,6 +56,7 @@ def perform(options: argparse.Namespace) -> int:
     console = make_console(stderr=options.json, markup=False)
     # A polite `kill` ends a training as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    loaded_ops(options)
     options.out = options.out or api.default_training_folder(options.arch, options.dataset)
     names = ("dataset", "data_dir", "input_size", "skip_corrupt", "seed", "out", "threads")
     given = {name: getattr(options, name) for name in names}
@@ -58,6 +65,7 @@ def perform(options: argparse.Namespace) -> int:
             options.arch,
             **given,
             **given_training(options),
+            progress=False,
             on_epoch=lambda epoch, policy: print_line(console, epoch_line(epoch, policy)),
             say=lambda line: print_line(console, line),
         )

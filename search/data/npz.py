@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...space import UserError, shown
+from .array_checks import check_images, check_known, check_labels, count_classes
 from .image_data import ByteArray
 from .measure import default_input_size
 from .pool import ArrayImages, Part, Pool, fingerprint_arrays, sizes_of
@@ -33,11 +34,11 @@ def npz_pool(path: Path) -> Pool:
     """
     with _open(path) as archive:
         train_images, train_labels = _read_split(archive, "train", path)
-        num_classes = _count_classes(train_labels, path)
+        num_classes = count_classes(train_labels, f"--dataset: '{shown(path)}' train_labels")
         val = None
         if "val_images" in archive.files:
             val_images, val_labels = _read_split(archive, "val", path)
-            _check_classes("val", val_labels, num_classes, path)
+            check_known(val_labels, num_classes, f"--dataset: '{shown(path)}' val_labels")
             val = Part(ArrayImages(val_images), val_labels)
         test_images = _check_test(archive, num_classes, path)
     train = Part(ArrayImages(train_images), train_labels)
@@ -74,16 +75,16 @@ def _check_test(archive: Any, num_classes: int, path: Path) -> int | None:
     except Exception as error:  # as in _open
         raise _damaged(path, error) from error
     if shape is not None:
-        _check_images(shape, dtype, f"--dataset: '{shown(path)}' test_images")
-        labels = _check_labels(labels, shape[0], f"--dataset: '{shown(path)}' test_labels")
-        _check_classes("test", labels, num_classes, path)
+        check_images(shape, dtype, f"--dataset: '{shown(path)}' test_images")
+        labels = check_labels(labels, shape[0], f"--dataset: '{shown(path)}' test_labels")
+        check_known(labels, num_classes, f"--dataset: '{shown(path)}' test_labels")
     return int(labels.size)
 
 
 def _open_test(path: Path, num_classes: int) -> Part[ArrayImages]:
     with _open(path) as archive:
         images, labels = _read_split(archive, "test", path)
-    _check_classes("test", labels, num_classes, path)
+    check_known(labels, num_classes, f"--dataset: '{shown(path)}' test_labels")
     return Part(ArrayImages(images), labels)
 
 
@@ -134,56 +135,7 @@ def _read_split(archive: Any, split: str, path: Path) -> tuple[ByteArray, IntArr
     """Images as uint8 (N, H, W, C) and labels as int64 (N,), checked."""
     images = _read_array(archive, f"{split}_images", path)
     labels = _read_array(archive, f"{split}_labels", path)
-    _check_images(images.shape, images.dtype, f"--dataset: '{shown(path)}' {split}_images")
+    check_images(images.shape, images.dtype, f"--dataset: '{shown(path)}' {split}_images")
     if images.ndim == 3:
         images = images[..., None]
-    return images, _check_labels(labels, len(images), f"--dataset: '{shown(path)}' {split}_labels")
-
-
-def _check_images(shape: tuple[int, ...], dtype: Any, where: str) -> None:
-    if dtype != np.uint8:
-        raise UserError(f"{where} must be uint8 in 0..255, got {dtype}: scale and convert them")
-    channels = shape[3] if len(shape) == 4 else 1
-    if len(shape) not in (3, 4) or channels not in (1, 3) or 0 in shape:
-        raise UserError(f"{where} must be (N, H, W) grey or (N, H, W, 3) RGB, got {shape}: reshape them")
-
-
-def _check_labels(labels: Any, count: int, where: str) -> IntArray:
-    """The labels as int64 (N,)."""
-    if labels.ndim == 2 and labels.shape[1] > 1:
-        raise UserError(
-            f"{where} must be one class per image, (N,) or (N, 1), got {labels.shape}: multi-label data sets "
-            "are not supported"
-        )
-    if labels.dtype.kind not in "iu":
-        raise UserError(f"{where} must be integers, got {labels.dtype}: number the classes 0, 1, 2, ...")
-    if labels.ndim not in (1, 2) or labels.size != count:
-        raise UserError(
-            f"{where} must be one per image, got {labels.shape} for {count} images: check how the archive "
-            "was written"
-        )
-    flat: IntArray = labels.reshape(-1).astype(np.int64)
-    return flat
-
-
-def _count_classes(labels: IntArray, path: Path) -> int:
-    present = set(np.unique(labels).tolist())
-    where = f"--dataset: '{shown(path)}' train_labels"
-    if len(present) < 2:
-        raise UserError(f"{where} must have at least 2 classes, got only {min(present)}: add a class")
-    odd = sorted(present - set(range(len(present))))
-    if odd:
-        raise UserError(
-            f"{where} must be 0 to {len(present) - 1} without a gap for {len(present)} classes, got "
-            f"{odd[0]}: renumber the classes"
-        )
-    return len(present)
-
-
-def _check_classes(split: str, labels: IntArray, num_classes: int, path: Path) -> None:
-    odd = [label for label in np.unique(labels).tolist() if not 0 <= label < num_classes]
-    if odd:
-        raise UserError(
-            f"--dataset: '{shown(path)}' {split}_labels must be classes of train_labels, 0 to "
-            f"{num_classes - 1}, got {odd[0]}: renumber them"
-        )
+    return images, check_labels(labels, len(images), f"--dataset: '{shown(path)}' {split}_labels")

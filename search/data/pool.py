@@ -45,6 +45,28 @@ class ArrayImages:
     def original(self, index: int) -> ByteArray:
         return _with_colours(self.array[index])
 
+    def __len__(self) -> int:
+        return len(self.array)
+
+
+@dataclass(frozen=True, eq=False)
+class ListedImages:
+    """Images in memory of sizes of their own, each uint8 (H, W, C) with C 1 (grey) or 3."""
+
+    arrays: tuple[ByteArray, ...]
+
+    def read(self, indices: IntArray, size: int, progress: Progress | None = None) -> ByteArray:
+        found = np.empty((len(indices), size, size, 3), dtype=np.uint8)
+        for position, index in enumerate(indices.tolist()):
+            found[position] = _with_colours(resize_images(self.arrays[index][None], size))[0]
+        return found
+
+    def original(self, index: int) -> ByteArray:
+        return _with_colours(self.arrays[index])
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
 
 @dataclass(frozen=True, eq=False)
 class Chosen:

@@ -11,6 +11,7 @@ from ...space import MIN_INPUT, UserError, check_name, shown
 from .cifar import cifar_pool
 from .digits import digits_pool
 from .folder import folder_pool, readable
+from .handed import HANDED, HandedData, name_of, not_handed
 from .image_data import ByteArray, ImageData
 from .imagenet import imagenet_pool
 from .names import expanded
@@ -26,6 +27,7 @@ DATASETS: dict[str, Callable[[Path | None, bool, Progress | None], Pool]] = {
     "imagenet": lambda data_dir, skip_corrupt, progress: imagenet_pool(
         data_dir, skip_corrupt=skip_corrupt, progress=progress
     ),
+    HANDED: lambda data_dir, skip_corrupt, progress: not_handed(),
 }
 DATASET_PATHS = ("a path ending in .npz", "a folder of class folders")
 
@@ -77,7 +79,7 @@ class OpenImages:
 
 
 def open_images(
-    dataset: str,
+    dataset: str | HandedData,
     *,
     data_dir: Path | None = None,
     limit: int | None = None,
@@ -98,7 +100,7 @@ def open_images(
     pool = open_pool(dataset, data_dir=data_dir, skip_corrupt=skip_corrupt, progress=progress)
     _check_size("--input-size", input_size)
     (train, train_indices), (val, val_indices), summary = split_pool(
-        dataset, pool, seed=seed, input_size=input_size
+        name_of(dataset), pool, seed=seed, input_size=input_size
     )
     if limit is not None and limit < len(train_indices):
         val_limit = max(
@@ -151,7 +153,7 @@ def split_pool(
 
 
 def load_images(
-    dataset: str,
+    dataset: str | HandedData,
     *,
     data_dir: Path | None = None,
     size: int | None = None,
@@ -164,8 +166,8 @@ def load_images(
     """Read the training and validation images of a data set; its test split stays closed.
 
     Args:
-        dataset: `digits`, `cifar10`, `cifar100`, `imagenet`, a path ending in .npz, or a folder of class
-            folders. A relative path that is not there is looked for in `data_dir`.
+        dataset: `digits`, `cifar10`, `cifar100`, `imagenet`, a path ending in .npz, a folder of class
+            folders, or what `handed` made. A relative path that is not there is looked for in `data_dir`.
         data_dir: Where CIFAR is or goes (None: `$XDG_CACHE_HOME/cheapsearch`), and where ImageNet is.
         size: Side in pixels of the images in memory; None for the input size.
         limit: Most training images to keep, a stratified choice; None for all.
@@ -187,11 +189,11 @@ def load_images(
         input_size=input_size,
         skip_corrupt=skip_corrupt,
     )
-    return opened.load(size, name=dataset, progress=progress)
+    return opened.load(size, name=name_of(dataset), progress=progress)
 
 
 def open_test(
-    dataset: str,
+    dataset: str | HandedData,
     *,
     data_dir: Path | None = None,
     progress: Progress | None = None,
@@ -209,7 +211,7 @@ def open_test(
 
 
 def load_test(
-    dataset: str,
+    dataset: str | HandedData,
     *,
     data_dir: Path | None = None,
     size: int | None = None,
@@ -232,12 +234,18 @@ def load_test(
 
 
 def open_pool(
-    dataset: str, *, data_dir: Path | None, skip_corrupt: bool = False, progress: Progress | None = None
+    dataset: str | HandedData,
+    *,
+    data_dir: Path | None,
+    skip_corrupt: bool = False,
+    progress: Progress | None = None,
 ) -> Pool:
     """Everything a data set offers, before images are chosen.
 
     Arguments and errors are those of `load_images`.
     """
+    if isinstance(dataset, HandedData):
+        return dataset.pool
     data_dir = expanded("--data-dir", data_dir) if data_dir is not None else None
     if dataset in DATASETS:
         return DATASETS[dataset](data_dir, skip_corrupt, progress)
@@ -253,7 +261,7 @@ def open_pool(
         )
     if os.path.isdir(path) or len(path.parts) > 1:  # noqa: PTH112
         return folder_pool(path, skip_corrupt=skip_corrupt, progress=progress)
-    check_name("--dataset", dataset, [*DATASETS, *DATASET_PATHS])
+    check_name("--dataset", dataset, [*(name for name in DATASETS if name != HANDED), *DATASET_PATHS])
     raise AssertionError("no data set is called what a path is described as")
 
 

@@ -23,6 +23,7 @@ from ...space import (
     TrialRecord,
     UserError,
     check_name,
+    default_rule,
     flag,
     shown,
     write_bytes,
@@ -196,6 +197,8 @@ def find_source(
                 owner = "training" if trained else "run"
                 raise UserError(f"{flag(name)}: is the {owner}'s own; leave it out for a {owner} folder")
     if trained:
+        if path.is_dir():
+            folder.read_record()  # and with it the operations that it was trained with
         return _of_weights(folder.weights_path if path.is_dir() else path)
     if path.is_dir():
         return _of_run(load_run(path), pick, weighed=weighed)
@@ -218,7 +221,7 @@ def export_trial(
         UserError: If the rule is unknown or no trial is complete.
     """
     settings = record.settings
-    rule = rule or ("accuracy" if settings.limits else "knee")
+    rule = rule or default_rule(settings.limits)
     trial = picked(trials, rule, settings.objectives, reference_accuracy=settings.reference_accuracy)
     return describe(
         trial.architecture,

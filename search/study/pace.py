@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ...space import RunRecord, TrialRecord
 
@@ -56,6 +57,23 @@ class Pace:
         return max(0, fits, self._known - self._count - under_way)
 
 
+def spent_seconds(record: RunRecord, trials: Sequence[TrialRecord]) -> float:
+    """Seconds by the clock that a run's trials have taken, on as many workers as did them."""
+    since = sum(trial.seconds or 0.0 for trial in trials[record.spent_trials :])
+    return record.spent_seconds + since / max(1, record.workers)
+
+
+def with_workers(record: RunRecord, workers: int, trials: Sequence[TrialRecord]) -> RunRecord:
+    """The record of a run that goes on with another number of workers, after so many trials."""
+    spent = spent_seconds(record, trials)
+    return replace(
+        record,
+        settings=replace(record.settings, workers=workers),
+        spent_trials=len(trials),
+        spent_seconds=spent,
+    )
+
+
 def pace_of(
     record: RunRecord, trials: Sequence[TrialRecord], *, workers: int, began: float, known: int
 ) -> Pace | None:
@@ -69,7 +87,7 @@ def pace_of(
     if record.settings.hours is None:
         return None
     taken = [(trial.seconds, trial.rung) for trial in trials if trial.seconds and trial.state != "failed"]
-    passed = sum(trial.seconds or 0.0 for trial in trials) / workers + time.monotonic() - began
+    passed = spent_seconds(record, trials) + time.monotonic() - began
     expected = 0.0 if record.pilot is None else record.pilot.seconds
     left = 3600 * record.settings.hours - passed
     pace = Pace(left, workers=workers, expected=expected, known=known)

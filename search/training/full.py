@@ -24,6 +24,7 @@ from ...space import (
     write_bytes,
     write_text,
 )
+from ...space.operation_file import keep_files
 from ...space.provenance import now, versions
 from ...space.training_folder import MetricsRow, TrainingFolder, check_same
 from ..workers.jobs import Failed, Measured, Message, Progress, Trained
@@ -195,7 +196,7 @@ class FullTrainer:
 
     def _begin(self, job: TrainingJob, folder: TrainingFolder) -> ArchitectureConfig:
         """Write down what is trained, or see that it is what the folder holds."""
-        origin: dict[str, Any] = {"trained_on": self.source.dataset, "seed": job.seed, "trial": job.trial}
+        origin: dict[str, Any] = {"trained_on": self.source.name, "seed": job.seed, "trial": job.trial}
         began_with: dict[str, Any] = {}
         if self.pretrained is not None:
             carried = self._build(job)[1]
@@ -220,7 +221,7 @@ class FullTrainer:
             costs=config.costs,
             num_classes=self.images.num_classes,
             input_size=self.images.input_size,
-            dataset=self.source.dataset,
+            dataset=self.source.name,
             data_dir=str(self.source.data_dir or ""),
             data_seed=self.source.seed,
             fingerprint=self.images.fingerprint,
@@ -239,6 +240,7 @@ class FullTrainer:
             check_same(existing, record, job.folder)
         elif self.team.leads:
             job.folder.mkdir(parents=True, exist_ok=True)
+            keep_files(job.folder, config.architecture.own)
             write_text(folder.config_path, config.to_yaml())
             folder.write_record(record)
         self.team.wait()

@@ -12,7 +12,9 @@ import torch
 from ...space import Preprocessing, UserError, shown
 from ..data import (
     DATASETS,
+    HANDED,
     ByteArray,
+    HandedData,
     ImageData,
     Images,
     IntArray,
@@ -21,6 +23,7 @@ from ..data import (
     channel_statistics,
     load_images,
     load_test,
+    name_of,
     open_images,
     open_test,
 )
@@ -36,13 +39,18 @@ _STATISTICS_IMAGES = 1000
 
 @dataclass(frozen=True)
 class DataSource:
-    """Which images, as the command line names them; `seed` is of the validation split."""
+    """Which images, by a name, a path or themselves; `seed` is of the validation split."""
 
-    dataset: str
+    dataset: str | HandedData
     data_dir: Path | None
     input_size: int | None
     seed: int
     skip_corrupt: bool = False
+
+    @property
+    def name(self) -> str:
+        """What records say of them."""
+        return name_of(self.dataset)
 
 
 def searched_images(
@@ -66,13 +74,18 @@ def searched_images(
     try:
         images = open_images(source.dataset, **where)
     except UserError as error:
-        if fingerprint is None or source.dataset in DATASETS or lexists(source.dataset):
+        if fingerprint is None or source.name in DATASETS or lexists(source.name):
             raise
         raise UserError(f"{error.at_terminal}; if it was moved, say with --dataset where it is") from None
     if fingerprint not in (None, images.fingerprint):
         raise UserError(
             f"--dataset: must be the images the run began with, of fingerprint {fingerprint}, got "
-            f"{shown(source.dataset)} of {images.fingerprint}; say where they lie now"
+            f"{shown(source.name)} of {images.fingerprint}; "
+            + (
+                "give the same, or choose another --out"
+                if source.name == HANDED
+                else "say where they lie now"
+            )
         )
     return images
 

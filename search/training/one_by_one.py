@@ -76,7 +76,7 @@ def train_one_by_one(
             full = changed_policy(
                 policy,
                 changes,
-                dataset=source.dataset,
+                dataset=source.name,
                 input_size=images.input_size,
                 images=len(images.train.labels),
                 cores=cores,

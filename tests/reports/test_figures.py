@@ -122,7 +122,7 @@ def test_progress_keeps_no_room_below_where_all_were_trained(frame):
 
 
 def test_hover_texts_say_everything_about_a_trial(frame):
-    hover = hover_texts(frame, sites=True)[1]
+    hover = hover_texts(frame)[1]
     for part in ("trial 1", frame["hash"][1], "tpe, cheap_v2, on the front", "71.00 %", "1.000 M", "45.00 M"):
         assert part in hover
     assert "expand: reuse" in hover

@@ -41,11 +41,19 @@ class Page(HTMLParser):
         shown = (texts for tag, _, texts in self.elements if tag not in ("script", "style"))
         return " ".join("".join(texts) for texts in shown)
 
+    @property
+    def tables(self):
+        return [attrs["id"] for attrs in self.find("table") if "id" in attrs]
+
     def inside(self, tag, **wanted):
         return ["".join(texts) for t, a, texts in self.elements if t == tag and wanted.items() <= a.items()]
 
     def find(self, tag, **wanted):
         return [a for t, a, _ in self.elements if t == tag and wanted.items() <= a.items()]
+
+
+def drawings(report):
+    return ["".join(texts) for _, attrs, texts in report.elements if "data-draws" in attrs]
 
 
 def read(path):
@@ -62,7 +70,7 @@ def test_write_report_writes_one_page_into_the_folder(make_run):
     path = write_report(folder)
     assert path == folder / "report.html"
     found = read(path)
-    assert [attrs["id"] for attrs in found.find("table")] == ["front", "operations", "trials"]
+    assert found.tables == ["front", "trials"]
     assert [attrs["id"] for attrs in found.find("div", **{"class": "plot"})] == [
         "accuracy-params",
         "accuracy-flops",
@@ -73,7 +81,9 @@ def test_write_report_writes_one_page_into_the_folder(make_run):
 
 def test_write_report_loads_nothing(report):
     loading = {"src", "href", "srcset", "action", "data", "poster"}
-    assert [attrs for _, attrs, _ in report.elements if loading & set(attrs)] == []
+    found = [attrs for _, attrs, _ in report.elements if loading & set(attrs)]
+    places = {attrs.get("id") for _, attrs, _ in report.elements}
+    assert [attrs for attrs in found if attrs["href"][:1] != "#" or attrs["href"][1:] not in places] == []
     (policy,) = report.find("meta", **{"http-equiv": "Content-Security-Policy"})
     assert policy["content"].startswith("default-src 'none'")
     assert "http" not in policy["content"]
@@ -88,8 +98,27 @@ def test_write_report_leaves_out_the_button_that_uploads_figures(report):
     assert "plotlyServerURL: ''" in script
 
 
+def test_write_report_has_the_texts_of_trials_once(report):
+    (known,) = ["".join(texts) for _, attrs, texts in report.elements if "data-trials" in attrs]
+    trials = json.loads(known)
+    assert trials["number"] == list(range(7))
+    assert trials["hover"][1].startswith("<b>trial 1</b>")
+    assert trials["front"] == [False, True, False, True, False, False, False]
+    assert trials["compared"] == [True] * 4 + [False] * 2 + [True]
+    assert trials["costs"]["params"][1] == 1_000_000
+    assert trials["sites"]["expand"][:3] == ["conv", "reuse", "ghost"]
+    assert not [text for text in drawings(report) if "<b>trial 1" in text or "u003cb\\u003etrial 1" in text]
+
+
+def test_write_report_lets_filters_choose_among_the_operations_of_the_space(report, make_run):
+    sites = [attrs["data-site"] for attrs in report.find("select")]
+    assert sites == ["first_conv", "expand", "project", "shortcut", "last_stage"]
+    assert {"conv", "reuse", "ghost"} <= set(report.inside("option"))
+    assert [attrs["data-budget"] for attrs in report.find("input", type="number")] == ["params", "flops"]
+
+
 def test_write_report_gives_every_figure_its_data(report):
-    drawn = [json.loads(text) for text in report.inside("script", type="application/json")]
+    drawn = [json.loads(text) for text in drawings(report)]
     assert len(drawn) == len(report.find("div", **{"class": "plot"}))
     assert all(figure["data"] and figure["layout"]["height"] > 0 for figure in drawn)
 
@@ -107,10 +136,9 @@ def test_write_report_escapes_everything_from_files(make_run, make_trial):
     assert read(path).text.count("alert(1)") > len(names)
 
 
-@pytest.mark.parametrize("name", ["front", "operations", "trials"])
+@pytest.mark.parametrize("name", ["front", "trials"])
 def test_write_report_sorts_tables_by_buttons(report, name):
-    heads = report.find("th", scope="col")
-    assert len(heads) == len(report.find("button", type="button"))
+    heads = [head for head in report.find("th", scope="col") if "aria-sort" in head]
     assert {head["aria-sort"] for head in heads} == {"none", "ascending"}
     assert name in {attrs["id"] for attrs in report.find("table", **{"class": "sortable"})}
 
@@ -158,7 +186,24 @@ def test_write_report_says_the_verdict_first(make_run):
     assert lines
     places = [text.index(line) for line in lines]
     assert places == sorted(places)
-    assert places[-1] < text.index("says nothing") < text.index("Accuracy against cost")
+    assert text.index("What did I get?") < places[0]
+    assert places[-1] < text.index("The pick: trial") < text.index("says nothing")
+
+
+def test_write_report_answers_the_questions_of_a_user_in_their_order(report):
+    questions = [
+        "What did I get?",
+        "What were my choices?",
+        "What does each operation buy?",
+        "Was the search done?",
+        "Can I trust it?",
+        "All trials",
+        "How do I repeat it?",
+    ]
+    assert report.inside("h2") == questions
+    linked = [attrs["href"][1:] for attrs in report.find("a")]
+    assert linked == [attrs["id"] for attrs in report.find("section")]
+    assert report.inside("a") == questions
 
 
 @pytest.mark.parametrize(
@@ -177,13 +222,15 @@ def test_write_report_renders_without_complete_trials(make_run, make_trial, coun
     report = read(write_report(make_run(trials)))
     assert "No trial is complete yet" in report.text
     assert "says nothing" not in report.text
-    assert [attrs["id"] for attrs in report.find("table")] == ["trials"]
-    assert report.inside("td").count("out of memory") == count
+    answered = ["What did I get?", "Was the search done?", "All trials", "How do I repeat it?"]
+    assert report.inside("h2") == answered
+    assert report.tables == ["trials"]
+    assert report.inside("td").count("out of memory") == 2 * count  # in its row, and among the reasons
 
 
 def test_write_report_renders_one_complete_trial(make_run, make_trial):
     report = read(write_report(make_run([make_trial(0, 72.0, 20, 30, origin="unmodified")])))
-    assert [attrs["id"] for attrs in report.find("table")] == ["front", "trials"]  # nothing to compare
+    assert report.tables == ["front", "trials"]  # nothing to compare
     assert len(report.find("div", **{"class": "card"})) == 1
 
 
@@ -210,7 +257,7 @@ def test_write_report_keeps_the_earlier_report_when_writing_fails(make_run, monk
     def full(file):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(page, "render", lambda run: "new" * 100_000)
+    monkeypatch.setattr(page, "render", lambda run, plotly: "new" * 100_000)
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_report(folder)
@@ -232,20 +279,18 @@ def by_params(folder, numbers):
 
 def test_page_shows_what_was_retrained(make_run, write_training):
     folder = make_run()
-    assert "Retrained" not in read(write_report(folder)).inside("h2")
+    assert "Retrained" not in read(write_report(folder)).inside("h3")
     for number, accuracy in ((0, 93.0), (1, 92.0), (2, 90.0)):
         write_training(folder, number, 7, accuracy, accuracy - 1)
     shown = read(write_report(folder))
-    assert "Retrained" in shown.inside("h2")
+    assert "Retrained" in shown.inside("h3")
     assert shown.find("table", id="retrained")
     assert "over 3 networks" in shown.text
     table = run_tables.retrained_table(
         retraining_frame(trials_frame(load_run(folder)), load_trainings(folder))
     )
     # The fewest parameters first, as the mark on the heading says.
-    assert [table.index(trial.hash) for trial in by_params(folder, (0, 1, 2))] == sorted(
-        table.index(trial.hash) for trial in by_params(folder, (0, 1, 2))
-    )
+    assert [row.trial for row in table.rows] == [trial.number for trial in by_params(folder, (0, 1, 2))]
     assert "So few networks say little." in shown.text
     assert {"retrained-params", "retrained-flops", "proxy-retrained", "curves"} <= {
         drawing["data-draws"] for drawing in shown.find("script") if "data-draws" in drawing
@@ -261,13 +306,11 @@ def test_page_says_where_published_accuracies_do_not_hold(make_run, write_traini
     assert "1 network trained in full: too few" in shown
 
 
-def test_page_shows_the_retrained_after_the_front(make_run, write_training):
+def test_page_shows_spreads_over_seeds(make_run, write_training):
     folder = make_run()
     write_training(folder, 0, 7, 93.0, None)
     write_training(folder, 0, 8, 95.0, None)
     found = read(write_report(folder))
-    heads = found.inside("h2")
-    assert heads.index("Retrained") == heads.index("The front") + 1
     assert "94.00" in found.text
     assert "± 1.41" in found.inside("small")  # of 93 and 95
 
@@ -283,24 +326,24 @@ def test_write_report_refuses_a_damaged_training(make_run, write_training):
 
 def test_page_says_which_length_everything_is_of(lengths_run):
     shown = read(write_report(lengths_run))
-    heads = shown.inside("h2")
-    assert heads.index("How lengths agree") == heads.index("The front") + 1
+    assert "How lengths agree" in shown.inside("h3")
+    assert "were chosen for being good" in shown.text
     assert "lengths" in {attrs["id"] for attrs in shown.find("div", **{"class": "plot"})}
     captions = shown.inside("figcaption")
     assert [f"All are trainings {times(4)}." in caption for caption in captions[:2]] == [True, True]
     paragraphs = shown.inside("p")
     (operations,) = [text for text in paragraphs if "Matched pairs" in text]
     assert f"All are trainings {times(1)}, which most networks had." in operations
-    (front,) = [text for text in paragraphs if text.startswith("What no trial beats")]
+    (front,) = [text for text in paragraphs if text.startswith("Differences are to")]
     assert f"All are trainings {times(4)}." in front
-    assert f"another length than {times(4)}" in captions[-1]
+    assert [caption for caption in captions if f"another length than {times(4)}" in caption]
 
 
 def test_page_of_equal_trainings_names_no_length(report):
-    assert "How lengths agree" not in report.inside("h2")
+    assert "How lengths agree" not in report.inside("h3")
     assert not [mark for mark in ("length", times(1)) if mark in report.text]
 
 
 def test_page_says_nothing_of_agreement_before_a_longer_training(make_run, make_trial):
     folder = make_run([make_trial(0, 50.0, 20, 30)], rungs=(1, 4))
-    assert "How lengths agree" not in read(write_report(folder)).inside("h2")
+    assert "How lengths agree" not in read(write_report(folder)).inside("h3")

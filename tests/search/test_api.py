@@ -109,11 +109,11 @@ def test_run_tells_the_start_and_every_trial(tmp_path: Path) -> None:
     told: list[TrialRecord] = []
     result = cheapsearch.run(budget=1, out="here", on_start=begun.append, on_trial=told.append, **TINY)
     assert [run.folder.path for run in begun] == [Path("here")]
-    assert tuple(told) == result.trials
+    assert tuple(told) == result.saved.trials
     assert result.record == RunFolder(tmp_path / "here").read_record()
     assert result.report.is_file()
     with pytest.raises(FrozenInstanceError):
-        result.folder = Path()  # type: ignore[misc]
+        result.best = None  # type: ignore[misc]
 
 
 def test_run_goes_on_where_two_of_its_networks_have_become_one(
@@ -125,15 +125,15 @@ def test_run_goes_on_where_two_of_its_networks_have_become_one(
             import_module("cheapsearch.space.canonical"), "turned", lambda *arguments: list(arguments[-1])
         )
         old = cheapsearch.run(budget=3, **options)
-        former = {trial.number: trial.hash for trial in old.trials}
-    shuffled = next(trial for trial in old.trials if trial.architecture.expand == "shuffle_reuse")
+        former = {trial.number: trial.hash for trial in old.saved.trials}
+    shuffled = next(trial for trial in old.saved.trials if trial.architecture.expand == "shuffle_reuse")
     assert architecture_hash(shuffled.architecture) != former[shuffled.number]
     assert [trial.number for trial in load_run(tmp_path / "old").trials] == list(former)
     result = cheapsearch.run(budget=4, **options)
-    assert [replace(trial, seconds=0.0) for trial in result.trials[: len(former)]] == [
-        replace(trial, seconds=0.0) for trial in old.trials
+    assert [replace(trial, seconds=0.0) for trial in result.saved.trials[: len(former)]] == [
+        replace(trial, seconds=0.0) for trial in old.saved.trials
     ]
-    assert sum(trial.state == "complete" for trial in result.trials) == 4
+    assert sum(trial.state == "complete" for trial in result.saved.trials) == 4
     assert load_run(tmp_path / "old").trials[shuffled.number].hash == architecture_hash(shuffled.architecture)
 
 
@@ -147,20 +147,95 @@ def test_run_goes_on_and_leaves_the_handler_of_sigterm(run_folder: Path) -> None
     handler = signal.getsignal(signal.SIGTERM)
     before = cheapsearch.run(out=run_folder, workers=0)
     more = cheapsearch.run(out=run_folder, workers=0, budget=5)
-    assert more.trials[: len(before.trials)] == before.trials
+    trials = before.saved.trials
+    assert more.saved.trials[: len(trials)] == trials
     assert more.states["complete"] == 5
     assert signal.getsignal(signal.SIGTERM) is handler
 
 
-def test_run_interrupted_leaves_a_report_and_goes_on(tmp_path: Path) -> None:
+def test_run_interrupted_leaves_a_report_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def interrupt(trial: TrialRecord) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cheapsearch.run(budget=2, out="here", on_trial=interrupt, **TINY)
+        cheapsearch.run(budget=2, out="here", on_trial=interrupt, progress=True, **TINY)
+    assert (
+        "interrupted; what was finished is kept in here, and the same call goes on" in capsys.readouterr().err
+    )
     assert (tmp_path / "here" / "report.html").is_file()
-    assert not (tmp_path / "here" / "best.yaml").exists()
+    so_far = cheapsearch.results("here")
+    assert (so_far.states["complete"], so_far.best) == (1, None)
     assert cheapsearch.run(out="here", workers=0).states["complete"] == 2
+
+
+def coloured(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, 8, 8, 3) of three classes that a colour tells apart, and their labels."""
+    labels = np.arange(count) % 3
+    images = np.random.RandomState(0).randint(0, 40, (count, 8, 8, 3))
+    images[np.arange(count), :, :, labels] += 200
+    return images.astype(np.uint8), labels
+
+
+def test_run_and_retrain_take_images_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, labels = coloured(90)
+    data = {"train": (images[:60], labels[:60]), "test": (images[60:], labels[60:])}
+    options: dict[str, Any] = {**TINY, "dataset": data, "epochs": 1}
+    result = cheapsearch.run(budget=1, **options)
+    assert result.folder == Path("runs/mobilenet_v2-arrays")
+    record = result.record
+    assert (record.settings.dataset, record.classes) == ("arrays", ("0", "1", "2"))
+    assert (record.train_images, record.val_images) == (48, 12)
+    assert result.best is not None
+    assert cheapsearch.load(result.best).classes == ("0", "1", "2")
+
+    # The same again goes on, also by another process; other images, or none, are told.
+    more = cheapsearch.run(out=result.folder, dataset=data, workers=1, budget=2)
+    assert more.record.fingerprint == record.fingerprint
+    assert more.states["complete"] == 2
+    said = refusal(cheapsearch.run, out=result.folder, budget=3)
+    assert said.startswith(
+        "dataset: 'arrays' are images handed over in Python, which no file keeps; give them again there"
+    )
+    other = {**data, "train": (255 - images[:60], labels[:60])}
+    said = refusal(cheapsearch.run, out=result.folder, budget=3, dataset=other)
+    assert said.startswith(
+        f"dataset: must be the images the run began with, of fingerprint {record.fingerprint}"
+    )
+    assert said.endswith("; give the same, or choose another out")
+    said = refusal(cheapsearch.run, out=result.folder, budget=3, dataset="digits")
+    assert said.startswith("dataset: must stay arrays, as the run in ")
+
+    retrained = cheapsearch.retrain(
+        result.folder, trial=0, dataset=data, workers=1, policy="cifar10", **SHORT
+    )
+    (found,) = retrained.results
+    assert (found.settings.dataset, found.settings.fingerprint) == ("arrays", record.fingerprint)
+    assert found.test_images == 30
+    assert "of 'arrays' are" not in refusal(cheapsearch.retrain, result.folder, trial=0, **SHORT)
+
+
+def test_train_takes_images_themselves() -> None:
+    result = cheapsearch.train(
+        "mobilenet_v2", dataset=coloured(60), policy="cifar10", device="cpu", threads=1, **SHORT
+    )
+    assert result.folder == Path("runs/mobilenet_v2-arrays")
+    (found,) = result.results
+    assert (found.settings.dataset, found.settings.train_images, found.test_images) == ("arrays", 48, None)
+
+
+def test_run_shows_a_bar_where_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    cheapsearch.run(budget=1, out="here", progress=True, **TINY)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    last = shown.err.split("\r")[-1]
+    best = max(trial.accuracy for trial in load_run(Path("here")).trials if trial.accuracy is not None)
+    assert "100%" in last
+    assert "1/1" in last
+    assert f"best {best:.2f} %" in last
+    cheapsearch.run(out="here", workers=0)  # nobody looks
+    assert capsys.readouterr() == ("", "")
 
 
 def test_run_that_cannot_train_says_where_the_reasons_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,9 +259,7 @@ def test_run_goes_straight_on_to_retraining(run_folder: Path, monkeypatch: pytes
     monkeypatch.setitem(POLICIES, "cifar10", replace(POLICIES["cifar10"], **SHORT))
     result = cheapsearch.run(out=run_folder, workers=0, retrain=True)
     assert result.retrained is not None
-    assert {found.settings.trial for found in result.retrained.results} == {
-        trial.number for trial in result.front
-    }
+    assert {found.settings.trial for found in result.retrained.results} == set(result.front["number"])
     assert result.to_dict()["retrained"] == result.retrained.to_dict()
 
 

@@ -1,6 +1,15 @@
 """How many trainings fit into the time that is left."""
 
-from cheapsearch.search.study.pace import Pace
+from time import monotonic
+
+from cheapsearch.search.study.pace import Pace, pace_of, spent_seconds, with_workers
+from cheapsearch.space import PRESETS, Cost, RunRecord, RunSettings, TrialRecord
+
+RECORD = RunRecord("1", "", RunSettings(input_size=32, workers=1, hours=1.0), "", 4, 1000, 100)
+
+
+def a_trial(seconds: float) -> TrialRecord:
+    return TrialRecord(0, PRESETS["cheap_v2"], "complete", "random", Cost(), 50.0, seconds)
 
 
 class Clock:
@@ -57,3 +66,17 @@ def test_pace_counts_a_longer_training_by_its_length() -> None:
     each = (5.0 + 35.0) / (1 + 4)
     assert pace.each == each
     assert pace.room(4) == int(60.0 / each) - 4
+
+
+def test_time_spent_is_divided_by_the_workers_that_did_the_trials() -> None:
+    record = RECORD
+    trials = [a_trial(seconds=600.0), a_trial(seconds=300.0)]
+    more = with_workers(record, 4, trials)
+    assert spent_seconds(record, trials) == spent_seconds(more, trials) == 900.0
+    trials.append(a_trial(seconds=400.0))
+    assert spent_seconds(more, trials) == 900.0 + 400.0 / 4
+    fewer = with_workers(more, 2, trials)
+    assert spent_seconds(fewer, [*trials, a_trial(seconds=50.0)]) == 900.0 + 400.0 / 4 + 50.0 / 2
+    pace = pace_of(fewer, trials, workers=2, began=monotonic(), known=0)
+    assert pace is not None
+    assert 2599.0 < pace.left <= 3600.0 - 1000.0
