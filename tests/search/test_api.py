@@ -98,7 +98,7 @@ def test_script_without_a_main_guard_searches_and_has_the_result(tmp_path: Path)
     assert exported == built <= 3_000_000
     assert budget == 2
     files = {path.name for path in (tmp_path / "runs" / "mine").iterdir()}
-    assert files >= {"run.yaml", "study.db", "trials.csv", "report.html", "best.yaml"}
+    assert files >= {"run.yaml", "study.db", "trials.csv", "report.html", "best.yaml", "insight.json"}
 
 
 # --- run --------------------------------------------------------------------------------------------
