@@ -62,7 +62,7 @@ class RunSettings:
     stopping: bool = setting(True, "stop what cannot reach the front (default)", kind="switch", fixed=True)
     backbone: str = setting(
         "mobilenet_v2",
-        f"{', '.join(BACKBONES)} (default mobilenet_v2)",
+        f"{', '.join(BACKBONES)} (default mobilenet_v2), or the YAML table of one's own",
         kind="text",
         metavar="NAME",
         fixed=True,

@@ -5,8 +5,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from ...space import BACKBONES, STAGED_SITES, SearchSpace, UserError, write_text
-from .parser import add_network, add_ops, loaded_ops, names, words
+from ...space import STAGED_SITES, SearchSpace, UserError, write_text
+from ...space.own_backbones import named_backbone
+from .parser import BACKBONE_HELP, add_network, add_ops, loaded_ops, names, words
 
 
 def add(commands: Any) -> None:
@@ -17,7 +18,7 @@ def add(commands: Any) -> None:
         description="Measure the pieces of all networks of a space on this machine; or write them as ONNX "
         "files with a script that does it on a device with onnxruntime and numpy alone.",
     )
-    table.add_argument("--backbone", default="mobilenet_v2", metavar="NAME", help=names(BACKBONES))
+    table.add_argument("--backbone", default="mobilenet_v2", metavar="NAME", help=BACKBONE_HELP)
     table.add_argument("--width", type=float, default=1.0, help="width multiplier (default 1)")
     table.add_argument("--per-stage", type=words, default=(), metavar="SITES", help=names(STAGED_SITES))
     add_ops(table)
@@ -39,7 +40,9 @@ def perform(options: argparse.Namespace) -> int:
 
     console = make_console(markup=False)
     request = TableRequest(
-        SearchSpace(options.backbone, options.width, tuple(options.per_stage), loaded_ops(options)),
+        SearchSpace(
+            named_backbone(options.backbone), options.width, tuple(options.per_stage), loaded_ops(options)
+        ),
         options.num_classes,
         options.input_size,
         options.latency_batch,
