@@ -47,9 +47,19 @@ def check_name(argument: str, value: object, allowed: Iterable[str]) -> str:
     names = list(allowed)
     if isinstance(value, str) and value in names:
         return value
-    near = get_close_matches(str(value), names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise UserError(f"{argument}: must be one of {', '.join(names)}, got {value!r}{hint}")
+    raise UserError(f"{argument}: {unknown_name(value, names)}")
+
+
+def unknown_name(value: object, allowed: Iterable[str]) -> str:
+    """The complaint of a name that is none of those allowed: these, what it was, and the nearest."""
+    names = list(allowed)
+    return f"must be one of {', '.join(names)}, got {value!r}{nearest(value, names)}"
+
+
+def nearest(value: object, names: Iterable[str]) -> str:
+    """`; did you mean 'this'?`, or nothing where no name is near."""
+    found = get_close_matches(str(value), list(names), n=1, cutoff=0.5)
+    return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def check_keys(where: str, given: Iterable[str], allowed: Iterable[str]) -> None:

@@ -83,8 +83,8 @@ def forget_own(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 def run_page(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Runs the commands of a page of docs one after the other, each as if alone in its process.
 
-    Searches are short, by flags that come behind those of the page. Returns the folder where it was done, with
-    the examples in it.
+    Searches are short, by flags that come behind those of the page. Returns the folder where it was done; the
+    examples are in it.
     """
     from cheapsearch.search.cli.main import main
 

@@ -13,6 +13,7 @@ def add(commands: Any) -> None:
         "data",
         help="what a data set is understood to be, its unreadable files, and a contact sheet",
         description="Print classes, splits, sizes and what is left out of a data set; every file is checked.",
+        examples=("cheapsearch data digits", "cheapsearch data path/to/images -o sheet.html"),
     )
     data.add_argument("dataset", metavar="DATASET", help="as --dataset of run")
     data.add_argument("--data-dir", type=Path, metavar="DIR", help="as for run")

@@ -20,9 +20,14 @@ def add(commands: Any) -> None:
     """Declare the command's flags."""
     export = commands.add_parser(
         "export",
+        usage="%(prog)s [options] RUN|ARCH|TRAINING",
         help="export an architecture as a config, or a network as a file that runs elsewhere",
         description="Export an architecture as a config that builds it anywhere, or a network as a file with "
         "the weights of a training, of the best retraining of a run's trial, or random ones to measure with.",
+        examples=(
+            "cheapsearch export runs/mobilenet_v2-digits --pick knee -o best.yaml",
+            "cheapsearch export cheap_v2 --deploy -o cheap_v2.onnx",
+        ),
     )
     export.add_argument(
         "source",

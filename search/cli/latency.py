@@ -19,6 +19,7 @@ def add(commands: Any) -> None:
         help="measure the latencies of a run's front",
         description="Measure the front of a finished run in ONNX Runtime, in turn with the unmodified "
         "network, and write its report again. Once more: whether the order stays.",
+        examples=("cheapsearch latency runs/mobilenet_v2-digits",),
     )
     latency.add_argument("run", metavar="RUN", type=Path, help="a run folder")
     for name, what in (("batch", "images in an answer"), ("threads", "threads that make it")):

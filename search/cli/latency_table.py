@@ -14,9 +14,14 @@ def add(commands: Any) -> None:
     """Declare the command's flags."""
     table = commands.add_parser(
         "latency-table",
+        usage="%(prog)s [options]",
         help="latencies of the pieces that networks are made of, here or on another device",
         description="Measure the pieces of all networks of a space on this machine; or write them as ONNX "
         "files with a script that does it on a device with onnxruntime and numpy alone.",
+        examples=(
+            "cheapsearch latency-table -o here.csv",
+            "cheapsearch latency-table --input-size 224 --num-classes 1000 --write phone",
+        ),
     )
     table.add_argument("--backbone", default="mobilenet_v2", metavar="NAME", help=BACKBONE_HELP)
     table.add_argument("--width", type=float, default=1.0, help="width multiplier (default 1)")

@@ -1,6 +1,7 @@
 """The command line: every command, what can be typed after `cheapsearch`, and how a command ends."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from ...space import UserError
 from ..workers.devices import let_threads_sleep
 from ..workers.jobs import reason_of
 from . import (
+    completion,
     data,
     export,
     latency,
@@ -25,8 +27,11 @@ from . import (
     space,
     train,
 )
+from .command_line import Parser
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USER, complain, keep_trace, write_as_can_be
-from .parser import Parser
+from .logs import add_verbose, show_logs
+
+_log = logging.getLogger(__name__)
 
 
 class Command(Protocol):
@@ -53,6 +58,7 @@ COMMANDS: dict[str, Command] = {
     "report": report,
     "rehearse": rehearse,
     "export": export,
+    "completion": completion,
 }
 
 
@@ -66,7 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write_as_can_be()
     options = argparse.Namespace()
     try:
-        options = make_parser().parse_args(arguments)
+        parser = make_parser()
+        if "_ARGCOMPLETE" in os.environ:
+            completion.answer(parser)
+        options = parser.parse_args(arguments)
+        show_logs(options.verbose)
+        _log.info("cheapsearch %s: %s", __version__, options.command)
         return COMMANDS[options.command].perform(options)
     except UserError as error:
         return complain(error.at_terminal, EXIT_USER)
@@ -92,17 +103,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser of every command; a mistake raises `UserError`."""
     parser = Parser(
         prog="cheapsearch",
         description="Neural architecture search over the modification sites of MobileNetV2 and MobileNetV3.",
         epilog="A first search that needs no network: cheapsearch run --dataset digits --budget 20",
     )
+    add_verbose(parser, default=0)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(
         title="commands", dest="command", required=True, metavar="COMMAND", parser_class=Parser
     )
     for command in COMMANDS.values():
         command.add(commands)
+    parser.commands = commands.choices
+    for command_parser in parser.commands.values():
+        add_verbose(command_parser, default=argparse.SUPPRESS)  # what stands before the command counts too
     return parser

@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from ...space import BACKBONES, LATENCY, PRETRAINED, Architecture, RunSettings, UserError, flag
+from ...space import BACKBONES, LATENCY, PRETRAINED, Architecture, RunSettings, flag
 from ...space.config import sized_architecture
 from ...space.device_table import DeviceTable, read_device_table
 from ...space.setting import Kind, Setting
@@ -15,13 +15,6 @@ from ..training.policies import POLICY_NAMES
 from ..training.policy import CHOICES, Policy
 
 BACKBONE_HELP = f"{', '.join(BACKBONES)}, or the YAML table of one's own"
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose complaints are `UserError`."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see `{self.prog} --help`")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -136,7 +129,7 @@ def given_training(options: argparse.Namespace) -> dict[str, Any]:
     return found | changes
 
 
-def add_workplace(parser: argparse.ArgumentParser) -> None:
+def add_workplace(parser: argparse._ActionsContainer) -> None:
     """Where jobs are done: `--executor` and what belongs to it; only what is typed is an argument."""
     where: dict[str, Any] = {"default": argparse.SUPPRESS}
     parser.add_argument(
@@ -156,7 +149,7 @@ def add_workplace(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_track(parser: argparse.ArgumentParser) -> None:
+def add_track(parser: argparse._ActionsContainer) -> None:
     """Where trials and retrainings are logged too."""
     parser.add_argument(
         "--track",
@@ -238,7 +231,7 @@ _READ: dict[Kind, Callable[[str], Any]] = {
 }
 
 
-def add_setting(parser: argparse.ArgumentParser, name: str, declared: Setting) -> None:
+def add_setting(parser: argparse._ActionsContainer, name: str, declared: Setting) -> None:
     """The flag of a setting."""
     if declared.kind == "switch":
         parser.add_argument(flag(name), action=argparse.BooleanOptionalAction, help=declared.help)

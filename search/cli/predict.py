@@ -21,10 +21,14 @@ def add(commands: Any) -> None:
     """Declare the command's flags."""
     predict = commands.add_parser(
         "predict",
+        usage="%(prog)s [options] WEIGHTS IMAGES ...",
         help="class and probability of images, by weights that training left",
         description="Print the class and its probability for images, by weights that `cheapsearch train` or "
         "`retrain` left. For a data set, and where images lie in folders that are classes, the accuracy too.",
-        epilog="Over the test images of its data set: cheapsearch predict best.safetensors DATA --split test",
+        examples=(
+            "cheapsearch predict runs/cheap_v2-digits photo.jpg folder/of/photos",
+            "cheapsearch predict runs/cheap_v2-digits digits --split test --csv",
+        ),
     )
     predict.add_argument(
         "weights", metavar="WEIGHTS", type=Path, help="a best.safetensors, or the folder of a training"

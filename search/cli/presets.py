@@ -9,7 +9,11 @@ from .parser import add_json, add_network
 
 def add(commands: Any) -> None:
     """Declare the command's flags."""
-    presets = commands.add_parser("presets", help="the published networks")
+    presets = commands.add_parser(
+        "presets",
+        help="the published networks",
+        examples=("cheapsearch presets --num-classes 1000 --input-size 224",),
+    )
     add_network(presets, default=(100, 32))
     add_json(presets)
 

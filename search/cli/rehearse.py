@@ -12,9 +12,11 @@ def add(commands: Any) -> None:
     """Declare the command's flags."""
     rehearse = commands.add_parser(
         "rehearse",
+        usage="%(prog)s [options] [TABLE.csv]",
         help="replay samplers on a table of finished results",
         description="Replay samplers on a CSV with columns choice_*, accuracy_* (percent) and cost_*; "
         "accuracy@R_* are of trainings R times as long as the shortest.",
+        examples=("cheapsearch rehearse --sampler cost_aware,tpe,random --budget 50 -o rehearsal.html",),
     )
     rehearse.add_argument(
         "table",

@@ -22,8 +22,13 @@ def add(commands: Any) -> None:
     """Declare the command's flags."""
     retrain = commands.add_parser(
         "retrain",
+        usage="%(prog)s [options] RUN",
         help="train the front of a run under a full policy; again: go on",
         description="Train the front of a run under a full policy. The same command again goes on.",
+        examples=(
+            "cheapsearch retrain runs/mobilenet_v2-digits",
+            "cheapsearch retrain runs/mobilenet_v2-digits --top 3 --seeds 2 --yes",
+        ),
     )
     retrain.add_argument("run", metavar="RUN", type=Path, help="a run folder")
     which = retrain.add_mutually_exclusive_group()

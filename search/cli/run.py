@@ -14,7 +14,8 @@ from ...space.rungs import networks_trained, units
 from ...space.verdict import against, foretold, verdict
 from . import retrain
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
-from .parser import add_setting, add_track, add_workplace, given_workplace
+from .parser import given_workplace
+from .run_flags import add_run_flags, given_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,36 +28,17 @@ def add(commands: Any) -> None:
     """Declare the command's flags."""
     run = commands.add_parser(
         "run",
+        usage="%(prog)s [options]",
         help="search; again with the same --out: go on",
         description="Search. With the --out of an earlier run it goes on where that one stopped.",
         argument_default=argparse.SUPPRESS,
+        examples=(
+            "cheapsearch run --dataset digits --budget 20",
+            "cheapsearch run --dataset path/to/images --hours 2 --max-params 1.2M",
+            "cheapsearch run --out runs/mobilenet_v2-digits --budget 40",
+        ),
     )
-    for name, declared in RunSettings.declared().items():
-        add_setting(run, name, declared)
-    run.add_argument("--epochs", type=int, metavar="N", help="of the proxy, as --proxy epochs=N")
-    add_workplace(run)
-    run.add_argument(
-        "--trial-timeout",
-        type=float,
-        metavar="S",
-        help="seconds the shortest training may take (default: ten times the longest so far, at least 60)",
-    )
-    add_track(run)
-    run.add_argument("--out", type=Path, metavar="DIR", help="run folder (default runs/BACKBONE-DATASET)")
-    run.add_argument(
-        "--retrain",
-        action="store_true",
-        default=False,
-        help="go straight on: train the front under the full policy, as `cheapsearch retrain --yes` does",
-    )
-    run.add_argument("--json", action="store_true", default=False, help="print the result as JSON")
-
-
-def given_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `cheapsearch.run` that were on the command line."""
-    return {
-        name: value for name, value in vars(options).items() if name not in ("command", "json", "retrain")
-    }
+    add_run_flags(run)
 
 
 def perform(options: argparse.Namespace) -> int:

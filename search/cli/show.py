@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Declare the command's flags."""
-    show = commands.add_parser("show", help="what an architecture is and costs, site by site")
+    show = commands.add_parser(
+        "show",
+        help="what an architecture is and costs, site by site",
+        examples=(
+            "cheapsearch show cheap_v2 --num-classes 1000 --input-size 224",
+            "cheapsearch show runs/mobilenet_v2-digits/best.yaml",
+        ),
+    )
     show.add_argument("arch", metavar="ARCH", help="a preset's name or an exported YAML")
     add_network(show, default=None)
     add_ops(show)

@@ -43,7 +43,14 @@ _DRAWN = 2_000  # networks drawn at most
 
 def add(commands: Any) -> None:
     """Declare the command's flags."""
-    space = commands.add_parser("space", help="sites, operations, size and range of costs of a search space")
+    space = commands.add_parser(
+        "space",
+        help="sites, operations, size and range of costs of a search space",
+        examples=(
+            "cheapsearch space",
+            "cheapsearch space --backbone mobilenet_v3_small --per-stage se -o space.html",
+        ),
+    )
     space.add_argument("--backbone", default="mobilenet_v2", metavar="NAME", help=BACKBONE_HELP)
     space.add_argument("--width", type=float, default=1.0, help="width multiplier (default 1)")
     space.add_argument("--per-stage", type=words, default=(), metavar="SITES", help=names(STAGED_SITES))

@@ -18,9 +18,14 @@ def add(commands: Any) -> None:
     """Declare the command's flags."""
     train = commands.add_parser(
         "train",
+        usage="%(prog)s [options] ARCH",
         help="train one network under a full policy; again: go on",
         description="Train a preset or an exported architecture. With the same --out it goes on. Under "
         "torchrun several processes train it together.",
+        examples=(
+            "cheapsearch train cheap_v2 --dataset digits --epochs 30",
+            "cheapsearch train runs/mobilenet_v2-digits/best.yaml --dataset digits --seeds 3",
+        ),
     )
     train.add_argument("arch", metavar="ARCH", help="a preset's name or an exported YAML")
     train.add_argument("--dataset", default="cifar10", metavar="DATA", help="as for run (default cifar10)")

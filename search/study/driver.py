@@ -1,5 +1,6 @@
 """The search: proposals become jobs, and outcomes are told in the order of the proposals."""
 
+import logging
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,11 +19,13 @@ from .ledger import Ledger
 from .outcome import result_of
 from .pace import Pace
 from .plan import Plan
-from .proposal import Proposal, Result
+from .proposal import Proposal, Result, said
 from .repeats import REPEAT
 from .seeds import training_seed
 from .stopping import FEWEST_CURVES, SeedNoise, floors, threshold
 from .trial_store import TrialStore
+
+_log = logging.getLogger(__name__)
 
 MAX_FAILURES = 8  # failed trainings in a row, before the search gives up
 
@@ -132,6 +135,7 @@ class Search(Generic[SubjectT, RecordT]):
         self._pending.remove(proposal)
         self._now = max(self._now, proposal.due)
         record = self.store.tell(proposal, result)
+        _log.info("trial %d told: %s", proposal.number, said(proposal, result))
         ledger.add(record)
         if record.state not in ("duplicate", "refused"):
             if self._pace is not None and result.seconds and record.state != "failed":
@@ -173,7 +177,12 @@ class Search(Generic[SubjectT, RecordT]):
         if wanted is None:
             return None
         proposal = self._ask(wanted)
-        self.proposing += time.perf_counter() - start
+        taken = time.perf_counter() - start
+        length = f", rung {wanted.rung}" if len(self.plan.rungs) > 1 else ""
+        again = f", repeat {wanted.repeat}" if wanted.repeat else ""
+        _log.info("trial %d chosen in %.2f s: %s%s%s", proposal.number, taken, wanted.origin, length, again)
+        _log.debug("trial %d is %s, stopped below %s", proposal.number, proposal.subject, proposal.floors)
+        self.proposing += taken
         self.choices += 1
         self._index += 1
         self._aside += wanted.origin == ENQUEUED or bool(wanted.repeat)

@@ -1,5 +1,6 @@
 """A run is opened: begun with settings and a folder, or taken up where it stopped."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -39,6 +40,8 @@ from .run import Run
 from .settings import settle
 from .storage import check_storage, sqlite_url, storage_errors, storage_name
 from .trial_store import TrialStore
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -82,6 +85,8 @@ def open_run(
         limit = replace(default_proxy(settings.dataset, device), **settings.proxy).images
     else:
         limit = Proxy.from_dict(existing.settings.proxy).images
+    state = "goes on" if existing else "begins"
+    _log.info("run in %s %s, on %d x %s", out, state, len(crew.devices), device)
     dataset = settings.dataset if images is None else images
     source = DataSource(dataset, settings.data_dir, settings.input_size, settings.seed, settings.skip_corrupt)
     began = existing.fingerprint if existing else None
@@ -103,6 +108,7 @@ def open_run(
     table = cost_table(space.backbone, width=space.width, num_classes=num_classes, input_size=input_size)
     table = table.with_tables(tables)
     limits = Limits(settings.limits)
+    _log.info("images of fingerprint %s; costs of a device: %s", opened.fingerprint, settings.device_costs)
     if warning := limits.check_reachable(space, table):
         say(warning)
     if existing is None:
@@ -160,6 +166,7 @@ def open_run(
         url = storage or sqlite_url(folder.study_path)
         store = closed.enter_context(closing(TrialStore(url, study_name=record.study, domain=domain)))
         told, listed = len(store.records()), folder.count_trials()
+        _log.info("study %s in %s: %d trials", record.study, settings.storage or folder.study_path, told)
         if told < listed:
             raise UserError(
                 f"--out: the study of the run in {out} must hold the {listed} trials of trials.csv, "

@@ -1,5 +1,6 @@
 """Worker processes that train: their caller outlives a crash of one of them, and they never outlive it."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -21,6 +22,8 @@ from typing import Any, Generic, Literal
 from .executor import Carrying, JobT, Setup
 from .jobs import Failed, Message, Progress, reason_of
 from .time_limit import LOOK_SECONDS, TimeLimit
+
+_log = logging.getLogger(__name__)
 
 MAX_FALSE_STARTS = 3  # workers in a row that end before they are ready
 
@@ -131,6 +134,7 @@ class WorkerPool(Generic[JobT]):
                     worker.connection.send_bytes(self._setup)
                 elif isinstance(received, _Ready):
                     worker.stage = "ready"
+                    _log.info("worker %s on %s is ready", worker.process.pid, worker.device)
                     self._false_starts = 0
                 elif isinstance(received, _Unfit):
                     raise WorkersFailedError(f"a worker process cannot begin: {received.reason}")
@@ -151,6 +155,7 @@ class WorkerPool(Generic[JobT]):
         worker.process.join(1.0)
         self._end(worker)
         cause = _cause_of_death(worker.process.exitcode)
+        _log.info("worker %s: %s; another is started", worker.process.pid, cause)
         if worker.stage != "ready":
             self._false_starts += 1
             if self._false_starts >= MAX_FALSE_STARTS:
@@ -183,6 +188,7 @@ class WorkerPool(Generic[JobT]):
         for worker in [worker for worker in self._workers if self._left(worker) == 0.0]:
             assert self._limit is not None
             failures.append(self._limit.failure(worker.job, worker.began))
+            _log.info("worker %s is ended, its job takes too long", worker.process.pid)
             self._end(worker)
             self._workers[self._workers.index(worker)] = self._start(worker.device)
         return failures
@@ -191,6 +197,7 @@ class WorkerPool(Generic[JobT]):
         for worker in self._workers:
             if worker.stage == "ready" and worker.job is None and self._waiting:
                 worker.job = self._waiting.popleft()
+                _log.debug("worker %s begins job %d", worker.process.pid, worker.job.index)
                 worker.began = 0.0 if self._limit is None else self._limit.now()
                 try:
                     worker.connection.send(worker.job)

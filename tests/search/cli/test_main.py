@@ -99,8 +99,14 @@ def test_a_terminal_that_cannot_show_a_name_gets_an_escape(tmp_path: Path, encod
 
 
 MISTAKES: list[tuple[tuple[str, ...], str]] = [
+    (
+        ("train", "cheap_v2", "--policy", "foto"),
+        "argument --policy: must be one of .*did you mean 'photos'\\?$",
+    ),
+    (("train", "cheap_v2", "--crop", "pad"), "argument --crop: must be one of .*did you mean 'padded'\\?$"),
+    (("retrain", "runs/a", "--sedes", "3"), "unrecognized arguments: .*; did you mean '--seeds'\\?$"),
     ((), "the following arguments are required: COMMAND; see `cheapsearch --help`"),
-    (("runn",), "invalid choice: 'runn'"),
+    (("runn",), "must be one of run, .*, got 'runn'; did you mean 'run'\\?$"),
     (("run", "--dataset", "digit"), "--dataset: must be one of .*; did you mean 'digits'\\?"),
     (("run", "--dataset", "none.npz"), "--dataset: there is no file 'none.npz': check the path"),
     (("run", "--dataset", "no/folder"), "--dataset: there is no folder 'no/folder': check the path"),
@@ -119,7 +125,7 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
         ("run", "--device", "cuda:99", "--dataset", "digits"),
         "--device: must be auto or one that this machine",
     ),
-    (("run", "--bugdet", "3"), "unrecognized arguments: --bugdet 3; see `cheapsearch"),
+    (("run", "--bugdet", "3"), "unrecognized arguments: --bugdet 3; did you mean '--budget'\\?$"),
     (("run", "--proxy", "epoch=3"), "--proxy: key: must be one of .*; did you mean 'epochs'\\?"),
     (("run", "--proxy", "epochs"), "argument --proxy: must be name=number,..., got 'epochs'"),
     (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cheapsearch.search.cli.main import make_parser
-from cheapsearch.search.cli.run import given_settings
+from cheapsearch.search.cli.run_flags import given_settings
 from cheapsearch.space import UserError
 
 
@@ -78,8 +78,7 @@ def test_run_refuses_what_is_no_proxy_setting(text: str) -> None:
     ("arguments", "message"),
     [
         ((), "the following arguments are required: COMMAND; see `cheapsearch --help`"),
-        (("runn",), "invalid choice: 'runn'"),
-        (("run", "--bugdet", "3"), "unrecognized arguments: --bugdet 3"),
+        (("presets", "runs/a"), "unrecognized arguments: runs/a; see `cheapsearch presets --help`"),
         (("run", "--budget", "three"), "argument --budget: invalid int value: 'three'"),
         (("run", "--budget"), "argument --budget: expected one argument; see `cheapsearch run --help`"),
         (("show",), "the following arguments are required: ARCH; see `cheapsearch show --help`"),
@@ -95,6 +94,7 @@ def test_parser_refuses_in_one_line_and_says_where_help_is(arguments: tuple[str,
 def test_other_commands_have_defaults() -> None:
     assert vars(parse("show", "cheap_v2")) == {
         "command": "show",
+        "verbose": 0,
         "arch": "cheap_v2",
         "num_classes": None,
         "input_size": None,

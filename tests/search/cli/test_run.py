@@ -25,7 +25,8 @@ from PIL import Image
 from cheapsearch.models import cost_table
 from cheapsearch.search.cli.main import main, make_parser
 from cheapsearch.search.cli.parser import given_workplace
-from cheapsearch.search.cli.run import given_settings, spent
+from cheapsearch.search.cli.run import spent
+from cheapsearch.search.cli.run_flags import given_settings
 from cheapsearch.space import (
     FLOPS_CONVENTION,
     Architecture,
@@ -215,9 +216,12 @@ def test_run_says_where_the_proxy_cannot_tell_architectures_apart(
 
 def test_run_as_json_keeps_progress_out_of_the_way(call: Call, tmp_path: Path) -> None:
     code, out, err = call(
-        *("run", "--dataset", "digits", "--budget", 2, "--workers", 0, "--out", "here", "--json", *TINY)
+        *("run", "--dataset", "digits", "--budget", 2, "--workers", 0, "--out", "here", "--json", *TINY, "-v")
     )
     assert code == 0
+    for number in (0, 1):  # what -v adds
+        assert re.search(rf"study\.driver: trial {number} chosen in [0-9.]+ s: \w+", err)
+        assert re.search(rf"study\.driver: trial {number} told: network \w+, proposed as .*, complete", err)
     result = json.loads(out)
     assert progress_of(err) == ["1/2", "2/2"]
     trials = trials_of(Path("here"))
