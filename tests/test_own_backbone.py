@@ -23,6 +23,7 @@ def test_the_commands_of_the_page_search_on_it(run_page: Callable[[str], Path]) 
     found = load_run(run)
     assert found.record.settings.backbone.startswith("small_net@")
     assert [trial.architecture.backbone for trial in found.trials] == [found.record.settings.backbone] * 3
+    assert f"--backbone {run}/run.yaml" in found.command
     assert found.record.settings.backbone in (run / "report.html").read_text("utf-8")
     best = cheapsearch.load(run / "best.yaml")
     assert len(best.blocks) == 1 + 2 + 2 + 2

@@ -60,6 +60,7 @@ def test_a_run_goes_on_with_its_own_copy_and_with_no_other(page_folder: Path, tm
     found = cheapsearch.run(budget=3, **run)
     ((path, known),) = found.record.settings.ops.items()
     assert f"--ops {path}" in found.record.settings.command
+    assert f"--ops {run['out']}/ops/partial_conv.py" in found.saved.command
     changed = tmp_path / "changed.py"
     changed.write_text(EXAMPLE.read_text() + "# another\n")
     with pytest.raises(UserError, match=rf"^ops: must stay {known}, as the run in .* began, got \w+; "):
