@@ -81,13 +81,14 @@ def trial_data(run: SavedRun, frame: pd.DataFrame) -> str:
     """Every trial for the page's script, as JSON of columns.
 
     Returns:
-        `number`; `hover`, what a point says of it; whether it is `compared` with others, and on the `front`;
+        `number`; `network`, the number of the first trial of the same network; `hover`, what a point says of it; whether it is `compared` with others, and on the `front`;
         `expected`, accuracy in percent, null where it is not compared; `costs` by name, those that have a
         budget; `sites` by name, its choices.
     """
     return data_json(
         {
             "number": frame["number"].tolist(),
+            "network": frame.groupby("hash")["number"].transform("first").tolist(),
             "hover": hover_texts(frame),
             "compared": frame["compared"].tolist(),
             "front": frame["front"].tolist(),

@@ -103,6 +103,7 @@ def test_write_report_has_the_texts_of_trials_once(report):
     trials = json.loads(known)
     assert trials["number"] == list(range(7))
     assert trials["hover"][1].startswith("<b>trial 1</b>")
+    assert trials["network"] == [0, 1, 2, 3, 4, 5, 6]
     assert trials["front"] == [False, True, False, True, False, False, False]
     assert trials["compared"] == [True] * 4 + [False] * 2 + [True]
     assert trials["costs"]["params"][1] == 1_000_000

@@ -91,6 +91,15 @@ def test_row_selects_its_trial_everywhere_and_escape_lets_it_go(page):
     assert page.locator("#selected").is_hidden()
 
 
+def test_trial_stands_for_all_trainings_of_its_network(open_page, lengths_run):
+    page = open_page(write_report(lengths_run))
+    page.click("#front tr[data-trial='6'] button.pick")  # trial 1 is the shorter training, 8 a repeat
+    rows = page.locator("#trials tr.selected")
+    assert rows.evaluate_all("rows => rows.map(row => Number(row.dataset.trial))") == [1, 6, 8]
+    assert page.locator("#trials button[aria-pressed=true]").all_inner_texts() == ["6"]
+    assert {"by-site", "progress", "lengths"} <= set(rings(page))  # operations are compared by trial 1
+
+
 def test_keyboard_selects_a_trial(page):
     button = page.locator("#front tbody button.pick").first
     button.focus()
