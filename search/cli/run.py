@@ -11,7 +11,7 @@ from ...space import FLOPS_CONVENTION, METRIC_TITLES, RunSettings, text
 from ...space.run_folder import RunFolder
 from ...space.rungs import networks_trained, units
 from ...space.verdict import against, foretold, verdict
-from . import retrain
+from . import dry_run, retrain
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
 from .parser import given_workplace
 from .run_flags import add_run_flags, given_settings
@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
         argument_default=argparse.SUPPRESS,
         examples=(
             "cheapsearch run --dataset digits --budget 20",
-            "cheapsearch run --dataset path/to/images --hours 2 --max-params 1.2M",
+            "cheapsearch run --dataset path/to/images --hours 2 --max-params 1.2M --dry-run",
             "cheapsearch run --out runs/mobilenet_v2-digits --budget 40",
         ),
     )
@@ -53,6 +53,8 @@ def perform(options: argparse.Namespace) -> int:
     # A polite `kill` ends a search as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     given = given_settings(options)
+    if options.dry_run:
+        return dry_run.show(given, console, as_json=options.json)
     with ExitStack() as shown:
         begun: list[tuple[Run, SearchDisplay]] = []
 
