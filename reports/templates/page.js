@@ -111,7 +111,7 @@ async function draw(source, hover) {
     layout[part] = {...layout[part], [name]: value};
   });
   if (touch) layout.dragmode = false;
-  data.filter(trace => trace.meta === 'trials').forEach(trace => {
+  data.filter(trace => trace.meta?.hover === 'trials').forEach(trace => {
     trace.hovertext = trace.customdata.map(number => hover.get(number));
   });
   const plot = document.getElementById(source.dataset.draws);
@@ -130,6 +130,10 @@ addEventListener('afterprint', () => $('.js-plotly-plot').forEach(plot => {
   Plotly.relayout(plot, {...colours(plot.layout), width: null, autosize: true});
 }));
 dark.addEventListener('change', recolour);
+
+// The customdata of a trace may be of trials: their numbers, or lists that begin with them.
+const ofTrials = trace => trace.meta?.of === 'trials';
+const numberAt = (trace, index) => [trace.customdata[index]].flat()[0];
 
 /* Trials: what is known of them, and what ties the figures and the tables together. */
 function link(plots, trials) {
@@ -194,7 +198,7 @@ function link(plots, trials) {
     table.addEventListener('mouseleave', () => mark('hovered', null));
   });
   plots.forEach(plot => {
-    const of = event => event.points[0].customdata ?? null;
+    const of = ({points: [point]}) => ofTrials(point.data) ? numberAt(point.data, point.pointNumber) : null;
     plot.on('plotly_click', event => { if (of(event) !== null) select(of(event)); });
     plot.on('plotly_hover', event => mark('hovered', of(event)));
     plot.on('plotly_unhover', () => mark('hovered', null));
@@ -234,10 +238,10 @@ function link(plots, trials) {
     if (own !== turn) return;
     tables.forEach((state, table) => show(table));
     for (const plot of plots) {
-      const traces = plot.data.map((trace, index) => index).filter(index => plot.data[index].customdata);
+      const traces = plot.data.map((trace, index) => index).filter(index => ofTrials(plot.data[index]));
       if (traces.length === 0) continue;
       const points = traces.map(index => !narrowed ? null : plot.data[index].customdata
-        .map((number, place) => fits(number) ? place : -1).filter(place => place >= 0));
+        .map((_, place) => fits(numberAt(plot.data[index], place)) ? place : -1).filter(place => place >= 0));
       await Plotly.restyle(plot, {selectedpoints: points}, traces);
       await rest();
       if (own !== turn) return;
@@ -276,7 +280,8 @@ function overlay(plot) {
   layer.className = 'overlay';
   plot.after(layer);
   const places = new Map();
-  plot.data.filter(trace => trace.customdata).forEach(trace => trace.customdata.forEach((number, index) => {
+  plot.data.filter(ofTrials).forEach(trace => trace.customdata.forEach((_, index) => {
+    const number = numberAt(trace, index);
     const axes = [trace.xaxis ?? 'x', trace.yaxis ?? 'y'].map(name => name.replace(/^[xy]/, '$&axis'));
     if (!places.has(number)) places.set(number, []);
     places.get(number).push([...axes, trace.x[index], trace.y[index]]);

@@ -35,7 +35,7 @@ def place(page, figure, number):
     return page.evaluate(
         """([figure, number]) => {
           const plot = document.getElementById(figure), {xaxis, yaxis} = plot._fullLayout;
-          const trace = plot.data.find(one => one.customdata?.includes(number));
+          const trace = plot.data.find(one => one.meta?.of === 'trials' && one.customdata.includes(number));
           const index = trace.customdata.indexOf(number), box = plot.getBoundingClientRect();
           return [box.left + xaxis._offset + xaxis.d2p(trace.x[index]),
             box.top + yaxis._offset + yaxis.d2p(trace.y[index])];
@@ -48,7 +48,7 @@ def bright(page, figure):
     """The trials of a figure that are not dimmed."""
     return page.evaluate(
         """figure => document.getElementById(figure).data
-          .filter(trace => trace.customdata && trace.selectedpoints)
+          .filter(trace => trace.meta?.of === 'trials' && trace.selectedpoints)
           .flatMap(trace => trace.selectedpoints.map(index => trace.customdata[index]))""",
         figure,
     )
