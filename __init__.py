@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from .models import count as count
     from .models import deploy as deploy
     from .models import load as load
+    from .models import load_operations as load_operations
     from .search.api import rehearse as rehearse
     from .search.api import retrain as retrain
     from .search.api import run as run
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .search.training.predict import predict as predict
     from .space import PRESETS as PRESETS
     from .space import Architecture as Architecture
+    from .space import Operation as Operation
     from .space import SearchSpace as SearchSpace
     from .space import UserError as UserError
     from .space import architecture_hash as architecture_hash
@@ -26,6 +28,7 @@ __version__ = "0.1.0"
 # Public name -> where it lives; loaded when first used, so that importing stays free of torch.
 _PUBLIC = {
     "Architecture": "space",
+    "Operation": "space",
     "PRESETS": "space",
     "SearchSpace": "space",
     "UserError": "space",
@@ -36,6 +39,7 @@ _PUBLIC = {
     "deploy": "models",
     "export": "search.study.export",
     "load": "models",
+    "load_operations": "models",
     "predict": "search.training.predict",
     "rehearse": "search.api",
     "results": "search.results",

@@ -6,6 +6,7 @@ from .cost import COUNTERS, count, count_flops, count_params
 from .cost_table import CostTable, cost_table
 from .deploy import deploy
 from .network import Network, build
+from .own_operations import load_operations
 from .weights_file import read_weights_config, weights_bytes
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "deploy",
     "describe",
     "load",
+    "load_operations",
     "read_weights_config",
     "weights_bytes",
 ]

@@ -14,6 +14,7 @@ from ..space import (
     read_config,
     shown,
 )
+from ..space.operation_file import loaded_files
 from .cost import COUNTERS, count
 from .network import Network, build
 from .weights_file import load_weights, read_weights_config
@@ -35,6 +36,9 @@ def describe(
         UserError: If a number is out of range.
     """
     network = build(architecture, num_classes=num_classes, input_size=input_size)
+    files = {file.name: file.hash for file in loaded_files() if file.hash in architecture.own}
+    if files:
+        origin = {**origin, "ops": files}
     return ArchitectureConfig(
         architecture=architecture,
         num_classes=num_classes,

@@ -4,19 +4,15 @@ The checks build the operation everywhere it is offered and compare numbers in f
 sameness is looked for among rearrangements of the weights.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
-from itertools import product
-from typing import NamedTuple, NoReturn
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
 from torch.fx.proxy import TraceError
 
 from ..space import (
-    BACKBONES,
     OPERATIONS,
-    SITES,
     Backbone,
     Block,
     Layout,
@@ -31,40 +27,32 @@ from ..space.operation import FOLLOWERS, READERS
 from .cost import count_flops
 from .deploy import deploy
 from .operations import Builder, build_operation
+from .places import Place, is_cut, places, shape
 from .rearranging import equal, load, matching, randomise, rearrangements
 
-WIDTHS = (0.28, 1.0)  # at the first, gates of some blocks are tiled such that a shuffle passes
-_SIDE = 5  # of the images, odd
-_INPUT_SIZES = (32, 224)
 
-
-class Place(NamedTuple):
-    """Where an operation is built, and the shapes it has to have there."""
-
-    backbone: Backbone
-    at: Block | Layout
-    given: tuple[int, ...]
-    wanted: tuple[int, ...]
-
-
-def check_operation(operation: Operation, builder: Builder | None = None) -> None:
+def check_operation(
+    operation: Operation, builder: Builder | None = None, *, others: Sequence[Operation] = OPERATIONS
+) -> None:
     """Build an operation at every backbone that offers it and compare it with its row.
 
     Checked are: shapes and, at the last stage, features; that the input of `expand` and `shortcut`, which a
     block reads twice, is left alone; that all its operators are counted; that it deploys to the same answers;
-    that it computes the same as others of its effect, and as its plain one; and the orders it says.
+    that all its weights learn; that it computes the same as others of its effect, and as its plain one; and
+    the orders it says.
 
     Args:
         operation: Its row, which need not be in the table yet.
-        builder: What builds it, if it is no function of `models.operations` yet.
+        builder: What builds it, if its row does not say so yet.
+        others: That it may be the same as.
 
     Raises:
         UserError: At the first thing that is not so.
         NotImplementedError: If it runs an operator that `models.cost.HANDLES` does not list.
     """
     alike: dict[object, Place] = {}
-    for place in _places(operation):
-        alike.setdefault((place.backbone.family, _shape(place.at)), place)
+    for place in places(operation):
+        alike.setdefault((place.backbone.family, shape(place.at)), place)
     counted = set()
     with torch.random.fork_rng(devices=[]):
         for place in alike.values():
@@ -74,7 +62,7 @@ def check_operation(operation: Operation, builder: Builder | None = None) -> Non
                 _check_absence(operation, place)
                 continue
             _check_shapes(operation, place, randomise(module))
-            _check_effect(operation, place, module)
+            _check_effect(operation, place, module, others)
             computes = operation.effect(place.at) != IDENTITY
             if operation.site in FOLLOWERS and computes:
                 _check_follows(operation, place, module)
@@ -82,49 +70,12 @@ def check_operation(operation: Operation, builder: Builder | None = None) -> Non
                 _check_sorts(operation, place, module)
             if operation.plain is not None:
                 _check_reads(operation, place, module)
-            kind = (place.backbone.family, operation.effect(place.at), _is_cut(place.at))
+            kind = (place.backbone.family, operation.effect(place.at), is_cut(place.at))
             if kind not in counted:
                 counted.add(kind)
                 count_flops(module, place.given)
                 _check_deploys(operation, place, module)
-
-
-def _places(operation: Operation) -> Iterator[Place]:
-    offering = [backbone for backbone in BACKBONES.values() if backbone.family in operation.families]
-    for backbone, width, size in product(offering, WIDTHS, _INPUT_SIZES):
-        layout = backbone.layout(width, size)
-        if not SITES[operation.site].staged:
-            yield Place(backbone, layout, *_layout_shapes(operation, layout))
-            continue
-        for block in layout.blocks:
-            yield Place(backbone, block, *_block_shapes(operation, block))
-
-
-def _shape(at: Block | Layout) -> Block | Layout:
-    """What tells one place from another: an operation of a block depends on channels and strides."""
-    return replace(at, stage=1, kernel_size=3, activation="relu") if isinstance(at, Block) else at
-
-
-def _is_cut(at: Block | Layout) -> bool:
-    """Whether a tile does not fit, which takes other operators."""
-    return isinstance(at, Block) and (at.hidden % at.in_channels > 0 or at.out_channels % at.in_channels > 0)
-
-
-def _layout_shapes(operation: Operation, layout: Layout) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    if operation.features is None:
-        side = -(-_SIDE // layout.stem_stride)
-        return (2, 3, _SIDE, _SIDE), (2, layout.stem_channels, side, side)
-    return (2, layout.blocks[-1].out_channels, _SIDE, _SIDE), (2, operation.features(layout), 1, 1)
-
-
-def _block_shapes(operation: Operation, block: Block) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    inputs = {"expand": block.in_channels, "shortcut": block.in_channels}
-    outputs = {"expand": block.hidden, "se": block.hidden}
-    side = -(-_SIDE // block.stride) if operation.site == "shortcut" else _SIDE
-    return (
-        (2, inputs.get(operation.site, block.hidden), _SIDE, _SIDE),
-        (2, outputs.get(operation.site, block.out_channels), side, side),
-    )
+                _check_learns(operation, place, module)
 
 
 def _refuse(operation: Operation, place: Place, rule: str) -> NoReturn:
@@ -163,13 +114,27 @@ def _check_deploys(operation: Operation, place: Place, module: nn.Module) -> Non
         _refuse(operation, place, "must answer the same in its deploy form (models.folding)")
 
 
+def _check_learns(operation: Operation, place: Place, module: nn.Module) -> None:
+    """As in a training: every weight, and where weights come before it what they made, has a gradient."""
+    x = torch.randn(place.given, dtype=torch.float64, requires_grad=operation.site != "first_conv")
+    y = module.train()(x.clone())
+    (y * torch.randn_like(y)).sum().backward()
+    module.eval()
+    gradients = {f"weight {name}": value.grad for name, value in module.named_parameters()}
+    if x.requires_grad:
+        gradients["input"] = x.grad
+    for name, gradient in gradients.items():
+        if gradient is None or not gradient.isfinite().all():
+            _refuse(operation, place, f"its {name} must have a gradient, and a finite one")
+
+
 @torch.no_grad()
-def _check_effect(operation: Operation, place: Place, module: nn.Module) -> None:
+def _check_effect(operation: Operation, place: Place, module: nn.Module, others: Sequence[Operation]) -> None:
     """Compare with the other operations of the same effect there."""
     effect = operation.effect(place.at)
     others = [
         other
-        for other in OPERATIONS
+        for other in others
         if (other.site, other.name) != (operation.site, operation.name)
         and other.site == operation.site
         and place.backbone.family in other.families

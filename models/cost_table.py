@@ -16,12 +16,13 @@ from ..space import (
     STAGED_SITES,
     Architecture,
     Cost,
+    SearchSpace,
     UserError,
     additive_costs,
     architecture_hash,
-    get_backbone,
 )
 from ..space.device_table import DeviceTable, Predictor
+from ..space.operation_file import loaded_files
 from ..space.part_costs import DEPTHWISE, PartCosts, SiteStage
 from .cost import COUNTERS, Counter, count_each
 from .network import Network, build
@@ -124,18 +125,19 @@ def cost_table(
         UserError: If a name is unknown or a number is out of range.
     """
     counters = tuple((name, COUNTERS[name]) for name in additive_costs())
-    return _counted(backbone, width, num_classes, input_size, counters)
+    return _counted(
+        SearchSpace(backbone, width, own=tuple(file.hash for file in loaded_files())),
+        num_classes,
+        input_size,
+        counters,
+    )
 
 
 @lru_cache(maxsize=16)
 def _counted(
-    backbone: str,
-    width: float,
-    num_classes: int,
-    input_size: int,
-    counters: tuple[tuple[str, Counter], ...],
+    space: SearchSpace, num_classes: int, input_size: int, counters: tuple[tuple[str, Counter], ...]
 ) -> CostTable:
-    operations = get_backbone(backbone).operations
+    backbone, width, operations = space.backbone, space.width, space.operations
     parts: dict[SiteStage, dict[str, Cost]] = {}
     for index in range(max(map(len, operations.values()))):
         chosen = {site: names[min(index, len(names) - 1)] for site, names in operations.items()}

@@ -36,7 +36,9 @@ def build_operation(
         return None
     if effect == IDENTITY:
         return nn.Identity()
-    builder = builder or globals().get(str(operation.builder))
+    builder = builder or (
+        operation.builder if callable(operation.builder) else globals().get(str(operation.builder))
+    )
     if builder is None:
         raise UserError(
             f"{operation.site} {operation.name}: builder must name a function of models/operations.py, "

@@ -1,5 +1,6 @@
 """A run as tables, figures and one self-contained HTML page, without torch."""
 
+from .compare import write_comparison
 from .contact_sheet import write_contact_sheet
 from .figures import accuracy_against_cost, progress
 from .operation_figures import operations_by_site, operations_by_stage
@@ -12,9 +13,12 @@ from .rungs import longest_against_shortest, rungs_frame
 from .space import cost_by_operation, range_of_costs, write_space
 from .summary import summary
 from .table import front_frame, front_of, trials_frame
+from .watch import LiveReport, ReportServer
 
 __all__ = [
     "REPORT_FILE",
+    "LiveReport",
+    "ReportServer",
     "accuracy_against_cost",
     "cost_by_operation",
     "front_frame",
@@ -36,6 +40,7 @@ __all__ = [
     "share_of_hypervolume",
     "summary",
     "trials_frame",
+    "write_comparison",
     "write_contact_sheet",
     "write_rehearsal",
     "write_report",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from ..space import STAGED_SITES, Architecture, Cost, get_backbone
 from ..space.backbones import Backbone
 from ..space.effects import ABSENT
+from ..space.known_operations import get_operation
 from ..space.layout import Block, Layout
-from ..space.operations import get_operation
 from ..space.part_costs import DEPTHWISE, PartCosts
 
 # In the order in which an image meets them; a shortcut goes round all of it.

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
+__all__ = ["RehearsalResult", "RetrainResult", "RunResult", "TrainResult", "results"]
+
 
 @dataclass(frozen=True)
 class TrainResult:

@@ -27,11 +27,12 @@ from .costs import (
 from .errors import UserError, check_complete, check_keys, check_name, flag
 from .files import write_bytes, write_text
 from .front import PICKS, check_objectives, default_rule, pareto_front, pick
+from .known_operations import get_operation
 from .layout import Block, Layout
 from .names import shown
 from .noise import accuracies, averaged
 from .operation import Operation
-from .operations import OPERATIONS, get_operation
+from .operations import OPERATIONS
 from .preprocessing import Preprocessing
 from .presets import PRESETS, get_preset
 from .records import TrialRecord, join_choice

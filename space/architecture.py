@@ -9,6 +9,7 @@ import yaml
 
 from .backbones import Backbone, check_width, get_backbone
 from .errors import UserError, check_keys, check_name
+from .known_operations import hashes_in, own_name
 from .sites import SITE_NAMES, SITES
 
 Choice = str | tuple[str, ...]
@@ -20,7 +21,7 @@ class Architecture:
 
     A site that is left out keeps the operation of the unmodified network. The sites `expand`,
     `project`, `shortcut` and `se` take one operation for the whole network or a sequence with one
-    per stage.
+    per stage. An operation of one's own, once its file is loaded, may be said without the hash of the file.
 
     Raises:
         UserError: If a name is unknown, an operation does not apply to the backbone, a per-stage
@@ -46,6 +47,11 @@ class Architecture:
         """The operation at a site of a stage, counted from 1 (any number where there is one choice)."""
         choice = getattr(self, site)
         return choice if isinstance(choice, str) else choice[stage - 1]
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Hashes of the files of a user's own that operations of it are of."""
+        return hashes_in(getattr(self, site) for site in SITE_NAMES)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for YAML and JSON: per-stage choices are lists."""
@@ -117,5 +123,9 @@ def _check_choice(backbone: Backbone, site: str, choice: object) -> Choice:
 
 
 def _check_operation(backbone: Backbone, argument: str, site: str, operation: object) -> str:
+    if operation not in SITES[site].operations:
+        own = own_name(argument, site, backbone.family, operation)
+        if own is not None:
+            return own
     check_name(argument, operation, SITES[site].operations)
     return check_name(f"{argument} of {backbone.name}", operation, backbone.operations[site])

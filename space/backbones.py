@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from .errors import UserError, check_name
+from .known_operations import offered
 from .layout import Activation, Block, Layout
 from .operation import Family
-from .operations import offered
 
 Stride = Literal[1, 2, "s"]
 

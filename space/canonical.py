@@ -1,7 +1,8 @@
 """Which architectures are the same function class, and the hash that names one.
 
 What an operation amounts to at a block is its row's `effect` (`space.operations`); operations with the same
-effects in every block of a stage are one there. Five kinds of sameness collapse, each proved in
+effects in every block of a stage are one there; one of a user's own may be one of the package's, or of its
+file's. Five kinds of sameness collapse, each proved in
 `tests/models/test_equivalence.py` by mapping the weights of one network onto the other and comparing the
 outputs:
 
@@ -21,9 +22,9 @@ from functools import cache
 
 from .architecture import Architecture, Choice
 from .backbones import CHANNEL_MULTIPLE, get_backbone
+from .known_operations import get_operation, with_siblings
 from .layout import Block
 from .operation import READERS, Operation
-from .operations import get_operation
 from .sites import SITE_NAMES, STAGED_SITES
 from .streams import INPUT_SIZES, Form, turned
 
@@ -44,7 +45,7 @@ def _canonical(architecture: Architecture, *, streams: bool = True) -> Architect
     for index, site in enumerate(STAGED_SITES):
         wanted = [form[index] for form in forms]
         choices[site] = tuple(wanted)
-        for operation in backbone.operations[site]:
+        for operation in with_siblings(backbone.operations[site], site, backbone.family, wanted):
             uniform = [(*form[:index], operation, *form[index + 1 :]) for form in forms]
             given = _all_forms(architecture, uniform, streams=streams)
             if [form[index] for form in given] == wanted:
@@ -114,22 +115,27 @@ def stage_form(
         if block.stage == stage
     )
     chosen = dict(zip(STAGED_SITES, (expand, project, shortcut, se), strict=True))
-    readers = [get_operation(site, chosen[site]) for site in READERS]
+
+    def named(site: str, *amounts: Callable[[Operation], Iterable[object]]) -> str:
+        others = with_siblings(backbone.operations[site], site, backbone.family, [chosen[site]])
+        wanted = get_operation(site, chosen[site])
+        return _first_alike([get_operation(site, other) for other in others], wanted, *amounts)
+
+    def effects(operation: Operation) -> Iterable[object]:
+        return (operation.effect(block) for block in blocks)
+
+    # Of equal ones the first, since one of a user's own may say less of orders than it could.
+    readers = [get_operation(site, named(site, effects)) for site in READERS]
 
     def order_left(operation: Operation, block: Block) -> tuple[int, ...]:
         order = operation.order_at(block)
         absorbed = order and all(reader.follows_order(block, order) for reader in readers)
         return () if absorbed else order
 
-    return tuple(
-        _first_alike(
-            [get_operation(site, operation) for operation in backbone.operations[site]],
-            get_operation(site, chosen[site]),
-            lambda operation: (operation.effect(block) for block in blocks),
-            lambda operation: (order_left(operation, block) for block in blocks),
-        )
-        for site in STAGED_SITES
-    )
+    def orders(operation: Operation) -> Iterable[object]:
+        return (order_left(operation, block) for block in blocks)
+
+    return tuple(named(site, effects, orders) for site in STAGED_SITES)
 
 
 @cache
@@ -139,8 +145,9 @@ def network_form(
     """The canonical operation of a site that occurs once in a network."""
     backbone = get_backbone(name)
     layouts = [backbone.layout(width, size, channel_multiple) for size in INPUT_SIZES]
+    others = with_siblings(backbone.operations[site], site, backbone.family, [operation])
     return _first_alike(
-        [get_operation(site, other) for other in backbone.operations[site]],
+        [get_operation(site, other) for other in others],
         get_operation(site, operation),
         lambda operation: (operation.effect(layout) for layout in layouts),
     )

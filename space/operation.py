@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from .channels import Order
 from .effects import ABSENT, IDENTITY, Effect
@@ -39,8 +39,9 @@ class Operation:
         name: What an `Architecture` calls it.
         what: What it is, in a line.
         families: Of the backbones that offer it.
-        builder: Name of the function in `models.operations` that builds it, from the backbone, the block or
-            layout, and `reduction` where there is one; None where nothing is ever built.
+        builder: Name of the function in `models.operations` that builds it, or the function itself for an
+            operation of one's own; from the backbone, the block or layout, and `reduction` where there is
+            one. None where nothing is ever built.
         effect: What it amounts to at a block, or at a layout where the site occurs once in a network:
             `absent`, `identity`, or a word that it shares with the operations that compute the same with
             the same weights, their output channels perhaps in another order.
@@ -66,7 +67,7 @@ class Operation:
     what: str
     _: KW_ONLY
     families: tuple[Family, ...]
-    builder: str | None
+    builder: str | Callable[..., Any] | None
     effect: Effect
     order: Callable[[Block], Order] | None = None
     plain: str | None = None

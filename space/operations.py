@@ -1,8 +1,5 @@
 """Every operation of every site, one row each."""
 
-from types import MappingProxyType
-from typing import get_args
-
 from .effects import (
     ABSENT,
     always,
@@ -23,8 +20,7 @@ from .effects import (
     tiled_channels,
     within_groups,
 )
-from .errors import check_name
-from .operation import Family, Operation, SiteName
+from .operation import Family, Operation
 
 BOTH: tuple[Family, ...] = ("v2", "v3")
 V2: tuple[Family, ...] = ("v2",)
@@ -265,35 +261,3 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("se", "none", "nothing", families=BOTH, builder=None, effect=always(ABSENT)),
 )
-
-_BY_NAME: MappingProxyType[tuple[str, str], Operation] = MappingProxyType(
-    {(operation.site, operation.name): operation for operation in OPERATIONS}
-)
-
-
-def get_operation(site: str, name: str) -> Operation:
-    """Look an operation up.
-
-    Raises:
-        UserError: If the site is unknown or has none of that name.
-    """
-    if (site, name) not in _BY_NAME:
-        check_name("site", site, get_args(SiteName))
-        check_name(site, name, [row.name for row in OPERATIONS if row.site == site])
-    return _BY_NAME[site, name]
-
-
-def offered(family: Family, *, bare_shortcuts: bool = False) -> MappingProxyType[str, tuple[str, ...]]:
-    """The names of the operations that the backbones of a family offer, by site.
-
-    Args:
-        bare_shortcuts: Whether nothing is built around a block in the unmodified network.
-    """
-
-    def rows(site: str) -> list[Operation]:
-        found = [row for row in OPERATIONS if row.site == site and family in row.families]
-        if bare_shortcuts and site == "shortcut":
-            found.sort(key=lambda row: row.builder is not None)
-        return found
-
-    return MappingProxyType({site: tuple(row.name for row in rows(site)) for site in get_args(SiteName)})

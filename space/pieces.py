@@ -20,8 +20,8 @@ from .backbones import Backbone, get_backbone
 from .canonical import canonical
 from .channels import conv_groups
 from .effects import ABSENT
+from .known_operations import get_operation, with_siblings
 from .layout import Block, Layout
-from .operations import get_operation
 from .search_space import SearchSpace
 from .sites import STAGED_SITES
 
@@ -127,7 +127,6 @@ def pieces_of(architecture: Architecture, *, num_classes: int, input_size: int) 
 @lru_cache(maxsize=8)
 def pieces_of_space(space: SearchSpace, *, num_classes: int, input_size: int) -> tuple[Piece, ...]:
     """Every piece that an architecture of a space may have, each once."""
-    backbone = get_backbone(space.backbone)
     found: dict[Name, Piece] = {}
 
     def keep(pieces: Iterable[Piece]) -> list[tuple[str, int]]:
@@ -137,8 +136,8 @@ def pieces_of_space(space: SearchSpace, *, num_classes: int, input_size: int) ->
         return sorted(set(map(_left, made)))
 
     blocks, layout, last_side = _places(space.backbone, space.width, input_size)
-    stems, lasts = backbone.operations["first_conv"], backbone.operations["last_stage"]
-    every = list(product(*(backbone.operations[site] for site in STAGED_SITES)))
+    stems, lasts = space.operations["first_conv"], space.operations["last_stage"]
+    every = list(product(*(space.operations[site] for site in STAGED_SITES)))
     if not space.per_stage:  # every block stands behind one of the same operations, so there are fewer
         for stem, chosen, last in product(stems, every, lasts):
             sites: dict[str, Choice] = dict(zip(STAGED_SITES, chosen, strict=True))
@@ -212,7 +211,8 @@ def _as_built(backbone: Backbone, place: Block | Layout, site: str, name: str) -
         ordered = isinstance(place, Layout) or operation.order_at(place) == wanted.order_at(place)
         return operation.effect(place) == effect and ordered
 
-    return ((site, next(other for other in backbone.operations[site] if alike(other))),)
+    others = with_siblings(backbone.operations[site], site, backbone.family, [name])
+    return ((site, next(other for other in others if alike(other))),)
 
 
 def _left(piece: Piece) -> tuple[str, int]:

@@ -112,7 +112,7 @@ class RunRecord:
         found |= {"storage": self.settings.storage or ""}
         found |= {name: "" if found[name] is None else str(found[name]) for name in _PATHS}
         found |= {"cost_table": {name: str(path) for name, path in self.settings.cost_table.items()}}
-        return found | {"proxy": dict(self.settings.proxy)}
+        return found | {"ops": dict(self.settings.ops), "proxy": dict(self.settings.proxy)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "RunRecord":
@@ -144,5 +144,5 @@ def _before_it_was_there() -> dict[str, Any]:
     plain: dict[str, Any] = {"metric": "accuracy", "class_weights": "none"}
     plain |= {"pretrained": "none", "weights": "", "began_with": {}}
     none |= {"rungs": [1], "latency_table": "", "latency_batch": 1, "latency_threads": 1, "cost_table": {}}
-    none |= {"order": "proposal", "spent_trials": 0, "spent_seconds": 0.0}
+    none |= {"order": "proposal", "ops": {}, "spent_trials": 0, "spent_seconds": 0.0}
     return {"repeats": 0, "confirm": 0, "stopping": False, **plain, **none, **limits}

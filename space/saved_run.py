@@ -14,6 +14,7 @@ from .claims import Claims
 from .costs import COSTS, LATENCY, in_every_file
 from .device_table import DeviceTable, Predictor, Value, read_device_table
 from .errors import UserError
+from .operation_file import register_kept
 from .records import TrialRecord
 from .run_record import RunRecord
 from .rungs import compared_rung
@@ -132,17 +133,19 @@ def _read_text(path: Path) -> str:
 
 
 def read_record(path: Path) -> RunRecord:
-    """Read a run.yaml.
+    """Read a run.yaml; the operations of a user's own that it searched are known then.
 
     Raises:
-        UserError: If it is missing or damaged.
+        UserError: If it is missing or damaged, or the copy of a file of operations is.
     """
     data = parse_yaml(_read_text(path), path)
     try:
-        return RunRecord.from_dict(data)
+        record = RunRecord.from_dict(data)
     except (TypeError, ValueError) as error:
         rule = str(error).removeprefix(f"{RECORD_FILE}: ")
         raise UserError(f"{path}: {rule}; put back the file that `cheapsearch run` wrote") from None
+    register_kept(path.parent, record.settings.ops.values())
+    return record
 
 
 def _read_trials(path: Path, record: RunRecord) -> Iterator[TrialRecord]:

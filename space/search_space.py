@@ -10,6 +10,7 @@ from .architecture import Architecture
 from .backbones import check_width, get_backbone
 from .canonical import canonical, network_form, stage_form
 from .errors import UserError, check_keys, check_name
+from .known_operations import own_names
 from .sites import SITE_NAMES, STAGED_SITES
 from .streams import Bound, end, links_of, shuffles, start, step, turns
 
@@ -22,6 +23,7 @@ class SearchSpace:
         backbone: Name of the backbone.
         width: Width multiplier of every architecture.
         per_stage: Sites that get one choice per stage instead of one for the network.
+        own: Hashes of the loaded files whose operations are searched too.
 
     Raises:
         UserError: If a name is unknown or a site does not occur per stage.
@@ -30,6 +32,7 @@ class SearchSpace:
     backbone: str
     width: float = 1.0
     per_stage: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         backbone = get_backbone(self.backbone)
@@ -38,6 +41,15 @@ class SearchSpace:
             check_name("--per-stage", site, [s for s in STAGED_SITES if len(backbone.operations[s]) > 1])
         ordered = tuple(site for site in STAGED_SITES if site in self.per_stage)
         object.__setattr__(self, "per_stage", ordered)
+
+    @cached_property
+    def operations(self) -> Mapping[str, tuple[str, ...]]:
+        """The options at each site, the unmodified network's first."""
+        backbone = get_backbone(self.backbone)
+        return {
+            site: (*known, *own_names(site, backbone.family, self.own))
+            for site, known in backbone.operations.items()
+        }
 
     @property
     def unmodified(self) -> Architecture:
@@ -52,7 +64,7 @@ class SearchSpace:
         backbone = get_backbone(self.backbone)
         found: dict[str, tuple[str, ...]] = {}
         for site in SITE_NAMES:
-            operations = backbone.operations[site]
+            operations = self.operations[site]
             if len(operations) == 1:
                 continue
             if site not in self.per_stage:
@@ -79,7 +91,7 @@ class SearchSpace:
         """
         backbone = get_backbone(self.backbone)
         options: list[tuple[str | None, ...]] = [
-            (None,) if site in self.per_stage else backbone.operations[site] for site in STAGED_SITES
+            (None,) if site in self.per_stage else self.operations[site] for site in STAGED_SITES
         ]
         combinations = list(product(*options))
         stages = range(1, backbone.stages + 1)
@@ -102,7 +114,7 @@ class SearchSpace:
             return total
 
         firsts, lasts = (
-            {network_form(self.backbone, self.width, site, op) for op in backbone.operations[site]}
+            {network_form(self.backbone, self.width, site, op) for op in self.operations[site]}
             for site in ("first_conv", "last_stage")
         )
         everything = frozenset(range(len(combinations)))
@@ -150,6 +162,7 @@ class SearchSpace:
         return (
             isinstance(architecture, Architecture)
             and (architecture.backbone, architecture.width) == (self.backbone, self.width)
+            and set(architecture.own) <= set(self.own)
             and all(
                 isinstance(getattr(architecture, site), str)
                 for site in SITE_NAMES
@@ -184,9 +197,8 @@ class SearchSpace:
         return stage_form(self.backbone, self.width, stage, *chosen)
 
     def _stage_forms(self, stage: int, chosen: Sequence[str | None]) -> frozenset[tuple[str, ...]]:
-        backbone = get_backbone(self.backbone)
         options = [
-            backbone.operations[site] if operation is None else (operation,)
+            self.operations[site] if operation is None else (operation,)
             for site, operation in zip(STAGED_SITES, chosen, strict=True)
         ]
         return frozenset(

@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from .errors import UserError, flag
 
-Kind = Literal["text", "whole", "number", "count", "switch", "words", "wholes", "path", "pairs", "files"]
+Kind = Literal[
+    "text", "whole", "number", "count", "switch", "words", "wholes", "path", "pairs", "files", "hashed"
+]
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ KINDS: dict[Kind, ValueKind] = {
         "a mapping of names to paths",
         lambda value: isinstance(value, Mapping) and all(map(KINDS["path"].fits, value.values())),
         lambda value: ",".join(f"{name}={path}" for name, path in value.items()),
+    ),
+    "hashed": ValueKind(
+        "a mapping of paths to hashes",
+        lambda value: isinstance(value, Mapping) and _is_words([*value, *value.values()]),
+        _listed,
     ),
     "pairs": ValueKind(
         "a mapping",
@@ -103,6 +110,6 @@ class Setting:
 def setting(default: Any, help: str, *, kind: Kind, **declared: Any) -> Any:
     """A field of a dataclass of settings; the arguments are those of `Setting`."""
     metadata = {"setting": Setting(help, kind, default=default, **declared)}
-    if kind in ("pairs", "files"):
+    if kind in ("pairs", "files", "hashed"):
         return field(default_factory=lambda: dict(default), metadata=metadata)
     return field(default=default, metadata=metadata)

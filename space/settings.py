@@ -1,7 +1,7 @@
 """The settings of a run, each declared once: the flags, run.yaml and the command that repeats it follow."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -19,11 +19,6 @@ from .sites import STAGED_SITES
 from .table_settings import check_tables, device_costs, own_costs, whole
 
 _MOST_REPEATS = 5
-_LIMIT = "max_"  # before the name of a cost
-
-
-def _names(known: Sequence[str] | Mapping[str, Any]) -> str:
-    return ", ".join(known)
 
 
 @dataclass(frozen=True)
@@ -34,8 +29,8 @@ class RunSettings:
     is begun. A `RunRecord` holds settings in which all is decided: the input size, the device, the number of
     workers and the whole proxy.
 
-    To a user `limits` are settings of their own, `max_NAME` for each cost; `from_dict`, `to_dict` and
-    `declared` speak so too.
+    `ops` is the hash of each file of operations by its path. To a user `limits` are settings of their own,
+    `max_NAME` for each cost; `from_dict`, `to_dict` and `declared` speak so too.
 
     Raises:
         UserError: If a value is of another kind, unknown or out of range.
@@ -67,7 +62,7 @@ class RunSettings:
     stopping: bool = setting(True, "stop what cannot reach the front (default)", kind="switch", fixed=True)
     backbone: str = setting(
         "mobilenet_v2",
-        f"{_names(BACKBONES)} (default mobilenet_v2)",
+        f"{', '.join(BACKBONES)} (default mobilenet_v2)",
         kind="text",
         metavar="NAME",
         fixed=True,
@@ -77,10 +72,13 @@ class RunSettings:
     )
     per_stage: tuple[str, ...] = setting(
         (),
-        f"search these stage by stage: {_names(STAGED_SITES)}",
+        f"search these stage by stage: {', '.join(STAGED_SITES)}",
         kind="words",
         metavar="SITES",
         fixed=True,
+    )
+    ops: Mapping[str, str] = setting(
+        {}, "search the operations of these Python files too", kind="hashed", metavar="FILE,..."
     )
     dataset: str = setting(
         "cifar10",
@@ -124,7 +122,7 @@ class RunSettings:
     )
     cost_table: Mapping[str, Path] = setting(
         {},
-        f"tables of costs of one's own: {_names(own_costs())}",
+        f"tables of costs of one's own: {', '.join(own_costs())}",
         kind="files",
         metavar="COST=FILE",
         fixed=True,
@@ -221,7 +219,7 @@ class RunSettings:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, whole(getattr(self, name)))
         object.__setattr__(self, "cost_table", check_tables(self.cost_table, self.device_costs))
-        object.__setattr__(self, "per_stage", self.space.per_stage)
+        object.__setattr__(self, "per_stage", self._space().per_stage)
 
     @property
     def device_costs(self) -> list[str]:
@@ -240,7 +238,10 @@ class RunSettings:
 
     @property
     def space(self) -> SearchSpace:
-        return SearchSpace(self.backbone, self.width, tuple(self.per_stage))
+        return self._space(tuple(self.ops.values()))
+
+    def _space(self, own: tuple[str, ...] = ()) -> SearchSpace:
+        return SearchSpace(self.backbone, self.width, tuple(self.per_stage), own)
 
     @property
     def command(self) -> str:
@@ -296,4 +297,4 @@ class RunSettings:
 
 
 def _limit(cost: str) -> str:
-    return _LIMIT + cost
+    return f"max_{cost}"

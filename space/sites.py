@@ -23,7 +23,7 @@ class Site:
 
     @property
     def operations(self) -> MappingProxyType[str, str]:
-        """Operation names with a one-line description each."""
+        """Names of the package's operations with a one-line description each."""
         return MappingProxyType({row.name: row.what for row in OPERATIONS if row.site == self.name})
 
 

@@ -18,9 +18,9 @@ from typing import NamedTuple
 from .backbones import get_backbone
 from .channels import Order
 from .effects import ABSENT, IDENTITY
+from .known_operations import get_operation
 from .layout import Block
 from .operation import READERS
-from .operations import get_operation
 from .sites import STAGED_SITES
 
 INPUT_SIZES = (32, 224)  # one on each side of the input size where the strides change

@@ -13,6 +13,9 @@ import yaml
 from .architecture import parse_yaml
 from .errors import UserError
 from .files import write_text
+from .known_operations import OPS_FOLDER, hashes_in
+from .operation_file import register_kept
+from .sites import SITE_NAMES
 from .training_records import METRICS, TrainingRecord, TrainingResult
 
 MetricsRow = dict[str, float]
@@ -35,9 +38,10 @@ class TrainingFolder:
         self.weights_path = path / "best.safetensors"
         self.result_path = path / "result.json"
         self.error_path = path / "error.txt"
+        self.ops_path = path / OPS_FOLDER
 
     def read_record(self) -> TrainingRecord | None:
-        """What training.yaml says, None where there is none.
+        """What training.yaml says, None where there is none; operations of a user's own are known then.
 
         Raises:
             UserError: If it is damaged.
@@ -46,7 +50,9 @@ class TrainingFolder:
             return None
         try:
             text = self.record_path.read_text(encoding="utf-8")
-            return TrainingRecord.from_dict(parse_yaml(text, self.record_path))
+            data = parse_yaml(text, self.record_path)
+            self._know(data)
+            return TrainingRecord.from_dict(data)
         except (UserError, UnicodeDecodeError, TypeError) as error:
             raise UserError(f"{self.record_path}: must be what a training wrote ({error})") from None
 
@@ -62,9 +68,17 @@ class TrainingFolder:
         if not self.result_path.exists():
             return None
         try:
-            return TrainingResult.from_dict(json.loads(self.result_path.read_text(encoding="utf-8")))
+            data = json.loads(self.result_path.read_text(encoding="utf-8"))
+            self._know(data.get("settings") if isinstance(data, dict) else None)
+            return TrainingResult.from_dict(data)
         except (UserError, ValueError, TypeError) as error:
             raise UserError(f"{self.result_path}: must be what a training wrote ({error})") from None
+
+    def _know(self, record: object) -> None:
+        """Make the operations of a user's own known that a record in this folder names."""
+        network = record.get("architecture") if isinstance(record, Mapping) else None
+        if isinstance(network, Mapping):
+            register_kept(self.path, hashes_in(network[site] for site in SITE_NAMES if site in network))
 
     def write_result(self, result: TrainingResult) -> None:
         write_text(self.result_path, json.dumps(result.to_dict(), indent=2, allow_nan=False) + "\n")

@@ -53,6 +53,13 @@ def make_result() -> "Callable[..., TrainingResult]":
     return make
 
 
+@pytest.fixture
+def no_own_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file of operations is loaded yet, and what a test loads is forgotten after it."""
+    monkeypatch.setattr("cheapsearch.space.known_operations._OWN", {})
+    monkeypatch.setattr("cheapsearch.space.operation_file._LOADED", {})
+
+
 @pytest.fixture(scope="session")
 def part_costs() -> "Callable[..., PartCosts]":
     """Makes up costs of the parts of a backbone: every operation of every part has other ones."""

@@ -14,7 +14,7 @@ import cheapsearch
 
 ROOT = Path(__file__).parents[1]
 LAYERS = {"space", "models", "devices", "search", "reports"}
-FOLDERS = LAYERS | {"tests", "docs"}
+FOLDERS = LAYERS | {"tests", "docs", "examples"}
 FILES = {
     *("__init__.py", "__main__.py", "py.typed"),
     *("pyproject.toml", "MANIFEST.in", "LICENSE", ".gitignore"),
@@ -107,7 +107,7 @@ def test_public_names_are_listed() -> None:
     assert dir(cheapsearch) == sorted({"__version__", *cheapsearch._PUBLIC})
     assert set(cheapsearch.__all__) == set(dir(cheapsearch))
     assert set(cheapsearch._PUBLIC.values()) <= LAYERS | {
-        *("search.api", "search.study.export", "search.training.predict")
+        *("search.api", "search.results", "search.study.export", "search.training.predict")
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...devices.formats import FORMATS, RANDOM
 from ...space import PICKS, text
-from .parser import add_json, add_network, names
+from .parser import add_json, add_network, add_ops, loaded_ops, names
 
 if TYPE_CHECKING:
     from ...devices.export import Exported
@@ -60,6 +60,7 @@ def add(commands: Any) -> None:
     )
     export.add_argument("--data-dir", type=Path, metavar="DIR", help="as for train")
     export.add_argument("--skip-corrupt", action="store_true", help="as for train")
+    add_ops(export)
     add_network(export, default=None)
     add_json(export)
 
@@ -69,6 +70,7 @@ def perform(options: argparse.Namespace) -> int:
     from ..study.export import chosen_format, export, find_source
     from .console import print_facts, print_json
 
+    loaded_ops(options)
     what = {name: getattr(options, name) for name in ("pick", "num_classes", "input_size")}
     printed = options.output is None and chosen_format(options.format, None) == "yaml"
     # What says nothing of a config is refused below.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...space import BACKBONES, STAGED_SITES, SearchSpace, UserError, write_text
-from .parser import add_network, names, words
+from .parser import add_network, add_ops, loaded_ops, names, words
 
 
 def add(commands: Any) -> None:
@@ -25,6 +25,7 @@ def add(commands: Any) -> None:
     table.add_argument("--backbone", default="mobilenet_v2", metavar="NAME", help=names(BACKBONES))
     table.add_argument("--width", type=float, default=1.0, help="width multiplier (default 1)")
     table.add_argument("--per-stage", type=words, default=(), metavar="SITES", help=names(STAGED_SITES))
+    add_ops(table)
     add_network(table, default=(10, 32))
     table.add_argument(
         "--latency-batch", type=int, default=1, metavar="N", help="images in an answer (default 1)"
@@ -43,7 +44,7 @@ def perform(options: argparse.Namespace) -> int:
 
     console = make_console(markup=False)
     request = TableRequest(
-        SearchSpace(options.backbone, options.width, tuple(options.per_stage)),
+        SearchSpace(options.backbone, options.width, tuple(options.per_stage), loaded_ops(options)),
         options.num_classes,
         options.input_size,
         options.latency_batch,

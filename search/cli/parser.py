@@ -48,6 +48,26 @@ def given_tables(options: argparse.Namespace) -> list[DeviceTable]:
     return [read_device_table(options.latency_table, LATENCY, "--latency-table"), *tables]
 
 
+def add_ops(parser: argparse.ArgumentParser) -> None:
+    """`--ops`."""
+    parser.add_argument(
+        "--ops", type=words, default=(), metavar="FILE,...", help="Python files of operations of one's own"
+    )
+
+
+def loaded_ops(options: argparse.Namespace) -> tuple[str, ...]:
+    """Load the files of `--ops`, and give their hashes.
+
+    Raises:
+        UserError: If one cannot be loaded.
+    """
+    if not options.ops:
+        return ()
+    from ...models.own_operations import load_files
+
+    return tuple(load_files(options.ops).values())
+
+
 def given_architecture(reference: str, options: argparse.Namespace) -> tuple[Architecture, int, int]:
     """ARCH with its number of classes and input size: what was asked, else its own, else 10 and 32.
 
@@ -205,6 +225,7 @@ _READ: dict[Kind, Callable[[str], Any]] = {
     "path": Path,
     "pairs": pairs,
     "files": files,
+    "hashed": words,
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...space import shown
 from .exits import EXIT_FAILED, complain
+from .parser import add_ops, loaded_ops
 
 if TYPE_CHECKING:
     from ..training.predictions import Accuracy, Prediction
@@ -49,6 +50,7 @@ def add(commands: Any) -> None:
     predict.add_argument(
         "--seed", type=int, default=0, help="of the validation split, as in training (default 0)"
     )
+    add_ops(predict)
     predict.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:N, mps")
     form = predict.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON, with the accuracy of each class")
@@ -62,6 +64,7 @@ def perform(options: argparse.Namespace) -> int:
     from ..workers.devices import available_cores, prepare_process, resolve_device
     from .console import print_json
 
+    loaded_ops(options)
     device = resolve_device(options.device)
     network = load_trained(options.weights)
     classes, _ = known(network)

@@ -20,7 +20,7 @@ from ...space import (
 )
 from ...space.costs import exact
 from ...space.device_table import DeviceTable
-from .parser import add_json, add_network, add_tables, given_architecture, given_tables
+from .parser import add_json, add_network, add_ops, add_tables, given_architecture, given_tables, loaded_ops
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,6 +38,7 @@ def add(commands: Any) -> None:
     )
     show.add_argument("arch", metavar="ARCH", help="a preset's name or an exported YAML")
     add_network(show, default=None)
+    add_ops(show)
     add_tables(show)
     add_json(show)
 
@@ -46,6 +47,7 @@ def perform(options: argparse.Namespace) -> int:
     """Print the facts."""
     from .console import print_facts
 
+    loaded_ops(options)
     architecture, num_classes, input_size = given_architecture(options.arch, options)
     facts = architecture_facts(
         architecture, num_classes=num_classes, input_size=input_size, tables=given_tables(options)

@@ -16,12 +16,12 @@ from ...space import (
     Cost,
     SearchSpace,
     additive_costs,
-    get_backbone,
+    get_operation,
     shown_costs,
 )
 from ...space.costs import exact
 from ...space.device_table import DeviceTable
-from .parser import add_json, add_network, add_tables, given_tables, names, words
+from .parser import add_json, add_network, add_ops, add_tables, given_tables, loaded_ops, names, words
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,6 +45,7 @@ def add(commands: Any) -> None:
     space.add_argument("--width", type=float, default=1.0, help="width multiplier (default 1)")
     space.add_argument("--per-stage", type=words, default=(), metavar="SITES", help=names(STAGED_SITES))
     add_network(space, default=(10, 32))
+    add_ops(space)
     add_tables(space)
     space.add_argument("-o", "--output", type=Path, metavar="FILE", help="draw it too: an HTML page")
     add_json(space)
@@ -56,7 +57,7 @@ def perform(options: argparse.Namespace) -> int:
 
     keys = ("width", "per_stage", "num_classes", "input_size")
     settings: dict[str, Any] = {name: getattr(options, name) for name in keys}
-    settings["tables"] = given_tables(options)
+    settings |= {"tables": given_tables(options), "own": loaded_ops(options)}
     facts = space_facts(options.backbone, **settings)
     if options.output is not None:
         from ...reports import write_space
@@ -73,6 +74,7 @@ def space_facts(
     num_classes: int,
     input_size: int,
     tables: Sequence[DeviceTable] = (),
+    own: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """How large a space is and what its architectures cost.
 
@@ -86,7 +88,7 @@ def space_facts(
     """
     from ..samplers.limits import cheapest_architecture
 
-    space = SearchSpace(backbone, width, tuple(per_stage))
+    space = SearchSpace(backbone, width, tuple(per_stage), own)
     table = _table(space.unmodified, num_classes, input_size).with_tables(tables)
     unmodified = table.cost(space.unmodified)
     ranges = {}
@@ -106,7 +108,7 @@ def space_facts(
     sites = {}
     for site in SITE_NAMES:
         operations = {}
-        for operation in get_backbone(backbone).operations[site]:
+        for operation in space.operations[site]:
             cost = table.by_site(Architecture(backbone, width, **{site: operation}))[site]
             operations[operation] = dict(cost)
         sites[site] = {
@@ -136,9 +138,10 @@ def space_costs(
     num_classes: int,
     input_size: int,
     tables: Sequence[DeviceTable] = (),
+    own: tuple[str, ...] = (),
 ) -> list[Cost]:
     """Costs of every distinct network, of random ones where these are too many."""
-    space = SearchSpace(backbone, width, tuple(per_stage))
+    space = SearchSpace(backbone, width, tuple(per_stage), own)
     table = _table(space.unmodified, num_classes, input_size).with_tables(tables)
     return list(map(table.cost, _networks(space)))
 
@@ -192,7 +195,7 @@ def _site_table(facts: dict[str, Any], costs: Sequence[str]) -> "Table":
     for site, part in facts["sites"].items():
         label = f"{site} (per stage)" if part["per_stage"] else site
         for operation, cost in part["operations"].items():
-            what = SITES[site].operations[operation]
+            what = get_operation(site, operation).what
             table.add_row(label, operation, what, *(f"{cost[name]:,}" for name in costs))
             label = ""
         table.add_section()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...space import METRIC_TITLES, text
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
-from .parser import add_training, given_training
+from .parser import add_ops, add_training, given_training, loaded_ops
 
 if TYPE_CHECKING:
     from ..training.loop import Epoch
@@ -41,6 +41,7 @@ def add(commands: Any) -> None:
     train.add_argument(
         "--out", type=Path, metavar="DIR", help="where its files go (default runs/ARCH-DATASET)"
     )
+    add_ops(train)
     add_training(train, pretrained="none", begins="default none")
 
 
@@ -55,6 +56,7 @@ def perform(options: argparse.Namespace) -> int:
     console = make_console(stderr=options.json, markup=False)
     # A polite `kill` ends a training as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    loaded_ops(options)
     options.out = options.out or api.default_training_folder(options.arch, options.dataset)
     names = ("dataset", "data_dir", "input_size", "skip_corrupt", "seed", "out", "threads")
     given = {name: getattr(options, name) for name in names}

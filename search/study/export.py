@@ -197,6 +197,8 @@ def find_source(
                 owner = "training" if trained else "run"
                 raise UserError(f"{flag(name)}: is the {owner}'s own; leave it out for a {owner} folder")
     if trained:
+        if path.is_dir():
+            folder.read_record()  # and with it the operations that it was trained with
         return _of_weights(folder.weights_path if path.is_dir() else path)
     if path.is_dir():
         return _of_run(load_run(path), pick, weighed=weighed)

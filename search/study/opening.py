@@ -17,6 +17,7 @@ from ...space import (
     UserError,
 )
 from ...space.narrowing import narrow_form
+from ...space.operation_file import keep_files
 from ...space.provenance import versions
 from ...space.validation_file import Validation
 from ..data import HandedData, ImageData, dataset_name
@@ -104,6 +105,7 @@ def open_run(
         # First of all, since the study could not be taken up again without them, nor a record without tables.
         if existing is None:
             keep_tables(found.tables, folder)
+            keep_files(folder.path, settings.ops.values())
             folder.write_record(record)
         domain = ArchitectureDomain(
             settings.space,

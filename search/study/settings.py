@@ -5,8 +5,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from ...models.own_operations import load_files
 from ...space import RunRecord, RunSettings, UserError, check_keys, check_name, flag, is_pretrained
 from ...space.backbones import CHANNEL_MULTIPLE
+from ...space.known_operations import file_hash
 from ..data import DATASETS
 from ..samplers.registry import CHOOSE_RUNGS, SAMPLERS
 from ..training.proxy import Proxy
@@ -25,6 +27,8 @@ def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -
     Raises:
         UserError: If a setting is unknown or out of range, or contradicts the record.
     """
+    if "ops" in given:
+        given = {**given, "ops": load_files(given["ops"])}
     if record is None:
         settings = _checked(RunSettings.from_dict(given))
         if settings.hours is None:
@@ -40,6 +44,8 @@ def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -
     # A path is a hint, since the fingerprint says what lies there; another data set's name is not.
     if asked.dataset in DATASETS and "dataset" in given:
         _check_same("--dataset", recorded["dataset"], wanted["dataset"], where)
+    if "ops" in given:
+        _check_same("--ops", sorted(before.ops.values()), sorted(asked.ops.values()), where)
     proxy = Proxy.from_dict(before.proxy).to_dict()
     for name, value in asked.proxy.items():
         _check_same(f"--proxy {name}", proxy[name], value, where)
@@ -84,9 +90,16 @@ def _checked(settings: RunSettings) -> RunSettings:
                 f"--proxy: channel_multiple must be {CHANNEL_MULTIPLE} with pretrained weights, which fit no "
                 f"other, got {multiple}; leave it out"
             )
-    path = Path(settings.dataset).expanduser()
-    if settings.dataset not in DATASETS and path.exists():
-        return replace(settings, dataset=str(path.resolve()))
+    own = {file_hash(name) for names in settings.space.operations.values() for name in names}
+    for path, known in settings.ops.items():
+        if known not in own:
+            raise UserError(
+                f"--ops: must have operations for {settings.backbone}, {path} has none; add its family to "
+                "their families, or leave it out"
+            )
+    place = Path(settings.dataset).expanduser()
+    if settings.dataset not in DATASETS and place.exists():
+        return replace(settings, dataset=str(place.resolve()))
     return settings
 
 
@@ -103,4 +116,4 @@ def _check_same(name: str, recorded: object, asked: object, where: Path) -> None
 
 
 def _as_text(value: object) -> str:
-    return ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else str(value)

@@ -24,6 +24,7 @@ from ...space import (
     write_bytes,
     write_text,
 )
+from ...space.operation_file import keep_files
 from ...space.provenance import now, versions
 from ...space.training_folder import MetricsRow, TrainingFolder, check_same
 from ..workers.jobs import Failed, Measured, Message, Progress, Trained
@@ -239,6 +240,7 @@ class FullTrainer:
             check_same(existing, record, job.folder)
         elif self.team.leads:
             job.folder.mkdir(parents=True, exist_ok=True)
+            keep_files(job.folder, config.architecture.own)
             write_text(folder.config_path, config.to_yaml())
             folder.write_record(record)
         self.team.wait()

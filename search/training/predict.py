@@ -84,7 +84,11 @@ def load_trained(path: str | Path) -> Network:
     Raises:
         UserError: If it cannot be read, or does not know its classes and preprocessing.
     """
-    file = TrainingFolder(Path(path)).weights_path if Path(path).is_dir() else Path(path)
+    file = Path(path)
+    if file.is_dir():
+        folder = TrainingFolder(file)
+        folder.read_record()  # and with it the operations that it was trained with
+        file = folder.weights_path
     if file.suffix != ".safetensors":
         raise UserError(f"WEIGHTS: must be a .safetensors file that training left, got '{shown(path)}'")
     network = load(file)

@@ -1,8 +1,10 @@
 """What does jobs: the interface that a search and a retraining see, whatever stands behind it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from ...space.operation_file import OperationFile, loaded_files
 from .jobs import Message, Outcome, Progress
 
 
@@ -48,6 +50,26 @@ class Executor(Protocol[JobT]):
 
 # Makes a performer on a torch device; it is pickled where the performer lives in another process.
 Setup = Callable[[str], Performer[Any]]
+
+
+@dataclass(frozen=True)
+class Carrying:
+    """A setup that first makes the operations known that are known here, wherever the performer lives."""
+
+    setup: Setup
+    files: tuple[OperationFile, ...]
+
+    @classmethod
+    def of(cls, setup: Setup) -> Setup:
+        """For an executor whose performers live in other processes."""
+        return cls(setup, loaded_files())
+
+    def __call__(self, device: str) -> Performer[Any]:
+        for file in self.files:
+            file.register()
+        return self.setup(device)
+
+
 # Makes an executor from a setup and the device of each performer.
 ExecutorFactory = Callable[[Setup, Sequence[str]], Executor[Any]]
 

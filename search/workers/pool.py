@@ -19,7 +19,7 @@ from multiprocessing.reduction import ForkingPickler
 from types import ModuleType
 from typing import Any, Generic, Literal
 
-from .executor import JobT, Setup
+from .executor import Carrying, JobT, Setup
 from .jobs import Failed, Message, Progress, reason_of
 from .time_limit import LOOK_SECONDS, TimeLimit
 
@@ -78,7 +78,7 @@ class WorkerPool(Generic[JobT]):
     def __init__(self, setup: Setup, devices: Sequence[str], *, limit: TimeLimit | None = None) -> None:
         self._limit = limit
         self._context = multiprocessing.get_context("spawn")
-        self._setup = bytes(ForkingPickler.dumps(setup))
+        self._setup = bytes(ForkingPickler.dumps(Carrying.of(setup)))
         self._waiting: deque[JobT] = deque()
         self._died: set[int] = set()  # jobs a worker died of once
         self._false_starts = 0

@@ -12,7 +12,7 @@ from warnings import catch_warnings, filterwarnings
 
 from ...space import UserError
 from .devices import prepare_process
-from .executor import Setup
+from .executor import Carrying, Setup
 from .jobs import Failed, Message, reason_of
 from .pool import MAX_FALSE_STARTS, WorkersFailedError
 from .time_limit import LOOK_SECONDS, TimeLimit
@@ -165,7 +165,7 @@ class RayExecutor:
         import ray
 
         self._ray, self._limit = ray, limit
-        self._setup = [ray.put(setup)]
+        self._setup = [ray.put(Carrying.of(setup))]
         reserved = {"num_cpus": cpus, "num_gpus": gpus}
         retried = {"max_restarts": MAX_RESTARTS, "max_task_retries": MAX_TASK_RETRIES}
         self._actor_class = ray.remote(**reserved, **retried)(_Worker)

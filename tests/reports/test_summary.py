@@ -29,7 +29,7 @@ class Rows(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._open:
-            self.rows[-1][1][-1] += data
+            self.rows[-1][1][-1] += data.rstrip("\n")
 
 
 def clothing() -> SavedRun:

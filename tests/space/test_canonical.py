@@ -29,7 +29,7 @@ from cheapsearch.space import (
 )
 from cheapsearch.space.canonical import stage_form, stage_forms
 from cheapsearch.space.effects import SHUFFLE_GROUPS, always, any_order
-from cheapsearch.space.operations import _BY_NAME
+from cheapsearch.space.known_operations import _BY_NAME
 
 V2, *V3 = (name for name in BACKBONES if name != "mobilenet_v2_torchvision")
 LARGE, E6, D6, K, SMALL, *_ = V3
@@ -215,7 +215,7 @@ def test_shuffle_reuse_is_not_reuse_before_an_operation_that_says_nothing_of_ord
 ) -> None:
     row = replace(get_operation("project", "conv"), name="mine", effect=always("mine"), follows=follows)
     rows = {**_BY_NAME, ("project", "mine"): row}
-    monkeypatch.setattr("cheapsearch.space.operations._BY_NAME", rows)
+    monkeypatch.setattr("cheapsearch.space.known_operations._BY_NAME", rows)
     # The caches of layouts and forms are by name, so each variant needs its own.
     name = f"mine, which follows {follows}"
     offered = MappingProxyType({**BACKBONES[V2].operations, "project": ("conv", "mine")})

@@ -73,7 +73,7 @@ def test_run_s_keys_are_those_of_version_0_1_and_what_was_left_out() -> None:
     limits = {"max_deploy_params", "max_deploy_flops", *(f"max_{name}" for name in table_costs())}
     newer = {"skip_corrupt", "skipped", "class_weights", "metric", "hours", "rungs", "pilot", "published"}
     newer |= {"schema", "order", "latency_table", "latency_batch", "latency_threads", "cost_table"}
-    newer |= {"pretrained", "weights", "began_with", "spent_trials", "spent_seconds"}
+    newer |= {"pretrained", "weights", "began_with", "ops", "spent_trials", "spent_seconds"}
     assert set(written) - newer - limits == {
         *("version", "created", "backbone", "width", "per_stage", "dataset", "fingerprint", "num_classes"),
         *("input_size", "train_images", "val_images", "objectives", "max_params", "max_flops", "sampler"),
@@ -93,7 +93,7 @@ NEWER = (
     *("class_weights", "metric", "hours", "rungs", "pilot", "published", "order"),
     *("max_deploy_params", "max_deploy_flops", *(f"max_{name}" for name in table_costs())),
     *("latency_table", "latency_batch", "latency_threads", "cost_table"),
-    *("pretrained", "weights", "began_with", "spent_trials", "spent_seconds"),
+    *("pretrained", "weights", "began_with", "ops", "spent_trials", "spent_seconds"),
 )
 
 

@@ -139,7 +139,7 @@ KEYS: dict[str, tuple[Callable[[], list[str]], set[str]]] = {
             *("reference_accuracy", "metric", "class_weights", "workers", "in_flight", "device", "storage"),
             *("proxy", "trainings", "seconds", "images_per_second", "accuracies", "largest_class", "learnt"),
             *("images_needed", "timed", "latency_table", "latency_batch", "latency_threads", "cost_table"),
-            *("order", "pretrained", "weights", "began_with", "spent_trials", "spent_seconds"),
+            *("order", "pretrained", "weights", "began_with", "ops", "spent_trials", "spent_seconds"),
         },
     ),
     "training": (

@@ -76,6 +76,7 @@ WRONG = {
     "path": 3,
     "pairs": "epochs=3",
     "files": {"energy_mj": 3},
+    "hashed": {"ops.py": 3},
 }
 
 

@@ -1,0 +1,134 @@
+"""An operation of one's own from its file to a report, in workers and in folders, as its page says."""
+
+import re
+import shlex
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
+
+import cheapsearch
+from cheapsearch.search.cli.main import main
+from cheapsearch.search.data import load_images
+from cheapsearch.search.training.proxy import Proxy
+from cheapsearch.search.training.short import ProxyTrainer
+from cheapsearch.search.workers.executor import perform_all
+from cheapsearch.search.workers.jobs import Job, Trained
+from cheapsearch.search.workers.pool import WorkerPool
+from cheapsearch.space import Architecture, UserError
+from cheapsearch.space.saved_run import load_run
+
+pytestmark = pytest.mark.usefixtures("no_own_operations")
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "partial_conv.py"
+PAGE = (ROOT / "docs" / "own_operation.md").read_text("utf-8")
+PROXY: dict[str, Any] = {
+    "epochs": 1,
+    "images": 60,
+    "input_size": 8,
+    "width": 0.25,
+    "batch_size": 30,
+    "learning_rate": 0.05,
+}
+
+
+def unload(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make this process one in which no file of operations was loaded."""
+    monkeypatch.setattr("cheapsearch.space.known_operations._OWN", {})
+    monkeypatch.setattr("cheapsearch.space.operation_file._LOADED", {})
+
+
+@pytest.fixture
+def forget(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    return partial(unload, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def page_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where every command of the page was run, one after the other, each in a process that knows nothing."""
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "examples").mkdir()
+    (folder / "examples" / EXAMPLE.name).write_bytes(EXAMPLE.read_bytes())
+    commands = "".join(re.findall(r"^```sh\n(.*?)^```$", PAGE, re.S | re.M)).splitlines()
+    assert len(commands) == 4
+    tiny = ",".join(f"{name}={value}" for name, value in PROXY.items())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        for command in commands:
+            program, *words = shlex.split(command)
+            assert program == "cheapsearch"
+            if words[0] == "run":  # the last of two flags counts
+                words += ["--budget", "3", "--proxy", tiny, "--workers", "0", "--device", "cpu"]
+            unload(patched)
+            assert main(words) == 0, command
+    return folder
+
+
+def test_the_commands_of_the_page_search_with_it(page_folder: Path) -> None:
+    run = page_folder / "runs" / "partial"
+    found = load_run(run)
+    # By seed 0 the third trial has it.
+    assert [trial.number for trial in found.trials if trial.architecture.own] == [2]
+    assert found.space.own == found.trials[2].architecture.own
+    assert f"partial_conv@{found.space.own[0]}" in (run / "report.html").read_text("utf-8")
+    assert (run / "ops" / "partial_conv.py").read_bytes() == EXAMPLE.read_bytes()
+    assert (page_folder / "best.yaml").exists()
+
+
+def test_the_page_shows_the_example() -> None:
+    shown = re.findall(r"^```python\n(.*?)^```$", PAGE, re.S | re.M)[0]
+    assert EXAMPLE.read_text("utf-8").endswith(f'"""\n\n{shown}')
+
+
+def test_a_run_goes_on_with_its_own_copy_and_with_no_other(page_folder: Path, tmp_path: Path) -> None:
+    run: dict[str, Any] = {"out": copytree(page_folder / "runs" / "partial", tmp_path / "run"), "workers": 0}
+    found = cheapsearch.run(budget=3, **run)
+    ((path, known),) = found.record.settings.ops.items()
+    assert f"--ops {path}" in found.record.settings.command
+    changed = tmp_path / "changed.py"
+    changed.write_text(EXAMPLE.read_text() + "# another\n")
+    with pytest.raises(UserError, match=rf"^ops: must stay {known}, as the run in .* began, got \w+; "):
+        cheapsearch.run(ops=changed, budget=4, **run)
+    assert cheapsearch.run(ops=EXAMPLE, budget=3, **run).record.settings.ops == {str(EXAMPLE): known}
+
+
+def test_a_file_without_operations_for_the_backbone_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "partial_conv.py"
+    path.write_text(EXAMPLE.read_text().replace('("v2", "v3")', '("v3",)'))
+    with pytest.raises(UserError, match=r"ops: must have operations for mobilenet_v2, .* has none"):
+        cheapsearch.run(dataset="digits", ops=[path], budget=1, proxy=PROXY, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_worker_process_knows_it() -> None:
+    cheapsearch.load_operations(EXAMPLE)
+    data = load_images("digits", size=8, limit=60, seed=0)
+    pool = WorkerPool[Job[Architecture]](partial(ProxyTrainer, data, Proxy(**PROXY, layout_size=8)), ["cpu"])
+    try:
+        ((_, outcome),) = perform_all(pool, [Job(0, Architecture("mobilenet_v2", expand="partial_conv"), 0)])
+    finally:
+        pool.close()
+    assert isinstance(outcome, Trained), outcome
+
+
+def test_a_training_has_its_own_copy_and_its_weights_alone_run_no_code(
+    tmp_path: Path, forget: Callable[[], None]
+) -> None:
+    cheapsearch.load_operations(EXAMPLE)
+    architecture = Architecture("mobilenet_v2", 0.25, expand="partial_conv")
+    short: dict[str, Any] = {"epochs": 1, "warmup_epochs": 0, "learning_rate": 0.01, "batch_size": 256}
+    folder = tmp_path / "training"
+    cheapsearch.train(architecture, dataset="digits", input_size=8, out=folder, device="cpu", **short)
+    assert (folder / "ops" / "partial_conv.py").read_bytes() == EXAMPLE.read_bytes()
+    forget()
+    weights = folder / "best.safetensors"
+    with pytest.raises(UserError, match=r"best\.safetensors': expand: partial_conv must be of a file"):
+        cheapsearch.load(weights)
+    assert len(cheapsearch.predict(folder, "digits", device="cpu").images) == 359
+    assert cheapsearch.load(weights).architecture == architecture  # as that has made it known
+    forget()
+    assert cheapsearch.export(folder, tmp_path / "own.yaml").path.exists()
