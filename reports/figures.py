@@ -207,7 +207,7 @@ def _hover_text(row: Mapping[Hashable, Any]) -> str:
         f"accuracy {text.percent(row['accuracy'])} %"
         + (f", training {text.times(row['rung'])}" if row["rung"] > 1 else ""),
         ", ".join(f"{COSTS[name].format(row[name])} {COSTS[name].title}" for name in shown_costs()),
-        *(f"{site}: {text.choice(row[site])}" for site in SITE_NAMES),
+        *(escape(f"{site}: {text.choice(row[site])}") for site in SITE_NAMES),
         *(escape(line) for line in wrap(row["reason"], 60)),
     ]
     return "<br>".join(lines)

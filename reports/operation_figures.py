@@ -49,7 +49,9 @@ def operations_by_site(operations: pd.DataFrame) -> go.Figure:
         bargap=0.45,
         showlegend=False,
     )
-    for column, title in enumerate((ACCURACY_TITLE, *(f"mean {kind.heading}" for kind in kinds)), 1):
+    # In two lines, for at a phone's width they stand close together.
+    headings = [f"mean {kind.heading}".replace(" (", "<br>(") for kind in kinds]
+    for column, title in enumerate((ACCURACY_TITLE.replace(" of ", "<br>of "), *headings), 1):
         figure.update_xaxes(title_text=title, row=len(sites), col=column)
     for column in range(2, 2 + len(kinds)):
         figure.update_xaxes(rangemode="tozero", tickformat="~s", nticks=4, col=column)

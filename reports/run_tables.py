@@ -119,7 +119,7 @@ def trials_table(run: SavedRun, frame: pd.DataFrame) -> Table:
         ordered,
         columns,
         ident="trials",
-        caption="All trials",
+        caption="The trials, one a row",
         sorted_by="number",
         strong=[position for position, front in enumerate(ordered["front"]) if front],
     )

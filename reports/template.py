@@ -1,9 +1,9 @@
-"""Pages made from Jinja2 templates: what is filled in is escaped, and all is inline, so that files stand alone."""
+"""Pages from Jinja2 templates: what is filled in is escaped, and all is inline: a file stands alone."""
 
 import gzip
 import hashlib
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -69,6 +69,8 @@ def environment() -> jinja2.Environment:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
+        if "bdata" in value:  # plotly's form of an array
+            return _plain(np.frombuffer(b64decode(value["bdata"]), dtype=value["dtype"]))
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, np.ndarray):
         value = value.tolist()

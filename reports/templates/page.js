@@ -1,5 +1,6 @@
 'use strict';
 const $ = (selector, inside = document) => [...inside.querySelectorAll(selector)];
+const rest = milliseconds => new Promise(done => setTimeout(done, milliseconds)); // the page stays alive
 const main = document.querySelector('main');
 main.setAttribute('aria-busy', 'true'); // until everything is drawn
 $('.js').forEach(part => part.classList.remove('js')); // what is of use only with this script
@@ -96,9 +97,11 @@ function colours(layout) {
   });
   return found;
 }
+// A finger scrolls the page, and has no use for the buttons that say what dragging does.
+const touch = matchMedia('(pointer: coarse)').matches;
 // plotly.js has a button that uploads a figure to its maker's server; these settings leave it out.
 const config = {
-  responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: '',
+  responsive: true, displayModeBar: touch ? false : 'hover', displaylogo: false, showSendToCloud: false, plotlyServerURL: '',
   modeBarButtons: [['toImage', 'zoom2d', 'pan2d', 'resetScale2d']],
 };
 async function draw(source, hover) {
@@ -107,7 +110,7 @@ async function draw(source, hover) {
     const [part, name] = path.split('.');
     layout[part] = {...layout[part], [name]: value};
   });
-  if (matchMedia('(pointer: coarse)').matches) layout.dragmode = false; // a finger scrolls the page
+  if (touch) layout.dragmode = false;
   data.filter(trace => trace.meta === 'trials').forEach(trace => {
     trace.hovertext = trace.customdata.map(number => hover.get(number));
   });
@@ -215,22 +218,21 @@ function link(plots, trials) {
     }
     return narrowed;
   }
-  function dim() {
-    const narrowed = count();
+  let turn = 0;
+  async function narrow() { // counts at once; what takes longer waits until the hand rests
+    const narrowed = count(), own = ++turn;
+    await rest(80);
+    if (own !== turn) return;
     tables.forEach((state, table) => show(table));
-    plots.forEach(plot => {
+    for (const plot of plots) {
       const traces = plot.data.map((trace, index) => index).filter(index => plot.data[index].customdata);
-      if (traces.length === 0) return;
+      if (traces.length === 0) continue;
       const points = traces.map(index => !narrowed ? null : plot.data[index].customdata
         .map((number, place) => fits(number) ? place : -1).filter(place => place >= 0));
-      Plotly.restyle(plot, {selectedpoints: points}, traces);
-    });
-  }
-  let timer = 0;
-  function narrow() { // counts at once; what takes longer waits until the hand rests
-    count();
-    clearTimeout(timer);
-    timer = setTimeout(dim, 80);
+      await Plotly.restyle(plot, {selectedpoints: points}, traces);
+      await rest();
+      if (own !== turn) return;
+    }
   }
   selects.forEach(one => one.addEventListener('input', narrow));
   $('input[data-budget]').forEach(input => {
@@ -255,7 +257,7 @@ function link(plots, trials) {
     });
     document.getElementById('filter').value = '';
     document.getElementById('filter').dispatchEvent(new Event('input'));
-    dim();
+    narrow();
   });
 }
 
@@ -331,7 +333,7 @@ async function begin() {
   const plots = [];
   for (const source of $('script[data-draws]')) {
     plots.push(await draw(source, hover));
-    await new Promise(done => setTimeout(done)); // so that the page can be read meanwhile
+    await rest();
   }
   if (known && plots.length) link(plots, trials);
 }

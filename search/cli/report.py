@@ -67,10 +67,12 @@ def perform(options: argparse.Namespace) -> int:
     if options.watch:
         return _watch(options.runs[0], options.port or 0, options.plotly)
     from ...reports import write_comparison, write_report
+    from ..insight.writing import write_insight
 
     if several:
         print(write_comparison(options.runs, options.output or _COMPARISON, plotly=options.plotly))
     else:
+        write_insight(options.runs[0])
         print(write_report(options.runs[0], plotly=options.plotly))
     return 0
 

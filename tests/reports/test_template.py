@@ -4,6 +4,7 @@ from base64 import b64decode, b64encode
 from hashlib import sha256
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from plotly.offline import get_plotlyjs
 
@@ -15,6 +16,13 @@ from cheapsearch.space import UserError
 def test_data_json_rounds_to_six_digits_and_has_null_for_what_is_no_number():
     found = json.loads(data_json({"a": np.array([1 / 3, np.nan]), "b": (np.int64(2_296_490), True, "x")}))
     assert found == {"a": [0.333333, None], "b": [2_296_490, True, "x"]}
+
+
+def test_data_json_has_the_arrays_of_a_figure_as_lists():
+    # plotly keeps an array as a text of bytes; the page's script looks up where points are.
+    figure = go.Figure(go.Scatter(x=np.array([1, 2]), y=np.array([0.5, np.nan])))
+    (trace,) = json.loads(data_json(figure.to_plotly_json()))["data"]
+    assert (trace["x"], trace["y"]) == ([1, 2], [0.5, None])
 
 
 def test_render_refuses_another_way_to_hold_plotly():

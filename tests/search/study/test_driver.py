@@ -685,6 +685,7 @@ def test_search_stops_what_cannot_reach_the_front(
         )
         assert said
         assert [float(number) for number in said.groups()] == pytest.approx([truth / 2, truth], abs=0.051)
+        assert record.forecast == (pytest.approx(truth, abs=0.051), 0.0)
 
 
 def test_search_stops_what_cannot_reach_the_reference(
