@@ -14,7 +14,7 @@ from .canonical import architecture_hash
 from .claims import Claims
 from .costs import COSTS, LATENCY, in_every_file
 from .device_table import DeviceTable, Predictor, Value, read_device_table
-from .errors import UserError
+from .errors import UserError, nearest_path
 from .insight import Insight, trials_hash
 from .known_operations import OPS_FOLDER
 from .operation_file import register_kept
@@ -141,8 +141,8 @@ def load_run(path: Path) -> SavedRun:
     path = Path(path)
     if not path.is_dir():
         raise UserError(
-            f"RUN: must be the folder of a run, got {str(path)!r}, which is no folder; "
-            "give the folder named by --out in `cheapsearch run`"
+            f"RUN: must be the folder of a run, got {str(path)!r}, which is no folder"
+            + (nearest_path(path) or "; give the folder named by --out in `cheapsearch run`")
         )
     record = read_record(path / RECORD_FILE)
     trials = list(_read_trials(path / TRIALS_FILE, record))
