@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from ..space import COSTS, PICKS, shown_costs, text, write_text
 from ..space.saved_run import SavedRun, load_run
@@ -13,6 +14,7 @@ from ..space.verdict import verdict
 from . import chosen, facts, run_tables, trust
 from .drawn import Drawn, budget_of, trial_data
 from .figures import accuracy_against_cost, progress
+from .network_drawing import network_svg
 from .operation_figures import operations_by_site, operations_by_stage
 from .operations import operation_frame, operation_means, operations_rung
 from .outcomes import outcomes
@@ -67,7 +69,7 @@ def render(run: SavedRun, *, plotly: str = "packed") -> str:
         "measured": facts.measured(run),
         "costs": facts.costs(run),
         "repeated": facts.repeated(run),
-        "command": settings.command,
+        "command": run.command,
         "trials": run_tables.trials_table(run, frame),
         "trial_data": trial_data(run, frame),
     }
@@ -80,14 +82,24 @@ def render(run: SavedRun, *, plotly: str = "packed") -> str:
 
 def _got(run: SavedRun, frame: pd.DataFrame) -> dict[str, Any]:
     path = shlex.quote(str(run.path))
+    picked = chosen.picked(run, frame)
     return {
         "verdict": trust.sentences(verdict(run)),
-        "picked": chosen.picked(run, frame),
+        "picked": picked,
+        "drawing": _drawing(run, picked.number),
         "cards": chosen.highlights(run, frame),
         "next_steps": f"cheapsearch retrain {path}\n"
         f"cheapsearch export {path} --pick {PICKS[1]} -o best.yaml\n"
         f"cheapsearch run --out {path} {run.record.settings.twice}",
     }
+
+
+def _drawing(run: SavedRun, number: int) -> Markup:
+    """The network of a trial; empty where the run does not know what its parts cost."""
+    if run.insight is None:
+        return Markup()
+    (trial,) = (trial for trial in run.trials if trial.number == number)
+    return Markup(network_svg(trial.architecture, run.insight.parts, name=f"The network of trial {number}"))
 
 
 def _choices(run: SavedRun, frame: pd.DataFrame) -> dict[str, Any]:

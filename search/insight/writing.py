@@ -3,6 +3,7 @@
 from os import PathLike
 from pathlib import Path
 
+from ... import __version__
 from ...space import write_text
 from ...space.insight import trials_hash
 from ...space.part_costs import PartCosts
@@ -10,14 +11,14 @@ from ...space.saved_run import INSIGHT_FILE, TRIALS_FILE, SavedRun, load_run
 
 
 def write_insight(folder: str | PathLike[str]) -> None:
-    """Write insight.json if it is missing, damaged, or of other trials than trials.csv has.
+    """Write insight.json if it is missing, damaged, of another version, or of other trials than there are.
 
     Raises:
         UserError: If the folder or one of its files is missing or damaged.
     """
     run = load_run(Path(folder))
     trials, known = trials_hash(run.path / TRIALS_FILE), run.insight
-    if known is not None and known.trials == trials:
+    if known is not None and (known.trials, known.version) == (trials, __version__):
         return
     # This takes a while, so not before it is known to be needed.
     from .knowledge import insight_of

@@ -5,6 +5,7 @@ import pytest
 
 from cheapsearch.reports import load_trainings, page, retraining_frame, run_tables, trials_frame, write_report
 from cheapsearch.space import FLOPS_CONVENTION, UserError
+from cheapsearch.space.insight import Insight
 from cheapsearch.space.saved_run import load_run
 from cheapsearch.space.text import times
 from cheapsearch.space.verdict import verdict
@@ -103,11 +104,24 @@ def test_write_report_has_the_texts_of_trials_once(report):
     trials = json.loads(known)
     assert trials["number"] == list(range(7))
     assert trials["hover"][1].startswith("<b>trial 1</b>")
+    assert trials["network"] == [0, 1, 2, 3, 4, 5, 6]
     assert trials["front"] == [False, True, False, True, False, False, False]
     assert trials["compared"] == [True] * 4 + [False] * 2 + [True]
     assert trials["costs"]["params"][1] == 1_000_000
     assert trials["sites"]["expand"][:3] == ["conv", "reuse", "ghost"]
     assert not [text for text in drawings(report) if "<b>trial 1" in text or "u003cb\\u003etrial 1" in text]
+
+
+def test_write_report_draws_the_network_of_the_pick_where_its_parts_are_known(make_run, part_costs):
+    folder = make_run()
+    assert not read(write_report(folder)).find("svg")
+    parts = part_costs("mobilenet_v2", input_size=32)
+    (folder / "insight.json").write_text(Insight("0.1.0", "", parts, missing="too few").to_json())
+    drawn = read(write_report(folder))
+    assert drawn.find("div", **{"class": "network"})
+    assert any(
+        "The network of trial 1, stage by stage" in (svg.get("aria-label") or "") for svg in drawn.find("svg")
+    )
 
 
 def test_write_report_lets_filters_choose_among_the_operations_of_the_space(report, make_run):

@@ -199,9 +199,8 @@ def test_a_forecast_in_doubt_says_as_little_as_its_doubt(table):
         return model.deviation[0][rows[-1][0]]
 
     plain = RungModel(features, kernel, warp, known, noise=None, count=1).deviation[0][rows[-1][0]]
-    without = replace(
-        known, **{name: getattr(known, name)[:-1] for name in ("networks", "rungs", "accuracies")}
-    )
+    shorter = {name: getattr(known, name)[:-1] for name in ("networks", "rungs", "accuracies")}
+    without = replace(known, **shorter)
     prior = RungModel(features, kernel, warp, without, noise=None, count=1).deviation[0][rows[-1][0]]
     assert deviation(0.0) == plain
     assert plain < deviation(2.0) < deviation(20.0)
