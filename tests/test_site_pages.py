@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parents[1]
-# Of the theme: every copy button is a landmark; what scrolls has no tab index, and browsers need none any more.
+# Of the theme: every copy button is a landmark; what scrolls has no tab index, and browsers need none now.
 THEIRS = ("landmark-unique", "scrollable-region-focusable")
 AXE = {"preload": False, "rules": {name: {"enabled": False} for name in THEIRS}}
 
