@@ -117,8 +117,8 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
         shown = [a for a in group._group_actions if a.dest != "help" and a.help != argparse.SUPPRESS]
         if not shown:
             continue
-        if group.description:
-            yield f"{group.title}: {group.description}\n"
+        if group.title not in ("positional arguments", "options"):
+            yield f"**{group.title}**{f': {group.description}' if group.description else ''}\n"
         yield _table(
             ("argument", "what it says"), ((_typed(action), _help(parser, action)) for action in shown)
         )
@@ -153,16 +153,16 @@ def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
 
 def _keys(record: type, *, without: Sequence[str] = ()) -> str:
     said = _said(record)
-    rows = [(_code(f.name), _type(f.type), said.get(f.name, "")) for f in fields(record)]
-    return _table(("key", "type", "what it is"), (row for row in rows if row[0].strip("`") not in without))
+    rows = [(_code(f.name), said.get(f.name, ""), _type(f.type)) for f in fields(record)]
+    return _table(("key", "what it is", "type"), (row for row in rows if row[0].strip("`") not in without))
 
 
 def _settings() -> str:
     rows = (
-        (_code(name), declared.kind, "yes" if declared.fixed else "", declared.help)
+        (_code(name), declared.help, declared.kind, "yes" if declared.fixed else "")
         for name, declared in RunSettings.declared().items()
     )
-    return _table(("key", "kind", "stays", "what it says"), rows)
+    return _table(("key", "what it says", "kind", "stays"), rows)
 
 
 def _trials() -> str:
