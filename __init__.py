@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .space import UserError as UserError
     from .space import architecture_hash as architecture_hash
     from .space import canonical as canonical
+    from .space import load_backbone as load_backbone
 
 __version__ = "0.1.0"
 
@@ -39,6 +40,7 @@ _PUBLIC = {
     "deploy": "models",
     "export": "search.study.export",
     "load": "models",
+    "load_backbone": "space",
     "load_operations": "models",
     "predict": "search.training.predict",
     "rehearse": "search.api",

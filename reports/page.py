@@ -69,7 +69,7 @@ def render(run: SavedRun, *, plotly: str = "packed") -> str:
         "measured": facts.measured(run),
         "costs": facts.costs(run),
         "repeated": facts.repeated(run),
-        "command": settings.command,
+        "command": run.command,
         "trials": run_tables.trials_table(run, frame),
         "trial_data": trial_data(run, frame),
     }

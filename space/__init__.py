@@ -33,6 +33,7 @@ from .names import shown
 from .noise import accuracies, averaged
 from .operation import Operation
 from .operations import OPERATIONS
+from .own_backbones import load_backbone
 from .preprocessing import Preprocessing
 from .presets import PRESETS, get_preset
 from .records import TrialRecord, join_choice
@@ -101,6 +102,7 @@ __all__ = [
     "get_backbone",
     "get_operation",
     "get_preset",
+    "load_backbone",
     "is_pretrained",
     "join_choice",
     "largest_divisor",

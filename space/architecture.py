@@ -10,6 +10,7 @@ import yaml
 from .backbones import Backbone, check_width, get_backbone
 from .errors import UserError, check_keys, check_name
 from .known_operations import hashes_in, own_name
+from .own_backbones import backbone_data, known_backbone
 from .sites import SITE_NAMES, SITES
 
 Choice = str | tuple[str, ...]
@@ -54,10 +55,9 @@ class Architecture:
         return hashes_in(getattr(self, site) for site in SITE_NAMES)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for YAML and JSON: per-stage choices are lists."""
-        return {
-            key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()
-        }
+        """Plain data for YAML and JSON: per-stage choices are lists, one's own backbone is its table."""
+        data = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return data | {"backbone": backbone_data(self.backbone)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Architecture":
@@ -74,7 +74,7 @@ class Architecture:
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
         }
-        return cls(**values)
+        return cls(**values | {"backbone": known_backbone(data["backbone"])})
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.to_dict(), sort_keys=False)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from .errors import UserError, check_name
-from .known_operations import offered
+from .known_operations import MARK, offered
 from .layout import Activation, Block, Layout
 from .operation import Family
 
@@ -135,7 +135,7 @@ def scale_channels(channels: float, width: float, multiple: int = CHANNEL_MULTIP
 
 @lru_cache(maxsize=256)
 def _layout(name: str, width: float, large_input: bool, multiple: int) -> Layout:
-    backbone = BACKBONES[name]
+    backbone = get_backbone(name)
     small_stride = 2 if large_input else 1
     scale = (
         (lambda channels: channels)
@@ -400,10 +400,24 @@ BACKBONES: MappingProxyType[str, Backbone] = MappingProxyType(
 )
 
 
+_OWN: dict[str, Backbone] = {}  # of a user's own, that tables were read of
+
+
 def get_backbone(name: str) -> Backbone:
     """Look a backbone up by name.
 
     Raises:
         UserError: If there is none of that name.
     """
-    return BACKBONES[check_name("--backbone", name, BACKBONES)]
+    found = BACKBONES.get(name) or _OWN.get(name)
+    if found is None and MARK in str(name):
+        raise UserError(
+            f"--backbone: {name} is of a table of a user's own; give the path of its YAML, or of a "
+            "run.yaml that has it"
+        )
+    return found or BACKBONES[check_name("--backbone", name, BACKBONES)]
+
+
+def make_backbone_known(backbone: Backbone) -> None:
+    """Have a backbone of a user's own found by its name."""
+    _OWN[backbone.name] = backbone

@@ -12,8 +12,9 @@ from .architecture import Architecture, parse_yaml
 from .backbones import MIN_INPUT
 from .canonical import accepted_hashes, architecture_hash
 from .costs import COSTS, Cost, check_cost, flattened, gathered, in_every_file
-from .errors import UserError, check_keys, check_name
+from .errors import UserError, check_keys, check_name, nearest_path
 from .names import is_shown_whole
+from .own_backbones import load_backbone
 from .preprocessing import Preprocessing
 from .presets import PRESETS
 from .schema import stamped, unstamped
@@ -145,16 +146,29 @@ def read_config(path: str | Path) -> ArchitectureConfig:
     Raises:
         UserError: If the file cannot be read or does not validate.
     """
+    return ArchitectureConfig.from_dict(read_yaml(path), path)
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Read a YAML file.
+
+    Raises:
+        UserError: If it cannot be read or is none.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise UserError(f"{path}: must be a readable YAML file ({reason}); check the path") from None
-    return ArchitectureConfig.from_yaml(text, path)
+        raise UserError(
+            f"{path}: must be a readable YAML file ({reason}); check the path{nearest_path(path)}"
+        ) from None
+    return parse_yaml(text, path)
 
 
 def find_architecture(reference: str) -> Architecture | ArchitectureConfig:
     """What ARCH means on the command line: a preset's name, or the path of an exported YAML.
+
+    The path of a YAML table of a backbone is its unmodified network.
 
     Raises:
         UserError: If it is neither.
@@ -162,7 +176,12 @@ def find_architecture(reference: str) -> Architecture | ArchitectureConfig:
     if reference in PRESETS:
         return PRESETS[reference]
     if reference.endswith((".yaml", ".yml")) or Path(reference).is_file():
-        return read_config(reference)
+        data = read_yaml(reference)
+        if isinstance(data, Mapping) and "rows" in data:
+            return Architecture(load_backbone(reference))
+        return ArchitectureConfig.from_dict(data, reference)
+    if "/" in reference and (near := nearest_path(reference)):
+        raise UserError(f"ARCH: must be a preset's name or an exported YAML, got {reference!r}{near}")
     return PRESETS[check_name("ARCH", reference, [*PRESETS])]
 
 

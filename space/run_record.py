@@ -7,6 +7,7 @@ from typing import Any
 from .config import check_classes
 from .costs import COSTS, in_every_file
 from .errors import UserError, check_complete
+from .own_backbones import backbone_data, known_backbone
 from .pilot_record import PilotRecord
 from .schema import stamped, unstamped
 from .settings import RunSettings
@@ -112,6 +113,7 @@ class RunRecord:
         found |= {"storage": self.settings.storage or ""}
         found |= {name: "" if found[name] is None else str(found[name]) for name in _PATHS}
         found |= {"cost_table": {name: str(path) for name, path in self.settings.cost_table.items()}}
+        found |= {"backbone": backbone_data(self.settings.backbone)}
         return found | {"ops": dict(self.settings.ops), "proxy": dict(self.settings.proxy)}
 
     @classmethod
@@ -127,6 +129,7 @@ class RunRecord:
         facts = [f.name for f in fields(cls) if f.name != "settings"]
         check_complete("run.yaml", data, [*facts, *RunSettings.declared()])
         asked = {name: data[name] for name in RunSettings.declared()}
+        asked["backbone"] = known_backbone(asked["backbone"])
         for name in (*_PATHS, "storage"):
             asked[name] = None if asked[name] == "" else asked[name]
         known = {name: data[name] for name in facts}

@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from .architecture import parse_yaml
+from .backbones import BACKBONES
 from .canonical import architecture_hash
 from .claims import Claims
 from .costs import COSTS, LATENCY, in_every_file
 from .device_table import DeviceTable, Predictor, Value, read_device_table
-from .errors import UserError
+from .errors import UserError, nearest_path
 from .insight import Insight, trials_hash
+from .known_operations import OPS_FOLDER
 from .operation_file import register_kept
 from .records import TrialRecord
 from .run_record import RunRecord
 from .rungs import compared_rung
 from .search_space import SearchSpace
+from .setting import run_command
 from .validation_file import VALIDATION_FILE, Validation, read_validation
 
 RECORD_FILE, TRIALS_FILE, FRONT_LATENCY_FILE = "run.yaml", "trials.csv", "front_latency.csv"
@@ -51,6 +54,17 @@ class SavedRun:
     def space(self) -> SearchSpace:
         """The space that was searched."""
         return self.record.settings.space
+
+    @property
+    def command(self) -> str:
+        """The command that searches the same in another folder, with what this one keeps of a user's own."""
+        settings = self.record.settings
+        kept: dict[str, Any] = {
+            "ops": [str(self.path / OPS_FOLDER / Path(path).name) for path in settings.ops]
+        }
+        if settings.backbone not in BACKBONES:
+            kept["backbone"] = str(self.path / RECORD_FILE)
+        return run_command(settings.declared(), settings.to_dict() | kept)
 
     @cached_property
     def rung(self) -> int:
@@ -127,8 +141,8 @@ def load_run(path: Path) -> SavedRun:
     path = Path(path)
     if not path.is_dir():
         raise UserError(
-            f"RUN: must be the folder of a run, got {str(path)!r}, which is no folder; "
-            "give the folder named by --out in `cheapsearch run`"
+            f"RUN: must be the folder of a run, got {str(path)!r}, which is no folder"
+            + (nearest_path(path) or "; give the folder named by --out in `cheapsearch run`")
         )
     record = read_record(path / RECORD_FILE)
     trials = list(_read_trials(path / TRIALS_FILE, record))

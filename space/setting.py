@@ -1,5 +1,6 @@
 """How a setting is declared: what it is, and what its flag says."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -104,7 +105,7 @@ class Setting:
         """The words of a command that give it the value; none where that is the default of a switch."""
         if self.kind == "switch":
             return [] if value == self.default else [flag(name if value else f"no_{name}")]
-        return [] if value in (None, "", (), {}) else [flag(name), KINDS[self.kind].as_text(value)]
+        return [] if value in (None, "", (), {}, []) else [flag(name), KINDS[self.kind].as_text(value)]
 
 
 def setting(default: Any, help: str, *, kind: Kind, **declared: Any) -> Any:
@@ -113,3 +114,14 @@ def setting(default: Any, help: str, *, kind: Kind, **declared: Any) -> Any:
     if kind in ("pairs", "files", "hashed"):
         return field(default_factory=lambda: dict(default), metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def run_command(declared: Mapping[str, Setting], values: Mapping[str, Any]) -> str:
+    """The command that asks for settings of these values in another folder."""
+    words = [
+        word
+        for name, setting in declared.items()
+        if setting.repeats
+        for word in setting.typed(name, values[name])
+    ]
+    return shlex.join(["cheapsearch", "run", *words])

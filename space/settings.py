@@ -1,6 +1,5 @@
 """The settings of a run, each declared once: the flags, run.yaml and the command that repeats it follow."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from os import PathLike, fspath
@@ -13,7 +12,7 @@ from .errors import UserError, check_keys
 from .front import check_objectives
 from .rungs import check_lengths
 from .search_space import SearchSpace
-from .setting import Kind, Setting, setting
+from .setting import Kind, Setting, run_command, setting
 from .setting_values import check_values
 from .sites import STAGED_SITES
 from .table_settings import check_tables, device_costs, own_costs, whole
@@ -62,7 +61,7 @@ class RunSettings:
     stopping: bool = setting(True, "stop what cannot reach the front (default)", kind="switch", fixed=True)
     backbone: str = setting(
         "mobilenet_v2",
-        f"{', '.join(BACKBONES)} (default mobilenet_v2)",
+        f"{', '.join(BACKBONES)} (default mobilenet_v2), or the YAML table of one's own",
         kind="text",
         metavar="NAME",
         fixed=True,
@@ -246,14 +245,7 @@ class RunSettings:
     @property
     def command(self) -> str:
         """The command that asks for the same in another folder."""
-        values = self.to_dict()
-        words = [
-            word
-            for name, declared in self.declared().items()
-            if declared.repeats
-            for word in declared.typed(name, values[name])
-        ]
-        return shlex.join(["cheapsearch", "run", *words])
+        return run_command(self.declared(), self.to_dict())
 
     @property
     def twice(self) -> str:

@@ -1,7 +1,6 @@
 """An operation of one's own from its file to a report, in workers and in folders, as its page says."""
 
 import re
-import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 
 import cheapsearch
-from cheapsearch.search.cli.main import main
 from cheapsearch.search.data import load_images
 from cheapsearch.search.training.proxy import Proxy
 from cheapsearch.search.training.short import ProxyTrainer
@@ -21,7 +19,7 @@ from cheapsearch.search.workers.pool import WorkerPool
 from cheapsearch.space import Architecture, UserError
 from cheapsearch.space.saved_run import load_run
 
-pytestmark = pytest.mark.usefixtures("no_own_operations")
+pytestmark = pytest.mark.usefixtures("forget_own")
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "partial_conv.py"
@@ -36,36 +34,9 @@ PROXY: dict[str, Any] = {
 }
 
 
-def unload(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make this process one in which no file of operations was loaded."""
-    monkeypatch.setattr("cheapsearch.space.known_operations._OWN", {})
-    monkeypatch.setattr("cheapsearch.space.operation_file._LOADED", {})
-
-
-@pytest.fixture
-def forget(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    return partial(unload, monkeypatch)
-
-
 @pytest.fixture(scope="module")
-def page_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where every command of the page was run, one after the other, each in a process that knows nothing."""
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "examples").mkdir()
-    (folder / "examples" / EXAMPLE.name).write_bytes(EXAMPLE.read_bytes())
-    commands = "".join(re.findall(r"^```sh\n(.*?)^```$", PAGE, re.S | re.M)).splitlines()
-    assert len(commands) == 4
-    tiny = ",".join(f"{name}={value}" for name, value in PROXY.items())
-    with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(folder)
-        for command in commands:
-            program, *words = shlex.split(command)
-            assert program == "cheapsearch"
-            if words[0] == "run":  # the last of two flags counts
-                words += ["--budget", "3", "--proxy", tiny, "--workers", "0", "--device", "cpu"]
-            unload(patched)
-            assert main(words) == 0, command
-    return folder
+def page_folder(run_page: Callable[[str], Path]) -> Path:
+    return run_page("own_operation.md")
 
 
 def test_the_commands_of_the_page_search_with_it(page_folder: Path) -> None:
@@ -89,6 +60,7 @@ def test_a_run_goes_on_with_its_own_copy_and_with_no_other(page_folder: Path, tm
     found = cheapsearch.run(budget=3, **run)
     ((path, known),) = found.record.settings.ops.items()
     assert f"--ops {path}" in found.record.settings.command
+    assert f"--ops {run['out']}/ops/partial_conv.py" in found.saved.command
     changed = tmp_path / "changed.py"
     changed.write_text(EXAMPLE.read_text() + "# another\n")
     with pytest.raises(UserError, match=rf"^ops: must stay {known}, as the run in .* began, got \w+; "):
@@ -104,19 +76,20 @@ def test_a_file_without_operations_for_the_backbone_is_refused(tmp_path: Path) -
     assert not (tmp_path / "run").exists()
 
 
-def test_a_worker_process_knows_it() -> None:
+def test_a_worker_process_knows_operations_and_backbones_of_ones_own() -> None:
     cheapsearch.load_operations(EXAMPLE)
+    backbone = cheapsearch.load_backbone(ROOT / "examples" / "small_net.yaml")
     data = load_images("digits", size=8, limit=60, seed=0)
     pool = WorkerPool[Job[Architecture]](partial(ProxyTrainer, data, Proxy(**PROXY, layout_size=8)), ["cpu"])
     try:
-        ((_, outcome),) = perform_all(pool, [Job(0, Architecture("mobilenet_v2", expand="partial_conv"), 0)])
+        ((_, outcome),) = perform_all(pool, [Job(0, Architecture(backbone, expand="partial_conv"), 0)])
     finally:
         pool.close()
     assert isinstance(outcome, Trained), outcome
 
 
 def test_a_training_has_its_own_copy_and_its_weights_alone_run_no_code(
-    tmp_path: Path, forget: Callable[[], None]
+    tmp_path: Path, forget_own: Callable[[], None]
 ) -> None:
     cheapsearch.load_operations(EXAMPLE)
     architecture = Architecture("mobilenet_v2", 0.25, expand="partial_conv")
@@ -124,11 +97,11 @@ def test_a_training_has_its_own_copy_and_its_weights_alone_run_no_code(
     folder = tmp_path / "training"
     cheapsearch.train(architecture, dataset="digits", input_size=8, out=folder, device="cpu", **short)
     assert (folder / "ops" / "partial_conv.py").read_bytes() == EXAMPLE.read_bytes()
-    forget()
+    forget_own()
     weights = folder / "best.safetensors"
     with pytest.raises(UserError, match=r"best\.safetensors': expand: partial_conv must be of a file"):
         cheapsearch.load(weights)
     assert len(cheapsearch.predict(folder, "digits", device="cpu").images) == 359
     assert cheapsearch.load(weights).architecture == architecture  # as that has made it known
-    forget()
+    forget_own()
     assert cheapsearch.export(folder, tmp_path / "own.yaml").path.exists()

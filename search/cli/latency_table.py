@@ -5,8 +5,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from ...space import BACKBONES, STAGED_SITES, SearchSpace, UserError, write_text
-from .parser import add_network, add_ops, loaded_ops, names, words
+from ...space import STAGED_SITES, SearchSpace, UserError, write_text
+from ...space.own_backbones import named_backbone
+from .parser import BACKBONE_HELP, add_network, add_ops, loaded_ops, names, words
 
 
 def add(commands: Any) -> None:
@@ -22,7 +23,7 @@ def add(commands: Any) -> None:
             "cheapsearch latency-table --input-size 224 --num-classes 1000 --write phone",
         ),
     )
-    table.add_argument("--backbone", default="mobilenet_v2", metavar="NAME", help=names(BACKBONES))
+    table.add_argument("--backbone", default="mobilenet_v2", metavar="NAME", help=BACKBONE_HELP)
     table.add_argument("--width", type=float, default=1.0, help="width multiplier (default 1)")
     table.add_argument("--per-stage", type=words, default=(), metavar="SITES", help=names(STAGED_SITES))
     add_ops(table)
@@ -44,7 +45,9 @@ def perform(options: argparse.Namespace) -> int:
 
     console = make_console(markup=False)
     request = TableRequest(
-        SearchSpace(options.backbone, options.width, tuple(options.per_stage), loaded_ops(options)),
+        SearchSpace(
+            named_backbone(options.backbone), options.width, tuple(options.per_stage), loaded_ops(options)
+        ),
         options.num_classes,
         options.input_size,
         options.latency_batch,

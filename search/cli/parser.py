@@ -6,13 +6,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ...space import LATENCY, PRETRAINED, Architecture, RunSettings, flag
+from ...space import BACKBONES, LATENCY, PRETRAINED, Architecture, RunSettings, flag
 from ...space.config import sized_architecture
 from ...space.device_table import DeviceTable, read_device_table
 from ...space.setting import Kind, Setting
 from ...space.table_settings import check_tables
 from ..training.policies import POLICY_NAMES
 from ..training.policy import CHOICES, Policy
+
+BACKBONE_HELP = f"{', '.join(BACKBONES)}, or the YAML table of one's own"
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

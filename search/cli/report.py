@@ -16,7 +16,10 @@ def add(commands: Any) -> None:
         help="write a run's report.html again, watch it grow, or compare runs",
         description="Write report.html of a run again; with --watch, serve it while the run goes on; of "
         "several runs, write a page that compares them.",
-        examples=("cheapsearch report runs/mobilenet_v2-digits",),
+        examples=(
+            "cheapsearch report runs/mobilenet_v2-digits",
+            "cheapsearch report runs/mobilenet_v2-digits runs/mobilenet_v3_small-digits -o both.html",
+        ),
     )
     report.add_argument(
         "runs", metavar="RUN", type=Path, nargs="+", help="run folders; of several: compare them"

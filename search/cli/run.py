@@ -5,6 +5,7 @@ import shlex
 import signal
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...space import FLOPS_CONVENTION, METRIC_TITLES, RunSettings, text
@@ -197,11 +198,13 @@ def print_result(console: "Console", result: "RunResult") -> None:
     folder, best = RunFolder(result.folder), result.best
     assert best is not None  # the search has ended
     quoted, best_path = shlex.quote(str(folder.path)), shlex.quote(str(folder.best_path))
+    kept = ",".join(str(folder.ops_path / Path(path).name) for path in settings.ops)
+    ops = f" --ops {shlex.quote(kept)}" if best.architecture.own else ""
     for line in (
         f"report   {folder.report_path}",
         f"best     {folder.best_path} (trial {best.origin['trial']}, picked by {best.origin['pick']})",
         f"next     cheapsearch retrain {quoted}    to train the front in full",
-        f"         cheapsearch show {best_path}",
+        f"         cheapsearch show {best_path}{ops}",
         f"         cheapsearch run --out {quoted} {settings.twice}    to search on",
     ):
         print_line(console, line)

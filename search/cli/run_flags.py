@@ -11,7 +11,7 @@ from .parser import add_setting, add_track, add_workplace
 GROUPS: dict[str, tuple[str, ...]] = {
     "how much": ("budget", "hours", "rungs", "repeats", "confirm", "stopping"),
     "images": ("dataset", "data_dir", "skip_corrupt", "input_size"),
-    "space": ("backbone", "width", "per_stage"),
+    "space": ("backbone", "width", "per_stage", "ops"),
     "costs": (
         "objectives",
         *(f"max_{cost}" for cost in COSTS),

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...space import (
-    BACKBONES,
     FLOPS_CONVENTION,
     SITE_NAMES,
     SITES,
@@ -21,7 +20,18 @@ from ...space import (
 )
 from ...space.costs import exact
 from ...space.device_table import DeviceTable
-from .parser import add_json, add_network, add_ops, add_tables, given_tables, loaded_ops, names, words
+from ...space.own_backbones import named_backbone
+from .parser import (
+    BACKBONE_HELP,
+    add_json,
+    add_network,
+    add_ops,
+    add_tables,
+    given_tables,
+    loaded_ops,
+    names,
+    words,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,7 +51,7 @@ def add(commands: Any) -> None:
             "cheapsearch space --backbone mobilenet_v3_small --per-stage se -o space.html",
         ),
     )
-    space.add_argument("--backbone", default="mobilenet_v2", metavar="NAME", help=names(BACKBONES))
+    space.add_argument("--backbone", default="mobilenet_v2", metavar="NAME", help=BACKBONE_HELP)
     space.add_argument("--width", type=float, default=1.0, help="width multiplier (default 1)")
     space.add_argument("--per-stage", type=words, default=(), metavar="SITES", help=names(STAGED_SITES))
     add_network(space, default=(10, 32))
@@ -58,11 +68,12 @@ def perform(options: argparse.Namespace) -> int:
     keys = ("width", "per_stage", "num_classes", "input_size")
     settings: dict[str, Any] = {name: getattr(options, name) for name in keys}
     settings |= {"tables": given_tables(options), "own": loaded_ops(options)}
-    facts = space_facts(options.backbone, **settings)
+    backbone = named_backbone(options.backbone)
+    facts = space_facts(backbone, **settings)
     if options.output is not None:
         from ...reports import write_space
 
-        write_space(facts, space_costs(options.backbone, **settings), options.output)
+        write_space(facts, space_costs(backbone, **settings), options.output)
     return print_facts(facts, print_space, as_json=options.json)
 
 

@@ -162,7 +162,7 @@ def _narrow_name(proxy: Proxy, architecture: Architecture) -> str:
 def default_folder(given: Mapping[str, Any]) -> Path:
     """runs/BACKBONE-DATASET, by what was given."""
     backbone = given.get("backbone", RunSettings.backbone)
-    return Path("runs") / f"{backbone}-{dataset_name(given.get('dataset', RunSettings.dataset))}"
+    return Path("runs") / f"{Path(backbone).stem}-{dataset_name(given.get('dataset', RunSettings.dataset))}"
 
 
 def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:

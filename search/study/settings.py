@@ -9,6 +9,7 @@ from ...models.own_operations import load_files
 from ...space import RunRecord, RunSettings, UserError, check_keys, check_name, flag, is_pretrained
 from ...space.backbones import CHANNEL_MULTIPLE
 from ...space.known_operations import file_hash
+from ...space.own_backbones import named_backbone
 from ..data import DATASETS
 from ..samplers.registry import CHOOSE_RUNGS, SAMPLERS
 from ..training.proxy import Proxy
@@ -27,6 +28,8 @@ def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -
     Raises:
         UserError: If a setting is unknown or out of range, or contradicts the record.
     """
+    if "backbone" in given:
+        given = {**given, "backbone": named_backbone(given["backbone"])}
     if "ops" in given:
         given = {**given, "ops": load_files(given["ops"])}
     if record is None:

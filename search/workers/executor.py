@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from ...space.backbone_table import BackboneTable
 from ...space.operation_file import OperationFile, loaded_files
+from ...space.own_backbones import known_backbone, known_tables
 from .jobs import Message, Outcome, Progress
 
 
@@ -54,19 +56,25 @@ Setup = Callable[[str], Performer[Any]]
 
 @dataclass(frozen=True)
 class Carrying:
-    """A setup that first makes the operations known that are known here, wherever the performer lives."""
+    """A setup that first makes a user's own operations and backbones known that are known here.
+
+    So its performer knows them, wherever it lives.
+    """
 
     setup: Setup
     files: tuple[OperationFile, ...]
+    tables: tuple[BackboneTable, ...]
 
     @classmethod
     def of(cls, setup: Setup) -> Setup:
         """For an executor whose performers live in other processes."""
-        return cls(setup, loaded_files())
+        return cls(setup, loaded_files(), known_tables())
 
     def __call__(self, device: str) -> Performer[Any]:
         for file in self.files:
             file.register()
+        for table in self.tables:
+            known_backbone(table.to_dict())
         return self.setup(device)
 
 

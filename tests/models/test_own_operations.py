@@ -13,7 +13,7 @@ from cheapsearch.space import Architecture, SearchSpace, UserError, get_backbone
 from cheapsearch.space.operation_file import loaded_files
 from cheapsearch.space.pieces import pieces_of, pieces_of_space
 
-pytestmark = pytest.mark.usefixtures("no_own_operations")
+pytestmark = pytest.mark.usefixtures("forget_own")
 
 V2 = "mobilenet_v2"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "partial_conv.py"

@@ -17,7 +17,7 @@ from cheapsearch.space import (
 from cheapsearch.space.known_operations import get_operation as known
 from cheapsearch.space.operation_file import OperationFile, keep_files, loaded_files, register_kept
 
-pytestmark = pytest.mark.usefixtures("no_own_operations")
+pytestmark = pytest.mark.usefixtures("forget_own")
 
 V2 = "mobilenet_v2"
 TEXT = """

@@ -1,5 +1,6 @@
 """Workers in a cluster of Ray of two nodes, each a set of processes of its own on this machine."""
 
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cheapsearch.models import load_operations
 from cheapsearch.search.data import ImageData
 from cheapsearch.search.testing.executors import check_executor_factory
 from cheapsearch.search.testing.faults import Trouble, Troubled, check_faults, tries_of
@@ -21,7 +23,7 @@ from cheapsearch.search.workers.workplace import Workplace
 from cheapsearch.space import Architecture, UserError
 
 pytestmark = pytest.mark.slow
-EXPAND = ("conv", "reuse", "ghost")
+EXPAND = ("conv", "reuse", "partial_conv")
 
 
 def test_connect_names_a_cluster_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,9 +53,10 @@ def test_ray_executor_outlives_what_befalls_its_workers(ray_cluster: Any, tmp_pa
     check_faults(lambda setup, limit: RayExecutor(setup, ["cpu"], limit=limit), tmp_path, seconds=30.0)
 
 
-def test_ray_executor_gives_the_figures_of_this_process(
-    ray_cluster: Any, tiny_images: ImageData, tiny_proxy: Proxy
+def test_ray_executor_gives_the_figures_of_this_process_for_a_user_s_own_operation_too(
+    ray_cluster: Any, tiny_images: ImageData, tiny_proxy: Proxy, forget_own: Callable[[], None]
 ) -> None:
+    load_operations(Path(__file__).parents[3] / "examples" / "partial_conv.py")
     setup = partial(ProxyTrainer, tiny_images, tiny_proxy)
     jobs = [
         Job(index, Architecture("mobilenet_v2", 0.25, expand=name), 0) for index, name in enumerate(EXPAND)
