@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 from ..space import COSTS, text
 from ..space.known_operations import MARK
 from .insight import INTERVALS, costs_of
-from .theme import BAND, BLUE, GREY, ORANGE, SKY, TEMPLATE, VERMILLION, new_figure
+from .theme import BAND, BLUE, GREY, OF_TRIALS, ORANGE, SKY, TEMPLATE, VERMILLION, new_figure
 
 _ROW = 25  # pixels of an operation
 _SHOWN = 400  # predictions at most; more make a page slow
@@ -186,6 +186,7 @@ def predicted_against_observed(frame: pd.DataFrame) -> go.Figure:
             marker={"color": colour, "size": 8, "symbol": symbol},
             error_x={"type": "data", "array": width * rows["deviation"], "thickness": 1, "width": 0},
             customdata=rows[["trial", "deviation"]],
+            meta=OF_TRIALS,
             hovertemplate="<b>trial %{customdata[0]}</b><br>predicted %{x:.2f} % with a deviation of "
             "%{customdata[1]:.2f}<br>observed %{y:.2f} %<extra></extra>",
             name=name,
