@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ..space import COSTS, text
+from ..space.known_operations import MARK
 from .insight import INTERVALS, costs_of
-from .theme import BAND, BLUE, GREY, ORANGE, SKY, TEMPLATE, VERMILLION, new_figure
+from .theme import BAND, BLUE, GREY, OF_TRIALS, ORANGE, SKY, TEMPLATE, VERMILLION, new_figure
 
 _ROW = 25  # pixels of an operation
 _SHOWN = 400  # predictions at most; more make a page slow
@@ -31,7 +32,7 @@ def operation_effects(frame: pd.DataFrame) -> go.Figure:
         for operation in rows["operation"]:
             row += 1
             places.append(row)
-            ticks.append((row, str(operation)))
+            ticks.append((row, str(operation).partition(MARK)[0]))
         row += 1
     figure = make_subplots(cols=2, shared_yaxes=True, column_widths=[0.6, 0.4], horizontal_spacing=0.08)
     for name, chosen, colour in (
@@ -185,6 +186,7 @@ def predicted_against_observed(frame: pd.DataFrame) -> go.Figure:
             marker={"color": colour, "size": 8, "symbol": symbol},
             error_x={"type": "data", "array": width * rows["deviation"], "thickness": 1, "width": 0},
             customdata=rows[["trial", "deviation"]],
+            meta=OF_TRIALS,
             hovertemplate="<b>trial %{customdata[0]}</b><br>predicted %{x:.2f} % with a deviation of "
             "%{customdata[1]:.2f}<br>observed %{y:.2f} %<extra></extra>",
             name=name,

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ..space import COSTS, PICKS, shown_costs, text, write_text
 from ..space.saved_run import SavedRun, load_run
 from ..space.verdict import verdict
-from . import chosen, facts, run_tables, trust
+from . import chosen, facts, known, run_tables, trust
 from .drawn import Drawn, budget_of, trial_data
 from .figures import accuracy_against_cost, progress
 from .network_drawing import network_svg
@@ -75,8 +75,9 @@ def render(run: SavedRun, *, plotly: str = "packed") -> str:
     }
     if complete:
         trainings = load_trainings(run.path)
-        found |= _got(run, frame) | _choices(run, frame) | _operations(run)
-        found |= _done(run, frame) | _trust(run, frame, trainings)
+        found |= _got(run, frame) | _choices(run, frame)
+        found |= _operations(run) | known.of_operations(run)
+        found |= _done(run, frame) | known.of_search(run) | _trust(run, frame, trainings)
     return fill("report.html.j2", plotly=plotly, figures=complete, **found)
 
 

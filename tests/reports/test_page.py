@@ -5,7 +5,6 @@ import pytest
 
 from cheapsearch.reports import load_trainings, page, retraining_frame, run_tables, trials_frame, write_report
 from cheapsearch.space import FLOPS_CONVENTION, UserError
-from cheapsearch.space.insight import Insight
 from cheapsearch.space.saved_run import load_run
 from cheapsearch.space.text import times
 from cheapsearch.space.verdict import verdict
@@ -112,11 +111,10 @@ def test_write_report_has_the_texts_of_trials_once(report):
     assert not [text for text in drawings(report) if "<b>trial 1" in text or "u003cb\\u003etrial 1" in text]
 
 
-def test_write_report_draws_the_network_of_the_pick_where_its_parts_are_known(make_run, part_costs):
+def test_write_report_draws_the_network_of_the_pick_where_its_parts_are_known(make_run, write_insight):
     folder = make_run()
     assert not read(write_report(folder)).find("svg")
-    parts = part_costs("mobilenet_v2", input_size=32)
-    (folder / "insight.json").write_text(Insight("0.1.0", "", parts, missing="too few").to_json())
+    write_insight(folder, missing="too few networks")
     drawn = read(write_report(folder))
     assert drawn.find("div", **{"class": "network"})
     assert any(

@@ -79,6 +79,13 @@ def test_watched_page_keeps_what_a_reader_set_until_asked(
     expect(button).to_be_hidden()
 
 
+def test_watched_page_stays_where_the_reader_was(watched: Page, run: Path) -> None:
+    grow(run, 3)
+    shown(watched, "3 trials: 3 complete.").evaluate("scrollTo(0, 700)")
+    grow(run, 4)
+    assert shown(watched, "4 trials: 4 complete.").evaluate("scrollY") == 700
+
+
 def test_watching_page_is_usable_by_everyone_and_fits_a_phone(watched: Page, run: Path) -> None:
     grow(run, 3)
     shown(watched, "3 trials: 3 complete.")
