@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from ..space import COSTS, shown_costs
 from ..space.saved_run import SavedRun
-from .figures import TRIAL_HOVER, hover_texts
+from .figures import HOVER_OF_TRIALS, hover_texts
 from .run_tables import searched_sites
 from .template import data_json
 
@@ -58,7 +58,7 @@ class Drawn:
         """What plotly.js draws; texts of trials are left to the page, which has each once."""
         drawn = self.figure.to_plotly_json()
         for trace in drawn["data"]:
-            if trace.get("meta") == TRIAL_HOVER:
+            if trace.get("meta") == HOVER_OF_TRIALS:
                 del trace["hovertext"]
         return data_json(drawn)
 
@@ -81,13 +81,14 @@ def trial_data(run: SavedRun, frame: pd.DataFrame) -> str:
     """Every trial for the page's script, as JSON of columns.
 
     Returns:
-        `number`; `hover`, what a point says of it; whether it is `compared` with others, and on the `front`;
-        `expected`, accuracy in percent, null where it is not compared; `costs` by name, those that have a
-        budget; `sites` by name, its choices.
+        `number`; `network`, the number of the first trial of the same network; `hover`, what a point says of
+        it; whether it is `compared` with others, and on the `front`; `expected`, accuracy in percent, null
+        where it is not compared; `costs` by name, those that have a budget; `sites` by name, its choices.
     """
     return data_json(
         {
             "number": frame["number"].tolist(),
+            "network": frame.groupby("hash")["number"].transform("first").tolist(),
             "hover": hover_texts(frame),
             "compared": frame["compared"].tolist(),
             "front": frame["front"].tolist(),

@@ -14,6 +14,7 @@ from .theme import (
     BLUE,
     FRONT_MARKER,
     GREY,
+    OF_TRIALS,
     OTHER_MARKER,
     PRESET_MARKER,
     TRIAL_MARKER,
@@ -24,7 +25,7 @@ from .theme import (
 )
 
 ACCURACY_TITLE = "validation accuracy of the proxy (%)"
-TRIAL_HOVER = "trials"  # marks the traces whose points say what `hover_texts` writes
+HOVER_OF_TRIALS = OF_TRIALS | {"hover": "trials"}  # of traces whose points say what `hover_texts` writes
 _NOT_TRAINED = {
     "pruned": "triangle-down-open",
     "duplicate": "circle-open",
@@ -188,7 +189,7 @@ def _trials(frame: pd.DataFrame) -> dict[str, Any]:
         "customdata": frame["number"].tolist(),
         "hovertext": hover_texts(frame),
         "hoverinfo": "text",
-        "meta": TRIAL_HOVER,
+        "meta": HOVER_OF_TRIALS,
     }
 
 

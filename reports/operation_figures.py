@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 from ..space import COSTS, text
 from .figures import ACCURACY_TITLE
 from .operations import operation_means
-from .theme import BLUE, GREY, INK, PALE, SKY, TEMPLATE, VERMILLION, new_figure, say_empty
+from .theme import BLUE, GREY, INK, OF_TRIALS, PALE, SKY, TEMPLATE, VERMILLION, new_figure, say_empty
 
 _ROW, _CELL = 38, 46  # pixels for one operation, as a row of points and as a row of cells
 _GAP, _CELL_GAP = 30, 56  # pixels between two sites
@@ -114,6 +114,7 @@ def _draw_site(figure: go.Figure, row: int, site: str, means: pd.DataFrame, tria
         mode="markers",
         marker={"size": 5, "color": GREY, "opacity": 0.55},
         customdata=trials["number"].tolist(),
+        meta=OF_TRIALS,
         hovertemplate="trial %{customdata}: %{x:.2f} %<extra></extra>",
         row=row,
         col=1,

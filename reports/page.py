@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from ..space import COSTS, PICKS, shown_costs, text, write_text
 from ..space.saved_run import SavedRun, load_run
 from ..space.verdict import verdict
-from . import chosen, facts, run_tables, trust
+from . import chosen, facts, known, run_tables, trust
 from .drawn import Drawn, budget_of, trial_data
 from .figures import accuracy_against_cost, progress
+from .network_drawing import network_svg
 from .operation_figures import operations_by_site, operations_by_stage
 from .operations import operation_frame, operation_means, operations_rung
 from .outcomes import outcomes
@@ -73,21 +75,32 @@ def render(run: SavedRun, *, plotly: str = "packed") -> str:
     }
     if complete:
         trainings = load_trainings(run.path)
-        found |= _got(run, frame) | _choices(run, frame) | _operations(run)
-        found |= _done(run, frame) | _trust(run, frame, trainings)
+        found |= _got(run, frame) | _choices(run, frame)
+        found |= _operations(run) | known.of_operations(run)
+        found |= _done(run, frame) | known.of_search(run) | _trust(run, frame, trainings)
     return fill("report.html.j2", plotly=plotly, figures=complete, **found)
 
 
 def _got(run: SavedRun, frame: pd.DataFrame) -> dict[str, Any]:
     path = shlex.quote(str(run.path))
+    picked = chosen.picked(run, frame)
     return {
         "verdict": trust.sentences(verdict(run)),
-        "picked": chosen.picked(run, frame),
+        "picked": picked,
+        "drawing": _drawing(run, picked.number),
         "cards": chosen.highlights(run, frame),
         "next_steps": f"cheapsearch retrain {path}\n"
         f"cheapsearch export {path} --pick {PICKS[1]} -o best.yaml\n"
         f"cheapsearch run --out {path} {run.record.settings.twice}",
     }
+
+
+def _drawing(run: SavedRun, number: int) -> Markup:
+    """The network of a trial; empty where the run does not know what its parts cost."""
+    if run.insight is None:
+        return Markup()
+    (trial,) = (trial for trial in run.trials if trial.number == number)
+    return Markup(network_svg(trial.architecture, run.insight.parts, name=f"The network of trial {number}"))
 
 
 def _choices(run: SavedRun, frame: pd.DataFrame) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from ..space import COSTS, check_name, text
 from .figures import cost_title
 from .retraining import proxy_of
-from .theme import BLUE, FRONT_MARKER, GREY, UNMODIFIED_MARKER, new_figure
+from .theme import BLUE, FRONT_MARKER, GREY, OF_TRIALS, UNMODIFIED_MARKER, new_figure
 
 # Published CIFAR-100 top-1 error in percent, by family of backbones.
 PUBLISHED = {
@@ -37,6 +37,7 @@ def proxy_against_retrained(frame: pd.DataFrame) -> go.Figure:
             hovertext=_hover(rows),
             hoverinfo="text",
             customdata=rows["number"].tolist(),
+            meta=OF_TRIALS,
             name=name,
         )
     figure.update_xaxes(title_text=f"validation accuracy of the {proxy_of(frame)} (%)")
@@ -79,6 +80,7 @@ def retrained_front(frame: pd.DataFrame, cost: str, *, dataset: str, backbone: s
             hovertext=_hover(rows),
             hoverinfo="text",
             customdata=rows["number"].tolist(),
+            meta=OF_TRIALS,
             name=name,
         )
     if dataset == "cifar100":

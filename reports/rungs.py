@@ -4,7 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ..space import text
-from .theme import FRONT_MARKER, TRIAL_MARKER, UNMODIFIED_MARKER, new_figure
+from .theme import FRONT_MARKER, OF_TRIALS, TRIAL_MARKER, UNMODIFIED_MARKER, new_figure
 
 
 def rungs_frame(frame: pd.DataFrame) -> pd.DataFrame:
@@ -60,6 +60,7 @@ def longest_against_shortest(frame: pd.DataFrame) -> go.Figure:
             ],
             hoverinfo="text",
             customdata=rows["number"].tolist(),
+            meta=OF_TRIALS,
             name=name,
         )
     figure.update_xaxes(title_text=f"validation accuracy, trainings {shorter} (%)")

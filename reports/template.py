@@ -70,7 +70,9 @@ def environment() -> jinja2.Environment:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         if "bdata" in value:  # plotly's form of an array
-            return _plain(np.frombuffer(b64decode(value["bdata"]), dtype=value["dtype"]))
+            flat = np.frombuffer(b64decode(value["bdata"]), dtype=value["dtype"])
+            shape = [int(side) for side in value.get("shape", "-1").split(",")]
+            return _plain(flat.reshape(shape))
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, np.ndarray):
         value = value.tolist()

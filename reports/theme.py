@@ -19,6 +19,9 @@ FRONT_MARKER = {"size": 11, "color": SKY, "symbol": "circle", "line": {"color": 
 UNMODIFIED_MARKER = {"size": 14, "color": VERMILLION, "symbol": "diamond"}
 PRESET_MARKER = {"size": 13, "color": ORANGE, "symbol": "square"}
 
+# `meta` of a trace whose customdata are numbers of trials, or begin with one: a page ties it to its tables.
+OF_TRIALS = {"of": "trials"}
+
 _AXIS = {"gridcolor": GRID, "linecolor": GRID, "zerolinecolor": GRID, "ticks": "", "automargin": True}
 
 TEMPLATE = go.layout.Template(

@@ -19,7 +19,7 @@ HOST = "127.0.0.1"
 _OWN_NAMES = {HOST, "localhost", "::1"}
 _FILES = (RECORD_FILE, TRIALS_FILE, VALIDATION_FILE, FRONT_LATENCY_FILE, f"{RETRAIN_FOLDER}/*/result.json")
 _LEAST_SECONDS = 3.0  # between two reports
-_SHARE = 0.1  # of a core that making reports takes at most
+_SHARE = 0.2  # of a core that making reports takes at most
 _POLL_MS = 2000
 
 
@@ -64,7 +64,8 @@ class LiveReport:
         except UserError as error:
             # A file is not there yet, or was being written: what was shown stays, and the next time tells.
             if not self._made_of:
-                self._html = render("waiting.html.j2", figures=False, run=self.folder, why=str(error))
+                why = error.at_terminal if (self.folder / TRIALS_FILE).exists() else ""
+                self._html = render("waiting.html.j2", figures=False, run=self.folder, why=why)
         ended = time.monotonic()
         self._next = ended + max(self._least_seconds, (ended - began) / _SHARE)
 

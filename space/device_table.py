@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from .architecture import Architecture, Choice
 from .canonical import canonical
 from .costs import table_costs
-from .errors import UserError, check_name
+from .errors import UserError, check_name, nearest_path
 from .pieces import Name, pieces_of
 from .records import join_choice, split_choice
 from .sites import SITE_NAMES
@@ -123,7 +123,9 @@ def read_device_table(path: Path, cost: str, flag: str) -> DeviceTable:
         reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
         rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{flag}: must be a CSV file that can be read, got {path} ({error})") from None
+        raise UserError(
+            f"{flag}: must be a CSV file that can be read, got {path} ({error}){nearest_path(path)}"
+        ) from None
     for column in ("operation", "shape", cost):
         if column not in (reader.fieldnames or ()):
             raise UserError(

@@ -4,6 +4,10 @@ import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from inspect import signature
+from os import PathLike
+from pathlib import Path
+
+from .names import shown
 
 _FLAG = re.compile(r"(?<![^\s(])--([a-z][a-z0-9-]*)")
 _POSITIONAL = re.compile(r"^(ARCH|RUN|TABLE|WEIGHTS|IMAGES)(?=:)")
@@ -60,6 +64,16 @@ def nearest(value: object, names: Iterable[str]) -> str:
     """`; did you mean 'this'?`, or nothing where no name is near."""
     found = get_close_matches(str(value), list(names), n=1, cutoff=0.5)
     return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def nearest_path(path: str | PathLike[str]) -> str:
+    """The same for a path that is not there: what in its folder is called nearly so."""
+    path = Path(path)
+    try:
+        near = get_close_matches(path.name, [other.name for other in path.parent.iterdir()], n=1)
+    except (OSError, ValueError):  # there is no such folder, or no path is called so
+        return ""
+    return f"; did you mean '{shown(path.with_name(near[0]))}'?" if near and near[0] != path.name else ""
 
 
 def check_keys(where: str, given: Iterable[str], allowed: Iterable[str]) -> None:

@@ -1,5 +1,6 @@
 """What a run writes down of each trial."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,9 @@ from .sites import SITE_NAMES
 State = Literal["complete", "repeat", "pruned", "failed", "duplicate", "refused"]
 STATES: tuple[State, ...] = get_args(State)
 
+# As the reason of a pruned trial says it.
+FORECAST = "expected to end at {:.1f} % with a deviation of {:.1f}"
+_FORECAST = re.compile(r"expected to end at (\d+\.\d) % with a deviation of (\d+\.\d)")
 _STAGE_SEPARATOR = "|"
 _WHY = ("predicted", "deviation", "gain")
 _OPTIONAL = ("accuracy", "seconds", *_WHY, "reason")  # columns that may be empty
@@ -71,6 +75,12 @@ class TrialRecord:
     @cached_property
     def hash(self) -> str:
         return architecture_hash(self.architecture)
+
+    @property
+    def forecast(self) -> tuple[float, float] | None:
+        """Of a pruned trial the accuracy it would have come to, in percent, and its deviation in points."""
+        found = _FORECAST.search(self.reason) if self.state == "pruned" else None
+        return (float(found[1]), float(found[2])) if found else None
 
     def to_row(self) -> dict[str, Any]:
         """One row, with the keys of `columns`; numbers stay numbers, None where there is none."""

@@ -16,7 +16,7 @@ from .files import append, write_text
 from .known_operations import OPS_FOLDER
 from .records import TrialRecord
 from .run_record import RunRecord
-from .saved_run import FRONT_LATENCY_FILE, RECORD_FILE, TRIALS_FILE, read_record, table_file
+from .saved_run import FRONT_LATENCY_FILE, INSIGHT_FILE, RECORD_FILE, TRIALS_FILE, read_record, table_file
 from .validation_file import VALIDATION_FILE
 
 
@@ -24,7 +24,8 @@ class RunFolder:
     """A folder with run.yaml, trials.csv, validation.npz, study.db, report.html and best.yaml.
 
     Costs on a device come from tables beside them, COST.csv; front_latency.csv is what was measured of the
-    front. Trials that failed have their traceback in errors/N.txt; ops has a user's own operations.
+    front, insight.json what the surrogate knew when the search ended. Trials that failed have their traceback
+    in errors/N.txt; ops has a user's own operations.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,6 +37,7 @@ class RunFolder:
         self.report_path = path / "report.html"
         self.best_path = path / "best.yaml"
         self.front_latency_path = path / FRONT_LATENCY_FILE
+        self.insight_path = path / INSIGHT_FILE
         self.errors_path = path / "errors"
         self.ops_path = path / OPS_FOLDER
         self._listed: tuple[list[str], int] = [], 0  # columns and size of the trials.csv last written

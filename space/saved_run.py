@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from .canonical import architecture_hash
 from .claims import Claims
 from .costs import COSTS, LATENCY, in_every_file
 from .device_table import DeviceTable, Predictor, Value, read_device_table
-from .errors import UserError
+from .errors import UserError, nearest_path
+from .insight import Insight, trials_hash
 from .known_operations import OPS_FOLDER
 from .operation_file import register_kept
 from .records import TrialRecord
@@ -25,6 +26,7 @@ from .setting import run_command
 from .validation_file import VALIDATION_FILE, Validation, read_validation
 
 RECORD_FILE, TRIALS_FILE, FRONT_LATENCY_FILE = "run.yaml", "trials.csv", "front_latency.csv"
+INSIGHT_FILE = "insight.json"
 
 
 def table_file(cost: str) -> str:
@@ -82,6 +84,24 @@ class SavedRun:
         )
 
     @cached_property
+    def insight(self) -> Insight | None:
+        """What its surrogate knows; nothing of it where trials came since, None where the file does not do.
+
+        It can be worked out anew, so a damaged file is no error.
+        """
+        try:
+            found = Insight.from_json((self.path / INSIGHT_FILE).read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, UserError):
+            return None
+        settings, parts, record = self.record.settings, found.parts, self.record
+        own = (settings.backbone, settings.width, record.num_classes, record.input_size)
+        if (parts.backbone, parts.width, parts.num_classes, parts.input_size) != own:
+            return None
+        if found.trials == trials_hash(self.path / TRIALS_FILE):
+            return found
+        return replace(found, knowledge=None, missing="trials came since it was worked out")
+
+    @cached_property
     def predictors(self) -> dict[str, Predictor]:
         """What predicts its costs on a device, by the tables in its folder."""
         found = {}
@@ -121,8 +141,8 @@ def load_run(path: Path) -> SavedRun:
     path = Path(path)
     if not path.is_dir():
         raise UserError(
-            f"RUN: must be the folder of a run, got {str(path)!r}, which is no folder; "
-            "give the folder named by --out in `cheapsearch run`"
+            f"RUN: must be the folder of a run, got {str(path)!r}, which is no folder"
+            + (nearest_path(path) or "; give the folder named by --out in `cheapsearch run`")
         )
     record = read_record(path / RECORD_FILE)
     trials = list(_read_trials(path / TRIALS_FILE, record))

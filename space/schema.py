@@ -15,6 +15,7 @@ SCHEMAS: dict[str, int] = {
     "run": 1,  # run.yaml; trials.csv and validation.npz beside it go with it
     "training": 1,  # training.yaml; metrics.csv beside it goes with it
     "result": 1,  # result.json
+    "insight": 1,  # insight.json
 }
 
 

@@ -26,15 +26,27 @@ ROOMS: dict[str, set[str]] = {
     "samplers": set(),
     "study": {"data", "workers", "training", "samplers"},
     "testing": {"workers", "samplers", "study"},
+    "insight": {"samplers"},
     "rehearsal": {"workers", "samplers", "study"},
     "results": set(),
     "latency": set(),
     "tracking": set(),
     "api": {
         *("data", "workers", "training", "samplers", "study"),
-        *("rehearsal", "results", "latency", "tracking"),
+        *("insight", "rehearsal", "results", "latency", "tracking"),
     },
-    "cli": {"data", "workers", "training", "samplers", "study", "rehearsal", "results", "latency", "api"},
+    "cli": {
+        "data",
+        "workers",
+        "training",
+        "samplers",
+        "study",
+        "insight",
+        "rehearsal",
+        "results",
+        "latency",
+        "api",
+    },
 }
 SEES_REPORTS = {"api", "cli", "results"}
 TORCH = {"torch", "torchvision", "fvcore"}  # the last two import the first

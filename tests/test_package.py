@@ -17,7 +17,7 @@ LAYERS = {"space", "models", "devices", "search", "reports"}
 FOLDERS = LAYERS | {"tests", "docs", "examples"}
 FILES = {
     *("__init__.py", "__main__.py", "py.typed"),
-    *("pyproject.toml", "MANIFEST.in", "LICENSE", ".gitignore"),
+    *("pyproject.toml", "MANIFEST.in", "LICENSE", ".gitignore", "mkdocs.yml"),
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "hubconf.py"),
     *("PKG-INFO", "setup.cfg"),  # in a source distribution
 }

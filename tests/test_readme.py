@@ -1,4 +1,4 @@
-"""The README is true: its commands parse, its tables and lists are those of the program."""
+"""The README is true: its commands parse, its tables and lists, and those of two pages, are the program's."""
 
 import argparse
 import ast
@@ -14,13 +14,13 @@ import pytest
 import cheapsearch
 from cheapsearch.search.cli.main import COMMANDS, make_parser
 from cheapsearch.search.training.checkpoint import LAST, PREVIOUS
-from cheapsearch.search.training.policies import POLICIES
 from cheapsearch.search.training.policy import Policy
 from cheapsearch.space import BACKBONES, SITE_NAMES, RunSettings, SearchSpace
 from cheapsearch.space.run_folder import RunFolder
 from cheapsearch.space.training_folder import TrainingFolder
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
 FOREIGN = {"--dist"}  # of pytest, in the command that runs the tests
 
 
@@ -36,9 +36,10 @@ def table(*header: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def listed(before: str) -> list[str]:
-    """The first words of the lines of the indented list that follows some words."""
-    after = README[README.index(before) + len(before) :]
+def listed(page: str, before: str) -> list[str]:
+    """The first words of the lines of the indented list that follows some words of a page."""
+    text = (ROOT / page).read_text("utf-8")
+    after = text[text.index(before) + len(before) :]
     (lines,) = re.findall(r"\n\n((?: {4}.*\n)+)", after)[:1]
     return [line.split()[0] for line in lines.splitlines()]
 
@@ -90,11 +91,6 @@ def test_every_flag_exists() -> None:
     assert named <= known
 
 
-def test_commands_that_print_json_are_named() -> None:
-    (sentence,) = re.findall(r"`--json` prints (.*?)\.\s", README, re.S)
-    assert set(code(sentence)) == {name for name, parser in parsers().items() if "--json" in flags(parser)}
-
-
 # --- tables and lists -------------------------------------------------------------------------------
 
 
@@ -127,51 +123,22 @@ def test_numbers_of_backbones_and_networks() -> None:
     assert said in " ".join(README.split())
 
 
-def in_words(policy: Policy) -> dict[str, str]:
-    """A policy as the rows of the table say it."""
-
-    def number(value: float) -> str:
-        return re.sub("e-0", "e-", f"{value:g}") if value else "none"
-
-    regularised = [number(policy.label_smoothing), number(policy.dropout)]
-    crop = f"crop {policy.padding}" if policy.crop == "padded" else "random resized crop"
-    turned = f", rotation {policy.rotation:g}" if policy.rotation else ""
-    return {
-        "epochs, batch size": f"{policy.epochs}, {policy.batch_size}",
-        f"SGD, momentum {policy.momentum:g}, learning rate": number(policy.learning_rate),
-        "warm-up, then a cosine to 0, per step": f"{policy.warmup_epochs:g} epochs"
-        if policy.warmup_epochs
-        else "none",
-        "weight decay": number(policy.weight_decay),
-        "label smoothing, dropout": "none" if regularised == ["none"] * 2 else ", ".join(regularised),
-        "augmentation": f"{crop}{', flip' if policy.flip else ''}{turned}",
-    }
-
-
-def test_policies_are_those_of_the_program() -> None:
-    rows = table("policy", *(f"`{name}`" for name in POLICIES))
-    for column, (name, policy) in enumerate(POLICIES.items(), 1):
-        said = {row[0]: row[column - 1 if row[column] == "same" else column] for row in rows}
-        assert said == in_words(policy), name
-        assert policy.min_learning_rate == 0  # "a cosine to 0"
-
-
 def paths(folder: RunFolder | TrainingFolder) -> set[str]:
     return {value.name for name, value in vars(folder).items() if name.endswith("_path")}
 
 
 def test_files_of_a_run_are_listed() -> None:
-    names = listed("`runs/BACKBONE-DATASET` unless `--out` says otherwise:")
+    names = listed("docs/searching.md", "`runs/BACKBONE-DATASET` unless `--out` says otherwise:")
     assert {name.rstrip("/") for name in names} == paths(RunFolder(Path("run")))
 
 
 def test_files_of_a_training_are_listed() -> None:
-    names = listed("Every network gets a folder, `RUN/retrain/HASH`:")
+    names = listed("docs/training.md", "Every network gets a folder, `RUN/retrain/HASH`:")
     assert {*(name.rstrip("/") for name in names), PREVIOUS} == paths(TrainingFolder(Path("training"))) | {
         LAST,
         PREVIOUS,
     }
-    assert f"{PREVIOUS} the one before" in README
+    assert f"{PREVIOUS} the one before" in (ROOT / "docs" / "training.md").read_text("utf-8")
 
 
 # --- Python -----------------------------------------------------------------------------------------

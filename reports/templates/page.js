@@ -111,7 +111,7 @@ async function draw(source, hover) {
     layout[part] = {...layout[part], [name]: value};
   });
   if (touch) layout.dragmode = false;
-  data.filter(trace => trace.meta === 'trials').forEach(trace => {
+  data.filter(trace => trace.meta?.hover === 'trials').forEach(trace => {
     trace.hovertext = trace.customdata.map(number => hover.get(number));
   });
   const plot = document.getElementById(source.dataset.draws);
@@ -131,6 +131,10 @@ addEventListener('afterprint', () => $('.js-plotly-plot').forEach(plot => {
 }));
 dark.addEventListener('change', recolour);
 
+// The customdata of a trace may be of trials: their numbers, or lists that begin with them.
+const ofTrials = trace => trace.meta?.of === 'trials';
+const numberAt = (trace, index) => [trace.customdata[index]].flat()[0];
+
 /* Trials: what is known of them, and what ties the figures and the tables together. */
 function link(plots, trials) {
   const at = new Map(trials.number.map((number, index) => [number, index]));
@@ -138,20 +142,29 @@ function link(plots, trials) {
   const marked = {hovered: null, selected: null};
   const budgets = new Map();
 
-  function rowsOf(number) {
+  const trainings = new Map(); // by network: a trial stands for all trainings of its network
+  trials.network.forEach((first, index) => {
+    if (!trainings.has(first)) trainings.set(first, []);
+    trainings.get(first).push(trials.number[index]);
+  });
+  const sameAs = number => number === null ? [] : trainings.get(trials.network[at.get(number)]);
+  function rowsOf(numbers) {
+    const wanted = new Set(numbers.map(String));
     return [...tables].flatMap(([table, {rows}]) => [...rows, ...(table.tFoot ? table.tFoot.rows : [])])
-      .filter(row => row.dataset.trial === String(number));
+      .filter(row => wanted.has(row.dataset.trial));
   }
   function mark(kind, number) {
     if (marked[kind] === number) return;
-    const pressed = (row, on) => {
-      row.classList.toggle(kind, on);
-      if (kind === 'selected') row.querySelector('button.pick').setAttribute('aria-pressed', on);
-    };
-    if (marked[kind] !== null) rowsOf(marked[kind]).forEach(row => pressed(row, false));
+    const rows = rowsOf(sameAs(marked[kind])), next = rowsOf(sameAs(number));
+    rows.forEach(row => row.classList.remove(kind));
+    next.forEach(row => row.classList.add(kind));
+    if (kind === 'selected') {
+      [...rows, ...next].forEach(row => {
+        row.querySelector('button.pick').setAttribute('aria-pressed', row.dataset.trial === String(number));
+      });
+    }
     marked[kind] = number;
-    if (number !== null) rowsOf(number).forEach(row => pressed(row, true));
-    overlays.forEach(one => one.ring(kind, number));
+    overlays.forEach(one => one.ring(kind, sameAs(number)));
   }
   const chosen = document.getElementById('selected');
   function select(number) {
@@ -160,7 +173,7 @@ function link(plots, trials) {
     if (number === null) return;
     const said = new DOMParser().parseFromString(trials.hover[at.get(number)].replaceAll('<br>', '; '), 'text/html');
     chosen.querySelector('p').textContent = said.body.textContent;
-    rowsOf(number).forEach(row => {
+    rowsOf([number]).forEach(row => {
       const box = row.closest('.scroll');
       if (!box) return;
       const head = row.closest('table').tHead.offsetHeight;
@@ -185,7 +198,7 @@ function link(plots, trials) {
     table.addEventListener('mouseleave', () => mark('hovered', null));
   });
   plots.forEach(plot => {
-    const of = event => event.points[0].customdata ?? null;
+    const of = ({points: [point]}) => ofTrials(point.data) ? numberAt(point.data, point.pointNumber) : null;
     plot.on('plotly_click', event => { if (of(event) !== null) select(of(event)); });
     plot.on('plotly_hover', event => mark('hovered', of(event)));
     plot.on('plotly_unhover', () => mark('hovered', null));
@@ -225,10 +238,10 @@ function link(plots, trials) {
     if (own !== turn) return;
     tables.forEach((state, table) => show(table));
     for (const plot of plots) {
-      const traces = plot.data.map((trace, index) => index).filter(index => plot.data[index].customdata);
+      const traces = plot.data.map((trace, index) => index).filter(index => ofTrials(plot.data[index]));
       if (traces.length === 0) continue;
       const points = traces.map(index => !narrowed ? null : plot.data[index].customdata
-        .map((number, place) => fits(number) ? place : -1).filter(place => place >= 0));
+        .map((_, place) => fits(numberAt(plot.data[index], place)) ? place : -1).filter(place => place >= 0));
       await Plotly.restyle(plot, {selectedpoints: points}, traces);
       await rest();
       if (own !== turn) return;
@@ -263,21 +276,21 @@ function link(plots, trials) {
 
 /* What lies over a figure: rings around trials, and the line of a budget. */
 function overlay(plot) {
-  const layer = document.createElement('div'), rings = {hovered: null, selected: null};
+  const layer = document.createElement('div'), rings = {hovered: [], selected: []};
   layer.className = 'overlay';
   plot.after(layer);
   const places = new Map();
-  plot.data.filter(trace => trace.customdata).forEach(trace => trace.customdata.forEach((number, index) => {
+  plot.data.filter(ofTrials).forEach(trace => trace.customdata.forEach((_, index) => {
+    const number = numberAt(trace, index);
     const axes = [trace.xaxis ?? 'x', trace.yaxis ?? 'y'].map(name => name.replace(/^[xy]/, '$&axis'));
     if (!places.has(number)) places.set(number, []);
     places.get(number).push([...axes, trace.x[index], trace.y[index]]);
   }));
-  function ring(kind, number) {
-    rings[kind] = number;
+  function ring(kind, numbers) {
+    rings[kind] = numbers;
     $(`.${kind}`, layer).forEach(one => one.remove());
-    if (number === null) return;
     const full = plot._fullLayout;
-    for (const [xaxis, yaxis, x, y] of places.get(number) ?? []) {
+    for (const [xaxis, yaxis, x, y] of numbers.flatMap(number => places.get(number) ?? [])) {
       const [left, top] = [full[xaxis].d2p(x), full[yaxis].d2p(y)];
       if (!(left >= 0 && left <= full[xaxis]._length && top >= 0 && top <= full[yaxis]._length)) continue;
       const one = document.createElement('div');
@@ -314,7 +327,7 @@ function overlay(plot) {
   }
   plot.on('plotly_afterplot', () => {
     place();
-    Object.entries(rings).forEach(([kind, number]) => ring(kind, number));
+    Object.entries(rings).forEach(([kind, numbers]) => ring(kind, numbers));
   });
   return {plot, ring, budget};
 }

@@ -25,7 +25,7 @@ class ProgressBar:
             return
         if self._bar is None:  # what was done before the first time took none of the time that it measures
             self._bar = _tqdm()(total=total, initial=done, unit=f" {self._unit}", dynamic_ncols=True)
-        self._bar.total = total
+        self._bar.total = max(done, total)
         self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(done - self._bar.n)
         self._bar.refresh()

@@ -11,6 +11,7 @@ from ...reports import write_report
 from ...space import RunSettings, TrialRecord, text
 from ...space.errors import check_arguments
 from ..data import HANDED, handed
+from ..insight.writing import write_insight
 from ..latency import measure_searched
 from ..results import RunResult
 from ..study.driver import SearchFailedError
@@ -84,12 +85,14 @@ def run(
                 on_trial(trial)
                 tracking.trials(opened.trials)
         except SearchFailedError as error:
-            write_report(folder)
+            _write_page(folder)
             raise SearchFailedError(f"{error}; the trials so far are in {folder}") from None
-        except (KeyboardInterrupt, WorkersFailedError):
-            write_report(folder)
+        except (KeyboardInterrupt, WorkersFailedError) as error:
+            _write_page(folder)
+            if isinstance(error, KeyboardInterrupt):
+                bar.say(f"interrupted; what was finished is kept in {folder}, and the same call goes on")
             raise
-        write_report(folder)
+        _write_page(folder)
         if opened.trained == 0:
             raise SearchFailedError(
                 f"no architecture could be trained; the reasons are in {folder}/trials.csv"
@@ -102,6 +105,14 @@ def run(
     also = {name: settings[name] for name in ("workers", "device") if name in settings} | place.cluster
     retrained = retrain_front(folder, dataset=images, track=trackers, progress=progress, say=say, **also)
     return replace(result, retrained=retrained)
+
+
+def _write_page(folder: Path) -> None:
+    """The report, with what the surrogate knows; without it if that is broken off."""
+    try:
+        write_insight(folder)
+    finally:
+        write_report(folder)
 
 
 def _best(trials: Sequence[TrialRecord]) -> str:

@@ -90,7 +90,8 @@ def _completer(action: argparse.Action) -> Callable[..., Iterable[str]]:
         return lambda prefix, **more: [*NAMES[action.dest], *files(prefix, **more)]
     if action.dest in NAMES:
         return lambda prefix, **_: NAMES[action.dest]
-    return files if action.type is Path or action.dest == "ops" else lambda prefix, **_: ()
+    names_files = action.type is Path or str(action.metavar).startswith("FILE")
+    return files if names_files else lambda prefix, **_: ()
 
 
 def _continued(prefix: str, names: Iterable[str]) -> list[str]:

@@ -16,7 +16,10 @@ def add(commands: Any) -> None:
         help="write a run's report.html again, watch it grow, or compare runs",
         description="Write report.html of a run again; with --watch, serve it while the run goes on; of "
         "several runs, write a page that compares them.",
-        examples=("cheapsearch report runs/mobilenet_v2-digits",),
+        examples=(
+            "cheapsearch report runs/mobilenet_v2-digits",
+            "cheapsearch report runs/mobilenet_v2-digits runs/mobilenet_v3_small-digits -o both.html",
+        ),
     )
     report.add_argument(
         "runs", metavar="RUN", type=Path, nargs="+", help="run folders; of several: compare them"
@@ -64,11 +67,16 @@ def perform(options: argparse.Namespace) -> int:
     if options.watch:
         return _watch(options.runs[0], options.port or 0, options.plotly)
     from ...reports import write_comparison, write_report
+    from ..insight.writing import write_insight
+    from .console import busy
 
-    if several:
-        print(write_comparison(options.runs, options.output or _COMPARISON, plotly=options.plotly))
-    else:
-        print(write_report(options.runs[0], plotly=options.plotly))
+    with busy("writing the page"):
+        if several:
+            page = write_comparison(options.runs, options.output or _COMPARISON, plotly=options.plotly)
+        else:
+            write_insight(options.runs[0])
+            page = write_report(options.runs[0], plotly=options.plotly)
+    print(page)
     return 0
 
 

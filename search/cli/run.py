@@ -12,7 +12,7 @@ from ...space import FLOPS_CONVENTION, METRIC_TITLES, RunSettings, text
 from ...space.run_folder import RunFolder
 from ...space.rungs import networks_trained, units
 from ...space.verdict import against, foretold, verdict
-from . import retrain
+from . import dry_run, retrain
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
 from .parser import given_workplace
 from .run_flags import add_run_flags, given_settings
@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
         argument_default=argparse.SUPPRESS,
         examples=(
             "cheapsearch run --dataset digits --budget 20",
-            "cheapsearch run --dataset path/to/images --hours 2 --max-params 1.2M",
+            "cheapsearch run --dataset path/to/images --hours 2 --max-params 1.2M --dry-run",
             "cheapsearch run --out runs/mobilenet_v2-digits --budget 40",
         ),
     )
@@ -54,6 +54,8 @@ def perform(options: argparse.Namespace) -> int:
     # A polite `kill` ends a search as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     given = given_settings(options)
+    if options.dry_run:
+        return dry_run.show(given, console, as_json=options.json)
     with ExitStack() as shown:
         begun: list[tuple[Run, SearchDisplay]] = []
 
@@ -99,15 +101,15 @@ def perform(options: argparse.Namespace) -> int:
 def print_start(console: "Console", run: "Run") -> None:
     """What is about to be searched, and with what."""
     from ..training.proxy import Proxy
-    from .console import print_line
+    from .console import print_prose
 
     if run.summary is not None:
         for line in run.summary.lines():
-            print_line(console, line)
+            print_prose(console, line)
     settings = run.record.settings
     workers = f"{_many(len(run.devices), 'worker')} on {settings.device}"
     scored = "" if settings.metric == "accuracy" else f"; accuracy is {METRIC_TITLES[settings.metric]}"
-    print_line(
+    print_prose(
         console,
         f"{settings.backbone} on {settings.dataset}: {run.space.distinct_size:,} distinct architectures, "
         f"{spent(settings, run.done, 'trained')}, {workers}, in {run.folder.path}{scored}",
@@ -115,10 +117,10 @@ def print_start(console: "Console", run: "Run") -> None:
     if settings.has_rungs:
         epochs = Proxy.from_dict(settings.proxy).epochs
         lengths = text.listed([str(rung * epochs) for rung in settings.lengths])
-        print_line(console, f"trainings of {lengths} epochs; the front is of the longest")
+        print_prose(console, f"trainings of {lengths} epochs; the front is of the longest")
     networks = run.proxy_networks
     if networks is not None and networks < run.space.distinct_size:
-        print_line(
+        print_prose(
             console,
             f"{run.space.distinct_size:,} architectures are {networks:,} networks at the proxy's width: "
             "it cannot tell the others apart, so each is trained once for all of them",

@@ -21,7 +21,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "proposals": ("sampler", "reference_accuracy", "seed", "in_flight", "order"),
     "where": ("workers", "device", "storage"),
 }
-_OF_THE_COMMAND = ("command", "verbose", "json", "retrain")
+_OF_THE_COMMAND = ("command", "verbose", "json", "retrain", "dry_run")
 
 
 def add_run_flags(run: argparse.ArgumentParser) -> None:
@@ -45,6 +45,13 @@ def add_run_flags(run: argparse.ArgumentParser) -> None:
     )
     where.add_argument("--out", type=Path, metavar="DIR", help="run folder (default runs/BACKBONE-DATASET)")
     add_track(where)
+    run.add_argument(
+        "--dry-run",
+        action="store_true",
+        default=False,
+        help="say what would be searched, trained and stored, and how long it takes, by a few timed steps; "
+        "train and write nothing",
+    )
     run.add_argument(
         "--retrain",
         action="store_true",

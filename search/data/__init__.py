@@ -2,7 +2,7 @@
 
 from .augment import augment, channel_statistics, normalise
 from .cifar import cache_dir
-from .handed import HANDED, HandedData, handed
+from .handed import HANDED, HandedData, handed, name_of
 from .image_data import ByteArray, ImageData
 from .names import dataset_name
 from .overview import SheetRow, Survey, contact_sheet, survey
@@ -13,7 +13,6 @@ from .sources import (
     OpenImages,
     load_images,
     load_test,
-    name_of,
     open_images,
     open_test,
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...devices.label import image_endings
 from ...space import UserError, shown
+from ...space.errors import nearest_path
 from .decode import FileImages, Unreadable, UnreadableError, refusal
 from .layout import Layout, find_layout
 from .listing import Listing
@@ -38,7 +39,7 @@ def folder_pool(root: Path, *, skip_corrupt: bool = False, progress: Progress | 
             few images, splits do not fit together, or an image of the sample is unreadable.
     """
     if not os.path.isdir(root):  # noqa: PTH112 - which has no error for a name that is too long
-        raise UserError(f"--dataset: there is no folder '{shown(root)}': check the path")
+        raise UserError(f"--dataset: there is no folder '{shown(root)}': check the path{nearest_path(root)}")
     listing = Listing(root)
     layout = find_layout(root, listing)
     parts = list_parts(listing, layout)

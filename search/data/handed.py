@@ -136,6 +136,24 @@ def handed(dataset: object) -> HandedData | None:
     )
 
 
+def name_of(dataset: str | HandedData) -> str:
+    """What records say of it."""
+    return HANDED if isinstance(dataset, HandedData) else dataset
+
+
+def not_handed() -> Pool:
+    """What is said to who gives the name without the images.
+
+    Raises:
+        UserError: Always.
+    """
+    raise UserError(
+        f"--dataset: '{HANDED}' are images handed over in Python, which no file keeps; give them again "
+        "there, as in `cheapsearch.run(out=..., dataset=(images, labels))`; a folder of that name is "
+        f"'./{HANDED}'"
+    )
+
+
 def _where(split: str) -> str:
     """How an error about a split begins."""
     return f"--dataset: {SPLITS[split]}"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...space import UserError, shown
+from ...space.errors import nearest_path
 from .array_checks import check_images, check_known, check_labels, count_classes
 from .image_data import ByteArray
 from .measure import default_input_size
@@ -91,7 +92,7 @@ def _open_test(path: Path, num_classes: int) -> Part[ArrayImages]:
 @contextmanager
 def _open(path: Path) -> Iterator[Any]:
     if not os.path.isfile(path):  # noqa: PTH113 - which has no error for a name that is too long
-        raise UserError(f"--dataset: there is no file '{shown(path)}': check the path")
+        raise UserError(f"--dataset: there is no file '{shown(path)}': check the path{nearest_path(path)}")
     with ExitStack() as stack:
         try:
             # Opened here because numpy leaves its own file open where the archive is damaged.

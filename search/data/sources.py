@@ -11,7 +11,7 @@ from ...space import MIN_INPUT, UserError, check_name, shown
 from .cifar import cifar_pool
 from .digits import digits_pool
 from .folder import folder_pool, readable
-from .handed import HANDED, HandedData
+from .handed import HANDED, HandedData, name_of, not_handed
 from .image_data import ByteArray, ImageData
 from .imagenet import imagenet_pool
 from .names import expanded
@@ -27,7 +27,7 @@ DATASETS: dict[str, Callable[[Path | None, bool, Progress | None], Pool]] = {
     "imagenet": lambda data_dir, skip_corrupt, progress: imagenet_pool(
         data_dir, skip_corrupt=skip_corrupt, progress=progress
     ),
-    HANDED: lambda data_dir, skip_corrupt, progress: _not_handed(),
+    HANDED: lambda data_dir, skip_corrupt, progress: not_handed(),
 }
 DATASET_PATHS = ("a path ending in .npz", "a folder of class folders")
 
@@ -263,18 +263,6 @@ def open_pool(
         return folder_pool(path, skip_corrupt=skip_corrupt, progress=progress)
     check_name("--dataset", dataset, [*(name for name in DATASETS if name != HANDED), *DATASET_PATHS])
     raise AssertionError("no data set is called what a path is described as")
-
-
-def name_of(dataset: str | HandedData) -> str:
-    """What records say of it."""
-    return HANDED if isinstance(dataset, HandedData) else dataset
-
-
-def _not_handed() -> Pool:
-    raise UserError(
-        f"--dataset: '{HANDED}' are images handed over in Python, which no file keeps; go on there, with "
-        f"`cheapsearch.run(out=..., dataset=(images, labels))`; a folder of that name is './{HANDED}'"
-    )
 
 
 def _test(pool: Pool, skip_corrupt: bool, progress: Progress | None) -> Part[Images]:

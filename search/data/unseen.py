@@ -9,8 +9,10 @@ import numpy as np
 
 from ...devices.label import image_endings
 from ...space import UserError, shown
+from ...space.errors import nearest, nearest_path
 from .decode import FileImages
 from .pool import Chosen, Images, Part
+from .sources import DATASETS
 
 UNLABELLED = -1
 
@@ -45,7 +47,10 @@ def find_files(
             names.append(str(given))
             labels.append(UNLABELLED)
         else:
-            raise UserError(f"IMAGES: must be a file or a folder, '{shown(given)}' is none: check the path")
+            near = nearest_path(given) or nearest(given, DATASETS)
+            raise UserError(
+                f"IMAGES: must be a file or a folder, '{shown(given)}' is none: check the path{near}"
+            )
     return Part(FileImages(Path(), tuple(names), grey_bits), np.array(labels, dtype=np.int64))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...space import UserError, check_name, shown
+from ...space.errors import nearest_path
 from ..samplers.surrogate import Floats
 
 # 512 networks of MobileNetV2, each trained once on digits for ten short epochs, by docs/digits_table.py.
@@ -67,7 +68,9 @@ def load_table(path: Path, costs: Sequence[str] = ()) -> ResultTable:
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError, EOFError, zlib.error, pd.errors.ParserError) as error:
-        raise _unfit(f"must be a readable CSV, {path} is not ({error}); check the path") from None
+        raise _unfit(
+            f"must be a readable CSV, {path} is not ({error}); check the path{nearest_path(path)}"
+        ) from None
     if frame.empty:
         raise _unfit(f"must have a row for each point, {path} has none")
     groups = {

@@ -9,7 +9,8 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from .improvement import Front, expected_improvement, largest_improvement
-from .surrogate import Features, Floats, Integers, Kernel, Posterior, fit_kernel, standardised
+from .posterior import Posterior
+from .surrogate import Features, Floats, Integers, Kernel, fit_kernel, standardised
 from .warp import LEAST_ERROR, Warp
 
 START = 5  # points spread over the range of cost before the model is asked

@@ -46,7 +46,7 @@ def decide(
         # A search that cannot pay for both trains at the top.
         return Suggestion(index, rung=rungs[0] if left >= rungs[0] + rungs[-1] else rungs[-1])
     with BLAS.limit(limits=1):
-        model = _model(core, known, noise, len(rungs))
+        model = model_of(core, known, noise, len(rungs))
         found = _most_worth(_Outlook(core, model, known, len(rungs) - 1), known, free, rungs, left)
         if found is None:
             return None
@@ -151,12 +151,17 @@ def _most_worth(
     return (network, number, worth) if worth > 0.0 else None
 
 
-def _model(core: CostAware, known: Trainings, noise: float | None, count: int) -> RungModel:
-    """With the kernel of the shortest trainings alone, which are the most and lie all over the space."""
+def model_of(core: CostAware, known: Trainings, noise: float | None, count: int) -> RungModel:
+    """With the kernel of the shortest trainings alone, which are the most and lie all over the space.
+
+    Args:
+        known: The trainings, two of the shortest at least.
+        noise: Standard deviation of an accuracy between seeds in points, None where it is to be inferred.
+        count: How many rungs the search has.
+    """
     shortest = np.flatnonzero(known.rungs == 0)
     shortest = shortest[: fitted_count(len(shortest))]
     errors = 100.0 - known.accuracies[shortest] + LEAST_ERROR
     own = None if noise is None else (noise / errors) ** 2
-    sure = np.ones(len(shortest), dtype=bool)
-    kernel, warp = core.kernel(known.networks[shortest], np.log(errors), own, sure)
+    kernel, warp = core.kernel(known.networks[shortest], np.log(errors), own, known.sure[shortest])
     return RungModel(core.features, kernel, warp, known, noise=noise, count=count)

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .posterior import Posterior
 from .rung_kernel import RungFeatures, fit_rungs
-from .surrogate import Features, Floats, Integers, Kernel, Posterior, standardised
+from .surrogate import Features, Floats, Integers, Kernel, standardised
 from .warp import LEAST_ERROR, Warp
 
 
@@ -23,6 +24,8 @@ class Trainings:
         pending_rungs: The rung of each (p,).
         closed: What is never to be trained again.
         others: The rungs of further trainings, too many to model.
+        doubts: Standard deviation of each accuracy beyond the noise of a training, in points: that of a
+            forecast; none where all went to their end (n,).
     """
 
     networks: Integers
@@ -32,10 +35,16 @@ class Trainings:
     pending_rungs: Integers
     closed: Integers
     others: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    doubts: Floats = field(default_factory=lambda: np.empty(0))
 
     def at(self, rung: int) -> Integers:
         """What was trained at a rung or is being trained there, each once."""
         return np.union1d(self.networks[self.rungs == rung], self.pending[self.pending_rungs == rung])
+
+    @property
+    def sure(self) -> np.ndarray:
+        """Which went to their end (n,)."""
+        return self.doubts == 0.0 if len(self.doubts) else np.ones(len(self.networks), dtype=bool)
 
     @property
     def tried(self) -> Integers:
@@ -93,13 +102,17 @@ class RungModel:
             return (noise * steepness / np.exp(logarithms) / spread) ** 2
 
         noisy = chance(logarithms, knots[rungs])
+        doubtful = np.zeros(len(errors))
+        if len(known.doubts):
+            steepness = warp.steepness(logarithms - knots[rungs] + warp.knot)
+            doubtful = (known.doubts * steepness / errors / spread) ** 2
         self._kernel = fit_rungs(kernel, features[known.networks], rungs, values, noisy, count)
         each = RungFeatures(
             Features(np.tile(features.columns, (count, 1)), features.options),
             np.repeat(np.arange(count), self._size),
         )
         posterior = Posterior(each, self._kernel).extended(
-            self._number(known.networks, rungs), noisy * self._kernel.noise[rungs]
+            self._number(known.networks, rungs), noisy * self._kernel.noise[rungs] + doubtful
         )
         predicted = posterior.mean(values / self._kernel.scale[rungs]).reshape(count, self._size)
         self._unit = spread * self._kernel.scale
@@ -110,6 +123,15 @@ class RungModel:
         self._posterior = posterior.extended(pending, self._noise.ravel()[pending])
         self._variance = self._posterior.variance.reshape(count, self._size)
         self.deviation: Floats = self._unit[:, None] * np.sqrt(self._variance)
+
+    def joint(self, rung: int) -> Floats:
+        """Covariance of all networks at a rung, about `mean` (N, N)."""
+        numbers = self._number(np.arange(self._size), np.full(self._size, rung))
+        return np.asarray(self._unit[rung] ** 2 * self._posterior.covariance(numbers))
+
+    def noise(self, rung: int) -> Floats:
+        """Standard deviation of a training of each network at a rung about the network's own value (N,)."""
+        return np.asarray(self._unit[rung] * np.sqrt(self._noise[rung]))
 
     def learnt(self, rung: int) -> Floats:
         """Standard deviation by which a training of each network at a rung moves its mean at the top (N,)."""

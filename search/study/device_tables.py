@@ -16,6 +16,7 @@ def device_tables(
     num_classes: int,
     input_size: int,
     begun: bool,
+    measure: bool = True,
     say: Callable[[str], None],
 ) -> list[DeviceTable]:
     """A table for each of the costs on a device that the run asks for.
@@ -24,6 +25,7 @@ def device_tables(
 
     Args:
         begun: Whether the run goes on.
+        measure: Whether to measure here what no table is given of; else it is left out.
 
     Raises:
         UserError: If a table cannot be read or made, or lacks a piece of the space.
@@ -44,6 +46,8 @@ def device_tables(
             table = read_device_table(own, cost, "--out")
         elif given is not None:
             table = read_device_table(given, cost, flag)
+        elif not measure:
+            continue
         else:
             request = TableRequest(
                 settings.space, num_classes, input_size, settings.latency_batch, settings.latency_threads

@@ -30,6 +30,7 @@ from ...space import (
 )
 from ...space import pick as picked
 from ...space.config import sized_architecture
+from ...space.errors import nearest
 from ...space.provenance import now
 from ...space.saved_run import SavedRun, load_run
 from ...space.training_folder import TrainingFolder
@@ -161,6 +162,7 @@ def chosen_format(asked: str | None, out: str | Path | None) -> str:
         raise UserError(
             f"--format: must be one of {', '.join(FORMATS)}, as the file's ending says none, got "
             f"{shown(out)}; say which, or end the name in one of {', '.join(by_ending)}"
+            f"{nearest(ending, by_ending)}"
         )
     return by_ending[ending]
 

@@ -9,9 +9,9 @@ from ...space import RunSettings
 from ..data import OpenImages
 from ..training.proxy import FIXED_SIZE, Proxy, default_proxy, fitted
 from ..workers.executor import ExecutorFactory
-from .pilot import Pilot, explain, run_pilot
+from .pilot import Pilot, check_time, explain, run_pilot
 from .plan import ALIKE_WHEN_LONGER, affordable_rungs, check_budget, default_rungs
-from .proxy_ladder import Wish
+from .proxy_ladder import Wish, choose
 
 # Trainings that a proxy is chosen for where only the time is given: of one length, and the shortest of some.
 _WANTED, _WANTED_OF_RUNGS = 32, 64
@@ -42,24 +42,12 @@ def fit_proxy(
     Raises:
         UserError: If a setting of the proxy does not fit, or the time is not enough.
     """
-    if pretrained is not None:
-        # They fit one width. Its rate stays: in so few steps lower ones learnt less (docs/pretrained.md).
-        settings = replace(settings, proxy={**settings.proxy, "width": 1.0})
-    base = replace(default_proxy(settings.dataset, devices[0]), **settings.proxy)
-    if settings.hours is None and _fits(base, settings, images):
+    settings, base = _with_base(settings, images, pretrained, devices)
+    if _is_fixed(base, settings, images):
         proxy = fitted(base, settings.proxy, settings.space, images.input_size)
         return _with_rungs(replace(settings, proxy=proxy.to_dict()), given, say), None
-    several = settings.has_rungs or (settings.rungs is None and len(default_rungs(settings, given)) > 1)
-    wish = Wish(
-        given=settings.proxy,
-        hours=settings.hours,
-        trainings=settings.budget if "budget" in given or settings.hours is None else None,
-        wanted=max(_WANTED_OF_RUNGS, _WANTED_OF_A_WORKER * len(devices)) if several else _WANTED,
-        workers=len(devices),
-        seed=settings.seed,
-    )
     pilot = run_pilot(
-        wish,
+        _wish(settings, given, devices),
         base,
         settings.space,
         images,
@@ -71,14 +59,92 @@ def fit_proxy(
     count = len(images.train.labels)
     for line in explain(pilot, images=count, validation=len(images.val.labels), workers=len(devices)):
         say(line)
-    settings = replace(settings, proxy=pilot.proxy.to_dict())
+    return _with_choice(settings, given, pilot.proxy, pilot.record.trainings, devices, say), pilot
+
+
+def time_proxy(
+    settings: RunSettings,
+    given: Mapping[str, Any],
+    images: OpenImages,
+    *,
+    pretrained: Pretrained | None = None,
+    devices: Sequence[str],
+    make_executor: ExecutorFactory,
+    say: Callable[[str], None],
+) -> tuple[RunSettings, float, bool]:
+    """What `fit_proxy` would come to, by a few timed steps and without any training.
+
+    Arguments and errors are those of `fit_proxy`.
+
+    Returns:
+        The settings, the seconds of a training, and whether a pilot would try the proxy first, which may make
+        it longer.
+    """
+    settings, base = _with_base(settings, images, pretrained, devices)
+    if _is_fixed(base, settings, images):
+        proxy = fitted(base, settings.proxy, settings.space, images.input_size)
+        settings = _with_rungs(replace(settings, proxy=proxy.to_dict()), given, say)
+        return settings, time_training(settings, images, devices, make_executor), False
+    wish = _wish(settings, given, devices)
+    proxy, seconds, _ = choose(wish, base, settings.space, images, devices, make_executor)
+    check_time(wish, proxy, seconds)
+    return _with_choice(settings, given, proxy, wish.trainings_of(seconds), devices, say), seconds, True
+
+
+def time_training(
+    settings: RunSettings, images: OpenImages, devices: Sequence[str], make_executor: ExecutorFactory
+) -> float:
+    """Seconds of a training under settings with the whole proxy, by a few timed steps.
+
+    Raises:
+        UserError: If no step can be done.
+    """
+    proxy = Proxy.from_dict(settings.proxy)
+    # All is given, so that the ladder is of one rung.
+    wish = Wish(settings.proxy, None, settings.budget, _WANTED, len(devices), settings.seed)
+    _, seconds, _ = choose(wish, proxy, settings.space, images, devices, make_executor)
+    return seconds
+
+
+def _with_base(
+    settings: RunSettings, images: OpenImages, pretrained: Pretrained | None, devices: Sequence[str]
+) -> tuple[RunSettings, Proxy]:
+    """Settings with what weights decide of the proxy, and the proxy before it is fitted."""
+    if pretrained is not None:
+        # They fit one width. Its rate stays: in so few steps lower ones learnt less (docs/pretrained.md).
+        settings = replace(settings, proxy={**settings.proxy, "width": 1.0})
+    return settings, replace(default_proxy(settings.dataset, devices[0]), **settings.proxy)
+
+
+def _wish(settings: RunSettings, given: Mapping[str, Any], devices: Sequence[str]) -> Wish:
+    several = settings.has_rungs or (settings.rungs is None and len(default_rungs(settings, given)) > 1)
+    return Wish(
+        given=settings.proxy,
+        hours=settings.hours,
+        trainings=settings.budget if "budget" in given or settings.hours is None else None,
+        wanted=max(_WANTED_OF_RUNGS, _WANTED_OF_A_WORKER * len(devices)) if several else _WANTED,
+        workers=len(devices),
+        seed=settings.seed,
+    )
+
+
+def _with_choice(
+    settings: RunSettings,
+    given: Mapping[str, Any],
+    proxy: Proxy,
+    trainings: int,
+    devices: Sequence[str],
+    say: Callable[[str], None],
+) -> RunSettings:
+    """Settings with a proxy that was chosen, and so many trainings where the time was given."""
+    settings = replace(settings, proxy=proxy.to_dict())
     if settings.hours is not None:
         repeats = settings.repeats if "repeats" in given else None
-        settings = replace(settings, budget=pilot.record.trainings, repeats=repeats)
+        settings = replace(settings, budget=trainings, repeats=repeats)
         check_budget(settings)
         if settings.rungs is None and settings.budget < _WANTED_OF_A_WORKER * len(devices):
-            return replace(settings, rungs=(1,), repeats=repeats), pilot
-    return _with_rungs(settings, given, say), pilot
+            return replace(settings, rungs=(1,), repeats=repeats)
+    return _with_rungs(settings, given, say)
 
 
 def _with_rungs(settings: RunSettings, given: Mapping[str, Any], say: Callable[[str], None]) -> RunSettings:
@@ -92,8 +158,10 @@ def _with_rungs(settings: RunSettings, given: Mapping[str, Any], say: Callable[[
     return replace(settings, rungs=default_rungs(settings, given), repeats=repeats)
 
 
-def _fits(proxy: Proxy, settings: RunSettings, images: OpenImages) -> bool:
+def _is_fixed(proxy: Proxy, settings: RunSettings, images: OpenImages) -> bool:
     """Whether a run takes the fixed proxy: nothing is left to choose, or it is long enough for the images."""
+    if settings.hours is not None:
+        return False
     if {"epochs", "input_size"} <= settings.proxy.keys():
         return True
     steps = proxy.epochs * (min(proxy.images, len(images.train.labels)) // proxy.batch_size)

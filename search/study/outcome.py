@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ...space.records import FORECAST
 from ..workers.jobs import Failed, Measured, Outcome, Stopped, Trained
 from .proposal import Result
 from .repeats import REPEAT
@@ -36,7 +37,7 @@ def result_of(outcome: Outcome, curves: Sequence[tuple[float, ...]], *, repeat: 
     return replace(
         trained,
         state="pruned",
-        reason=f"stopped after epoch {len(outcome.curve)} at {reached:.1f} %: expected to end at "
-        f"{final:.1f} % with a deviation of {deviation:.1f}, too low for its cost",
+        reason=f"stopped after epoch {len(outcome.curve)} at {reached:.1f} %: "
+        f"{FORECAST.format(final, deviation)}, too low for its cost",
         forecast=(final, deviation),
     )

@@ -72,7 +72,7 @@ def run_pilot(
     """
     say("pilot: timing two networks")
     proxy, seconds, speeds = choose(wish, base, space, images, devices, make_executor)
-    _check_time(wish, proxy, seconds)
+    check_time(wish, proxy, seconds)
     first = first_architectures(space)[:2]
     largest = Validation(images.val.labels, {}).largest_class(scored["metric"])
     data = images.load(proxy.input_size, name="", progress=say)
@@ -90,12 +90,10 @@ def run_pilot(
         proxy, seconds = replace(proxy, epochs=2 * proxy.epochs), 2 * seconds
     if outcomes:
         seconds = float(np.mean([outcome.seconds for _, _, outcome in outcomes]))
-    fitting = wish.fitting(seconds)
-    trainings = wish.trainings if fitting is None else min(fitting, wish.trainings or fitting)
-    assert trainings is not None, "a wish has trainings or hours"
+    trainings = wish.trainings_of(seconds)
     names = {architecture: origin for origin, architecture in first}
     record = PilotRecord(
-        trainings=max(1, trainings),
+        trainings=trainings,
         hours=round(trainings * seconds / len(devices) / 3600, 3),
         seconds=round(seconds, 2),
         images_per_second={side: round(speed, 1) for side, speed in speeds.items()},
@@ -125,7 +123,12 @@ def has_learnt(outcome: Trained, largest: float, images: int, labels: IntArray) 
     return outcome.accuracy >= largest + _ERRORS * error and outcome.losses[-1] < _LOSS * entropy
 
 
-def _check_time(wish: Wish, proxy: Proxy, seconds: float) -> None:
+def check_time(wish: Wish, proxy: Proxy, seconds: float) -> None:
+    """Make sure that the time is enough for a search of trainings that take so long.
+
+    Raises:
+        UserError: If it is not.
+    """
     fitting = wish.fitting(seconds)
     if wish.hours is not None and fitting is not None and fitting < FEWEST_TRAININGS:
         least = FEWEST_TRAININGS * seconds / wish.workers / 3600 * 1.06

@@ -73,6 +73,13 @@ class Wish:
         """How many trainings that take so long fit into the time, None where no time is given."""
         return None if self.hours is None else int(_SHARE * 3600 * self.hours * self.workers / seconds)
 
+    def trainings_of(self, seconds: float) -> int:
+        """How many trainings that take so long there will be."""
+        fitting = self.fitting(seconds)
+        trainings = self.trainings if fitting is None else min(fitting, self.trainings or fitting)
+        assert trainings is not None, "a wish has trainings or hours"
+        return max(1, trainings)
+
 
 def ladder(base: Proxy, given: Mapping[str, Any], space: SearchSpace, images: OpenImages) -> list[Proxy]:
     """Proxies to choose from, the shortest first; steps grow before pixels do.

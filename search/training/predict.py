@@ -12,6 +12,7 @@ import torch
 
 from ...models import Network, load
 from ...space import Preprocessing, UserError, check_name, shown
+from ...space.errors import nearest_path
 from ...space.training_folder import TrainingFolder
 from ..data import (
     DATASETS,
@@ -90,7 +91,10 @@ def load_trained(path: str | Path) -> Network:
         folder.read_record()  # and with it the operations that it was trained with
         file = folder.weights_path
     if file.suffix != ".safetensors":
-        raise UserError(f"WEIGHTS: must be a .safetensors file that training left, got '{shown(path)}'")
+        raise UserError(
+            f"WEIGHTS: must be a .safetensors file that training left, got '{shown(path)}'"
+            f"{nearest_path(path)}"
+        )
     network = load(file)
     known(network)
     return network

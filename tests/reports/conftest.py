@@ -18,6 +18,15 @@ from cheapsearch.space import (
     TrainingResult,
     TrialRecord,
 )
+from cheapsearch.space.insight import (
+    Effect,
+    Insight,
+    Interaction,
+    Knowledge,
+    Prediction,
+    Progress,
+    trials_hash,
+)
 from cheapsearch.space.saved_run import load_run
 
 RECORD: dict[str, Any] = {
@@ -164,3 +173,33 @@ def retrained(make_run: MakeRun, write_training: Callable[..., Path]) -> Path:
     write_training(run, 0, 8, 96.0, 94.0, (20.0, 60.0))
     write_training(run, 2, 7, 92.0, 90.5)
     return run
+
+
+KNOWLEDGE = Knowledge(
+    rung=1,
+    networks=5,
+    effects=(
+        Effect("expand", "reuse", -0.5, -2.0, 1.0, {"params": -40.0, "flops": -45.0}, 1),
+        Effect("shortcut", "pool_reuse", 1.0, 0.2, 1.8, {"params": -3.0, "flops": -4.0}, 1),
+    ),
+    interactions=(Interaction("expand", "reuse", "shortcut", "reuse", -2.0, -3.0, -1.0),),
+    whole_space=True,
+    importance={"expand": 0.6, "shortcut": 0.3},
+    importance_rung=1,
+    progress=(Progress(1, 0.0, 1.0, 0.0, 3.0), Progress(5, 4.0, 2.5, 1.0, 3.5)),
+    reference_accuracy=66.0,
+    predictions=(Prediction(2, 69.0, 1.0, 68.0), Prediction(3, 70.0, 1.0, 73.0)),
+)
+
+
+@pytest.fixture
+def write_insight(part_costs: Callable[..., Any]) -> Callable[..., None]:
+    """Writes insight.json into the folder of a run, of its trials; or why there is no knowledge of them."""
+
+    def write(folder: Path, missing: str = "") -> None:
+        parts = part_costs("mobilenet_v2", input_size=32)
+        known = None if missing else KNOWLEDGE
+        trials = trials_hash(folder / "trials.csv")
+        (folder / "insight.json").write_text(Insight("0.1.0", trials, parts, missing, known).to_json())
+
+    return write

@@ -103,11 +103,23 @@ def test_write_report_has_the_texts_of_trials_once(report):
     trials = json.loads(known)
     assert trials["number"] == list(range(7))
     assert trials["hover"][1].startswith("<b>trial 1</b>")
+    assert trials["network"] == [0, 1, 2, 3, 4, 5, 6]
     assert trials["front"] == [False, True, False, True, False, False, False]
     assert trials["compared"] == [True] * 4 + [False] * 2 + [True]
     assert trials["costs"]["params"][1] == 1_000_000
     assert trials["sites"]["expand"][:3] == ["conv", "reuse", "ghost"]
     assert not [text for text in drawings(report) if "<b>trial 1" in text or "u003cb\\u003etrial 1" in text]
+
+
+def test_write_report_draws_the_network_of_the_pick_where_its_parts_are_known(make_run, write_insight):
+    folder = make_run()
+    assert not read(write_report(folder)).find("svg")
+    write_insight(folder, missing="too few networks")
+    drawn = read(write_report(folder))
+    assert drawn.find("div", **{"class": "network"})
+    assert any(
+        "The network of trial 1, stage by stage" in (svg.get("aria-label") or "") for svg in drawn.find("svg")
+    )
 
 
 def test_write_report_lets_filters_choose_among_the_operations_of_the_space(report, make_run):

@@ -20,9 +20,10 @@ def test_data_json_rounds_to_six_digits_and_has_null_for_what_is_no_number():
 
 def test_data_json_has_the_arrays_of_a_figure_as_lists():
     # plotly keeps an array as a text of bytes; the page's script looks up where points are.
-    figure = go.Figure(go.Scatter(x=np.array([1, 2]), y=np.array([0.5, np.nan])))
+    table = np.array([[1, 2, 3], [4, 5, 6]])
+    figure = go.Figure(go.Scatter(x=np.array([1, 2]), y=np.array([0.5, np.nan]), customdata=table))
     (trace,) = json.loads(data_json(figure.to_plotly_json()))["data"]
-    assert (trace["x"], trace["y"]) == ([1, 2], [0.5, None])
+    assert (trace["x"], trace["y"], trace["customdata"]) == ([1, 2], [0.5, None], table.tolist())
 
 
 def test_render_refuses_another_way_to_hold_plotly():

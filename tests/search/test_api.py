@@ -98,7 +98,7 @@ def test_script_without_a_main_guard_searches_and_has_the_result(tmp_path: Path)
     assert exported == built <= 3_000_000
     assert budget == 2
     files = {path.name for path in (tmp_path / "runs" / "mine").iterdir()}
-    assert files >= {"run.yaml", "study.db", "trials.csv", "report.html", "best.yaml"}
+    assert files >= {"run.yaml", "study.db", "trials.csv", "report.html", "best.yaml", "insight.json"}
 
 
 # --- run --------------------------------------------------------------------------------------------
@@ -153,12 +153,17 @@ def test_run_goes_on_and_leaves_the_handler_of_sigterm(run_folder: Path) -> None
     assert signal.getsignal(signal.SIGTERM) is handler
 
 
-def test_run_interrupted_leaves_a_report_and_goes_on(tmp_path: Path) -> None:
+def test_run_interrupted_leaves_a_report_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def interrupt(trial: TrialRecord) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cheapsearch.run(budget=2, out="here", on_trial=interrupt, **TINY)
+        cheapsearch.run(budget=2, out="here", on_trial=interrupt, progress=True, **TINY)
+    assert (
+        "interrupted; what was finished is kept in here, and the same call goes on" in capsys.readouterr().err
+    )
     assert (tmp_path / "here" / "report.html").is_file()
     so_far = cheapsearch.results("here")
     assert (so_far.states["complete"], so_far.best) == (1, None)
@@ -191,7 +196,7 @@ def test_run_and_retrain_take_images_themselves(monkeypatch: pytest.MonkeyPatch)
     assert more.states["complete"] == 2
     said = refusal(cheapsearch.run, out=result.folder, budget=3)
     assert said.startswith(
-        "dataset: 'arrays' are images handed over in Python, which no file keeps; go on there"
+        "dataset: 'arrays' are images handed over in Python, which no file keeps; give them again there"
     )
     other = {**data, "train": (255 - images[:60], labels[:60])}
     said = refusal(cheapsearch.run, out=result.folder, budget=3, dataset=other)

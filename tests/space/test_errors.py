@@ -1,10 +1,12 @@
 """A wrong name is refused with the rule, the value and the nearest right name, on one line."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 
 from cheapsearch.space import UserError, check_keys, check_name, flag
+from cheapsearch.space.errors import nearest_path
 
 NAMES = ("conv", "reuse", "shuffle_reuse")
 
@@ -99,3 +101,20 @@ def test_check_keys_names_the_first_unknown_key_and_its_nearest() -> None:
 def test_check_keys_refuses_a_key_that_is_no_string() -> None:
     with pytest.raises(UserError, match="got None"):
         check_keys("trials.csv", {None: ["extra"]}, NAMES)  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("runs/mobilenet_v2-digit", "; did you mean '{}/runs/mobilenet_v2-digits'?"),
+        ("runs/mobilenet_v2_digits", "; did you mean '{}/runs/mobilenet_v2-digits'?"),
+        ("runs/mobilenet_v2-digits", ""),  # it is there
+        ("runs/other", ""),
+        ("rums/mobilenet_v2-digit", ""),  # there is no such folder
+        ("runs/\0", ""),
+        ("runs/" + 300 * "a", ""),
+    ],
+)
+def test_nearest_path_is_in_the_same_folder(asked: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "mobilenet_v2-digits").mkdir(parents=True)
+    assert nearest_path(tmp_path / asked) == said.format(tmp_path)

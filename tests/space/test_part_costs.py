@@ -34,7 +34,7 @@ def test_parts_come_back_from_json(part_costs) -> None:
     [
         (lambda data: data.pop("width"), r"^parts: the key 'width' is missing$"),
         (lambda data: data.update(widht=1.0), r"'widht'; did you mean 'width'\?$"),
-        (lambda data: data["parts"].pop(1), r"first_conv, stage 0; reuse is missing$"),
+        (lambda data: data["parts"].pop(0), r"^parts: must have conv of first_conv, stage 0; it is missing$"),
         (lambda data: data["parts"][0].update(cost={}), r"'cost'; did you mean 'costs'\?$"),
         (lambda data: data["parts"][0].pop("costs"), r"^parts: the key 'costs' is missing$"),
         (lambda data: data["parts"][0]["costs"].update(params=-1), r"params: must be a whole number from 0"),

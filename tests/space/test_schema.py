@@ -18,6 +18,8 @@ from cheapsearch.space import (
     architecture_hash,
     read_config,
 )
+from cheapsearch.space.insight import Effect, Insight, Interaction, Knowledge, Prediction, Progress
+from cheapsearch.space.part_costs import PartCosts
 from cheapsearch.space.pilot_record import PilotRecord
 from cheapsearch.space.saved_run import load_run
 from cheapsearch.space.schema import SCHEMAS, stamped, unstamped
@@ -31,6 +33,7 @@ KINDS: dict[str, tuple[str, Any]] = {
     "run": ("run/run.yaml", RunRecord.from_dict),
     "training": ("training/training.yaml", TrainingRecord.from_dict),
     "result": ("training/result.json", TrainingResult.from_dict),
+    "insight": ("run/insight.json", Insight.from_dict),
 }
 
 
@@ -59,6 +62,7 @@ def test_files_of_older_versions_are_read_whole(folder: Path) -> None:
     assert [trial.state for trial in run.trials] == ["complete"] * 3
     # 288 validation images, eight to a byte.
     assert run.validation is not None
+    assert run.insight is not None
     assert all(len(trial.right) == 288 / 8 for trial in run.trials)
     assert read_config(folder / "run" / "best.yaml").hash == run.trials[1].hash
     staged = read_config(folder / "staged.yaml")
@@ -155,6 +159,20 @@ KEYS: dict[str, tuple[Callable[[], list[str]], set[str]]] = {
         {
             *("settings", "epochs", "best_epoch", "val_loss", "val_top1", "val_top5", "final_top1"),
             *("test_loss", "test_top1", "test_top5", "seconds", "val_score", "test_score", "test_images"),
+        },
+    ),
+    "insight": (
+        lambda: [
+            f.name
+            for kind in (Insight, PartCosts, Knowledge, Effect, Interaction, Progress, Prediction)
+            for f in fields(kind)
+        ],
+        {
+            *("version", "trials", "parts", "missing", "knowledge", "backbone", "width", "num_classes"),
+            *("input_size", "costs", "rung", "networks", "effects", "interactions", "whole_space"),
+            *("importance", "importance_rung", "progress", "reference_accuracy", "predictions", "site"),
+            *("operation", "accuracy", "low", "high", "trained", "other_site", "other_operation", "spent"),
+            *("found", "random", "trial", "predicted", "deviation", "observed"),
         },
     ),
 }

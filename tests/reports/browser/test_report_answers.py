@@ -35,7 +35,7 @@ def place(page, figure, number):
     return page.evaluate(
         """([figure, number]) => {
           const plot = document.getElementById(figure), {xaxis, yaxis} = plot._fullLayout;
-          const trace = plot.data.find(one => one.customdata?.includes(number));
+          const trace = plot.data.find(one => one.meta?.of === 'trials' && one.customdata.includes(number));
           const index = trace.customdata.indexOf(number), box = plot.getBoundingClientRect();
           return [box.left + xaxis._offset + xaxis.d2p(trace.x[index]),
             box.top + yaxis._offset + yaxis.d2p(trace.y[index])];
@@ -48,7 +48,7 @@ def bright(page, figure):
     """The trials of a figure that are not dimmed."""
     return page.evaluate(
         """figure => document.getElementById(figure).data
-          .filter(trace => trace.customdata && trace.selectedpoints)
+          .filter(trace => trace.meta?.of === 'trials' && trace.selectedpoints)
           .flatMap(trace => trace.selectedpoints.map(index => trace.customdata[index]))""",
         figure,
     )
@@ -89,6 +89,15 @@ def test_row_selects_its_trial_everywhere_and_escape_lets_it_go(page):
     assert rings(page) == []
     assert page.locator("tr.selected").count() == 0
     assert page.locator("#selected").is_hidden()
+
+
+def test_trial_stands_for_all_trainings_of_its_network(open_page, lengths_run):
+    page = open_page(write_report(lengths_run))
+    page.click("#front tr[data-trial='6'] button.pick")  # trial 1 is the shorter training, 8 a repeat
+    rows = page.locator("#trials tr.selected")
+    assert rows.evaluate_all("rows => rows.map(row => Number(row.dataset.trial))") == [1, 6, 8]
+    assert page.locator("#trials button[aria-pressed=true]").all_inner_texts() == ["6"]
+    assert {"by-site", "progress", "lengths"} <= set(rings(page))  # operations are compared by trial 1
 
 
 def test_keyboard_selects_a_trial(page):

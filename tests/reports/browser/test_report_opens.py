@@ -108,7 +108,8 @@ def test_report_of_2000_trials_is_small_and_has_every_trial(open_page, make_run,
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_report_can_be_used_by_everyone(open_page, retrained, width, scheme):
+def test_report_can_be_used_by_everyone(open_page, retrained, write_insight, width, scheme):
+    write_insight(retrained)  # so that it has every section
     page = open_page(write_report(retrained), width=width, color_scheme=scheme, has_touch=width < 500)
     assert not runs_over(page)
     assert violations(page) == []

@@ -12,7 +12,7 @@ import pytest
 
 from cheapsearch.search.cli.completion import LISTS, NAMES, SHELLS
 from cheapsearch.search.cli.main import make_parser
-from cheapsearch.search.data import DATASETS
+from cheapsearch.search.data import DATASETS, HANDED
 from cheapsearch.search.samplers.registry import SAMPLERS
 from cheapsearch.search.tracking.tracking import TRACKERS
 from cheapsearch.search.training.policy import CHOICES
@@ -94,8 +94,7 @@ def test_completing_loads_neither_numpy_nor_torch(tmp_path: Path) -> None:
 
 
 def test_names_are_those_of_the_rooms() -> None:
-    assert set(NAMES["dataset"]) == set(DATASETS)
-    assert set(NAMES["images"]) == set(DATASETS)
+    assert set(NAMES["dataset"]) == set(NAMES["images"]) == set(DATASETS) - {HANDED}
     assert set(NAMES["executor"]) == set(EXECUTORS)
     assert all(set(NAMES[name]) == set(CHOICES[name]) for name in ("metric", "class_weights"))
     assert set(LISTS["sampler"]) == set(SAMPLERS)

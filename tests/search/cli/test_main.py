@@ -156,3 +156,28 @@ def test_mistake_is_told_in_one_line_and_makes_nothing(
 ) -> None:
     assert re.match(message, refused(*arguments).removeprefix("argument COMMAND: "))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (("report", "runs/mobilenet_v2_digits"), "runs/mobilenet_v2-digits"),
+        (("retrain", "runs/mobilenet_v2-digit"), "runs/mobilenet_v2-digits"),
+        (("latency", "runs/mobilenetv2-digits"), "runs/mobilenet_v2-digits"),
+        (("export", "runs/mobilenet_v2-digit"), "runs/mobilenet_v2-digits"),
+        (("show", "runs/bets.yaml"), "runs/best.yaml"),
+        (("predict", "runs/mobilenet_v2_digits", "digits"), "runs/mobilenet_v2-digits"),
+        (("rehearse", "tabel.csv"), "table.csv"),
+        (("show", "cheap_v2", "--latency-table", "tabel.csv"), "table.csv"),
+        (("run", "--dataset", "photo.npz"), "photos.npz"),
+        (("run", "--dataset", "runs/mobilenet_v2-digts"), "runs/mobilenet_v2-digits"),
+        (("export", "cheap_v2", "-o", "it.onx"), "onnx"),
+    ],
+)
+def test_what_is_not_there_is_told_the_nearest_name(
+    refused: Refused, tmp_path: Path, arguments: tuple[str, ...], near: str
+) -> None:
+    (tmp_path / "runs" / "mobilenet_v2-digits").mkdir(parents=True)
+    for name in ("runs/best.yaml", "table.csv", "photos.npz"):
+        (tmp_path / name).touch()
+    assert refused(*arguments).endswith(f"; did you mean '{near}'?")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from cheapsearch.search.cli.main import make_parser
-from cheapsearch.search.cli.run_flags import given_settings
-from cheapsearch.space import UserError
+from cheapsearch.search.cli.run_flags import GROUPS, given_settings
+from cheapsearch.space import RunSettings, UserError
 
 
 def parse(*arguments: str) -> argparse.Namespace:
@@ -110,3 +110,8 @@ def test_other_commands_have_defaults() -> None:
     assert (presets.num_classes, presets.input_size) == (100, 32)  # what the published counts are for
     export = parse("export", "runs/a", "--pick", "knee", "-o", "best.yaml")
     assert (export.source, export.pick, export.output) == ("runs/a", "knee", Path("best.yaml"))
+
+
+def test_every_setting_of_a_run_has_a_place_in_the_help() -> None:
+    placed = [name for names in GROUPS.values() for name in names]
+    assert sorted(placed) == sorted(RunSettings.declared())

@@ -1,10 +1,12 @@
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 
+from cheapsearch.search.samplers.posterior import Posterior
 from cheapsearch.search.samplers.rungs import RungModel, Trainings
-from cheapsearch.search.samplers.surrogate import Features, Kernel, Posterior, fit_kernel, standardised
+from cheapsearch.search.samplers.surrogate import Features, Kernel, fit_kernel, standardised
 from cheapsearch.search.samplers.warp import LEAST_ERROR, Warp
 
 OPTIONS = [["a", "b", "c"]] * 5
@@ -171,3 +173,35 @@ def test_full_trainings_are_one_more_rung_to_learn_from(table):
     of_full = RungModel(features, kernel, warp, known, noise=None, count=3)
     np.testing.assert_array_equal(of_full.mean, model.mean)
     assert not np.allclose(model.learnt(0), of_full.learnt(0))
+
+
+def test_joint_covariance_has_the_deviations_and_what_networks_share(table):
+    drawn = _drawn(30)
+    model = _model(table, [(x, 0) for x in drawn] + [(x, 2) for x in drawn[:8]])
+    for rung in range(3):
+        joint = model.joint(rung)
+        assert np.allclose(np.sqrt(np.diag(joint)), model.deviation[rung], rtol=1e-4)
+        assert np.linalg.eigvalsh(joint).min() > -1e-8
+        assert np.abs(joint - np.diag(np.diag(joint))).max() > 0.1 * np.diag(joint).max()
+
+
+def test_a_forecast_in_doubt_says_as_little_as_its_doubt(table):
+    features, accuracies = table
+    rows = [(x, 0) for x in _drawn(30)]
+    known = _trainings(accuracies, rows)
+    kernel, warp = Kernel(np.full(16, 0.1), 1.0, 0.05, 0.02), Warp(np.log(40.0), 0.5)
+
+    def deviation(doubt):
+        doubts = np.append(np.zeros(29), doubt)
+        doubtful = replace(known, doubts=doubts)
+        assert doubtful.sure.sum() == 30 - (doubt > 0)
+        model = RungModel(features, kernel, warp, doubtful, noise=None, count=1)
+        return model.deviation[0][rows[-1][0]]
+
+    plain = RungModel(features, kernel, warp, known, noise=None, count=1).deviation[0][rows[-1][0]]
+    shorter = {name: getattr(known, name)[:-1] for name in ("networks", "rungs", "accuracies")}
+    without = replace(known, **shorter)
+    prior = RungModel(features, kernel, warp, without, noise=None, count=1).deviation[0][rows[-1][0]]
+    assert deviation(0.0) == plain
+    assert plain < deviation(2.0) < deviation(20.0)
+    assert deviation(1e4) == pytest.approx(prior, rel=0.2)  # the scale of all values is another

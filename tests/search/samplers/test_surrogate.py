@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cheapsearch.search.samplers import surrogate
-from cheapsearch.search.samplers.surrogate import Features, Kernel, Posterior, fit_kernel
+from cheapsearch.search.samplers.posterior import Posterior
+from cheapsearch.search.samplers.surrogate import Features, Kernel, fit_kernel
 from cheapsearch.search.samplers.warp import Warp
 
 

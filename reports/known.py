@@ -1,0 +1,68 @@
+"""What a run's surrogate knows, as figures and sentences in their places on the page."""
+
+from typing import Any
+
+from ..space import text
+from ..space.saved_run import SavedRun
+from . import insight, insight_figures
+from .drawn import Drawn
+from .trust import sentences
+
+
+def of_operations(run: SavedRun) -> dict[str, Any]:
+    """What operations buy: their effects, how much sites matter, and which operations need each other."""
+    if run.insight is None or run.insight.knowledge is None:
+        return {"effects": None, "effects_missing": "" if run.insight is None else run.insight.missing}
+    known = run.insight.knowledge
+    length = f" Accuracies are after trainings {text.times(known.rung)}." if _has_rungs(run) else ""
+    over = "all networks of the space" if known.whole_space else "networks drawn from the space"
+    at = f" after trainings {text.times(known.importance_rung)}" if _has_rungs(run) else ""
+    return {
+        "effects": Drawn(
+            insight_figures.operation_effects(insight.effects_frame(known)),
+            ident="effects",
+            label="Effect of each operation on accuracy and costs",
+            caption="In place of the unmodified network's operation, the mean over "
+            f"{over} that differ in nothing else: accuracy in points with its 95 % interval, by the search's "
+            f"own model of {known.networks:,} trained networks; costs, exact, in percent of the unmodified "
+            f"network's.{length} Where a site goes stage by stage, an effect is of one stage.",
+            wide=True,
+        ),
+        "interactions": sentences(insight.said_of_interactions(known)),
+        "importance": Drawn(
+            insight_figures.importance(insight.importance_frame(known)),
+            ident="importance",
+            label="Importance of each site for accuracy",
+            caption=f"By Optuna's fANOVA, of the accuracies{at}: the share of their variance that each site "
+            "explains alone or with others, whether by good operations or by bad ones.",
+        ),
+    }
+
+
+def of_search(run: SavedRun) -> dict[str, Any]:
+    """Whether the search was done: its hypervolume beside random search's, and how its predictions held."""
+    if run.insight is None or run.insight.knowledge is None:
+        return {"hypervolume": None, "predictions": None}
+    known = run.insight.knowledge
+    return {
+        "hypervolume": Drawn(
+            insight_figures.hypervolume_over_trials(insight.hypervolume_frame(known)),
+            ident="hypervolume",
+            label="Hypervolume of the front over what was spent",
+            caption="The volume that the observed front dominates, and what random searches would have by "
+            "the model. A line that has long been flat says that more of the same search finds little.",
+        ),
+        "random_search": insight.said_of_random_search(known),
+        "predictions": Drawn(
+            insight_figures.predicted_against_observed(insight.predictions_frame(known)),
+            ident="predictions",
+            label="Observed accuracy against the one that was predicted before",
+            caption="What was predicted of each training before it, with a 95 % interval, and what it gave. "
+            "Points beside the dotted line by more than their interval were not foreseen.",
+        ),
+        "calibration": insight.said_of_predictions(known),
+    }
+
+
+def _has_rungs(run: SavedRun) -> bool:
+    return run.record.settings.has_rungs
