@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ..space import COSTS, text
+from ..space.known_operations import MARK
 from .insight import INTERVALS, costs_of
 from .theme import BAND, BLUE, GREY, OF_TRIALS, ORANGE, SKY, TEMPLATE, VERMILLION, new_figure
 
@@ -31,7 +32,7 @@ def operation_effects(frame: pd.DataFrame) -> go.Figure:
         for operation in rows["operation"]:
             row += 1
             places.append(row)
-            ticks.append((row, str(operation)))
+            ticks.append((row, str(operation).partition(MARK)[0]))
         row += 1
     figure = make_subplots(cols=2, shared_yaxes=True, column_widths=[0.6, 0.4], horizontal_spacing=0.08)
     for name, chosen, colour in (

@@ -1,11 +1,13 @@
 """What the two arrangements of a drawn network have in common: cells, shares, and what they mean."""
 
 from ..space import COSTS, Cost, text
+from ..space.known_operations import MARK
 from .network_stages import Cell, Stage
 from .svg import CARD, LINE, MUTED, rect, titled, words
 from .theme import BLUE, ORANGE, VERMILLION
 
 SHOWN = {"flops": BLUE, "params": ORANGE}  # the costs that are drawn, and their colours
+_LONGEST = 13  # letters that fit into a box
 DIFFERS = "\N{NOT EQUAL TO}"
 
 # How a cell is drawn that differs from the unmodified network, one that does not, and one with nothing in it;
@@ -59,9 +61,11 @@ def box_of(stage: Stage, cell: Cell, whole: Cost, x: float, y: float, width: flo
 
 
 def label_of(cell: Cell) -> str:
+    """The operation as it fits into the box, which says all of it when it is pointed at."""
     if not cell.there and not cell.instead_of:
         return text.MISSING
-    return cell.operation
+    name = cell.operation.partition(MARK)[0]  # of an own operation without the hash of its file
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def key(y: float, *, across: bool) -> list[str]:

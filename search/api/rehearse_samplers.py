@@ -1,6 +1,6 @@
 """Rehearsals from Python: what the command of this name does."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from ...space.errors import check_arguments
 from ..rehearsal.compare import rehearse as compare_samplers
 from ..rehearsal.result_table import DIGITS_TABLE, load_table
 from ..results import RehearsalResult
+from .telling import nothing
 
 
 def rehearse(
@@ -23,6 +24,7 @@ def rehearse(
     in_flight: int = 1,
     repeats: int = 0,
     stopping: bool = False,
+    at: Callable[[int, int], None] = nothing,
     **unknown: Any,
 ) -> RehearsalResult:
     """Replay samplers on a table of finished results.
@@ -50,5 +52,6 @@ def rehearse(
         in_flight=in_flight,
         repeats=repeats,
         stopping=stopping,
+        at=at,
     )
     return RehearsalResult(path, samplers)

@@ -39,7 +39,7 @@ def perform(options: argparse.Namespace) -> int:
     from ...reports import write_contact_sheet
     from ...space import shown
     from ..data import contact_sheet, dataset_name, survey
-    from .console import make_console, print_json
+    from .console import make_console, print_json, print_prose
 
     aside = make_console(stderr=True, markup=False)
 
@@ -51,8 +51,9 @@ def perform(options: argparse.Namespace) -> int:
     if options.json:
         print_json(summary.to_dict())
     else:
+        console = make_console(markup=False)
         for line in summary.lines():
-            print(line)
+            print_prose(console, line)
         for file in summary.skipped:
             print(f"unreadable {shown(file.name)} ({file.reason})")
     if options.output is not None:

@@ -20,14 +20,14 @@ def show(given: Mapping[str, Any], console: "Console", *, as_json: bool) -> int:
         given: Arguments of `cheapsearch.run`.
     """
     from .. import api
-    from .console import print_json, print_line
+    from .console import print_json, print_prose
 
     found = api.preview(**given, say=lambda line: console.print(line, style="dim"))
     if as_json:
         print_json(found.to_dict())
         return 0
     for line in [*found.data.lines(), *lines(found)]:
-        print_line(console, line)
+        print_prose(console, line)
     return 0
 
 

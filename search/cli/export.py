@@ -68,7 +68,7 @@ def add(commands: Any) -> None:
 def perform(options: argparse.Namespace) -> int:
     """Print the config, or write the file and print what it is."""
     from ..study.export import chosen_format, export, find_source
-    from .console import print_facts, print_json
+    from .console import busy, print_facts, print_json
 
     loaded_ops(options)
     what = {name: getattr(options, name) for name in ("pick", "num_classes", "input_size")}
@@ -82,7 +82,10 @@ def perform(options: argparse.Namespace) -> int:
             print(config.to_yaml(), end="")
         return 0
     what |= {name: getattr(options, name) for name in ("format", "deploy", "int8", *_OF_INT8)}
-    written = export(options.source, options.output, **what, say=lambda line: print(line, file=sys.stderr))
+    with busy("writing the file, and trying it where that can be done"):
+        written = export(
+            options.source, options.output, **what, say=lambda line: print(line, file=sys.stderr)
+        )
     return print_facts(written.to_dict(), lambda facts: print_file(written), as_json=options.json)
 
 

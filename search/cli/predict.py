@@ -4,6 +4,7 @@ import argparse
 import csv
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,7 @@ def perform(options: argparse.Namespace) -> int:
     from ..training.predict import find_images, known, load_trained, predictions
     from ..training.predictions import Predictions
     from ..workers.devices import available_cores, prepare_process, resolve_device
-    from .console import print_json
+    from .console import busy, print_json
 
     loaded_ops(options)
     device = resolve_device(options.device)
@@ -80,9 +81,14 @@ def perform(options: argparse.Namespace) -> int:
     prepare_process(device, threads=available_cores())
     write = _writer(options, classes)
     done = []
-    for prediction in predictions(network, part, device=device):
-        write(prediction)
-        done.append(prediction)
+    # Lines that somebody sees are progress enough.
+    seen = sys.stdout.isatty() and not options.json
+    with nullcontext() if seen else busy("predicting") as at:
+        for prediction in predictions(network, part, device=device):
+            write(prediction)
+            done.append(prediction)
+            if at is not None:
+                at(len(done), len(part.labels))
     found = Predictions(classes, tuple(done))
     if options.json:
         print_json(found.to_dict())

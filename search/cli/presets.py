@@ -1,6 +1,7 @@
 """`cheapsearch presets`: the published networks."""
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 from ...space import COSTS, FLOPS_CONVENTION, PRESETS, SITE_NAMES, architecture_hash, join_choice
@@ -20,14 +21,20 @@ def add(commands: Any) -> None:
 
 def perform(options: argparse.Namespace) -> int:
     """Print the facts."""
-    from .console import print_facts
+    from .console import busy, print_facts
 
-    facts = preset_facts(num_classes=options.num_classes, input_size=options.input_size)
+    with busy("counting what networks cost") as at:
+        facts = preset_facts(num_classes=options.num_classes, input_size=options.input_size, at=at)
     return print_facts(facts, print_presets, as_json=options.json)
 
 
-def preset_facts(*, num_classes: int, input_size: int) -> dict[str, Any]:
+def preset_facts(
+    *, num_classes: int, input_size: int, at: Callable[[int, int], None] = lambda done, total: None
+) -> dict[str, Any]:
     """The published networks with their costs.
+
+    Args:
+        at: Called with how many are counted, and of how many.
 
     Raises:
         UserError: If a number is out of range.
@@ -35,7 +42,8 @@ def preset_facts(*, num_classes: int, input_size: int) -> dict[str, Any]:
     from ...models import cost_table
 
     presets = {}
-    for name, architecture in PRESETS.items():
+    for place, (name, architecture) in enumerate(PRESETS.items()):
+        at(place, len(PRESETS))
         cost = cost_table(
             architecture.backbone, width=architecture.width, num_classes=num_classes, input_size=input_size
         ).cost(architecture)

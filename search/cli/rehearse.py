@@ -62,13 +62,14 @@ def perform(options: argparse.Namespace) -> int:
     """Print the shares, and write a page of them where that is asked."""
     from ...reports import write_rehearsal
     from .. import api
-    from .console import print_facts
+    from .console import busy, print_facts
 
     names = (
         *("budget", "seeds", "sampler", "costs", "rungs"),
         *("reference_accuracy", "in_flight", "repeats", "stopping"),
     )
-    result = api.rehearse(options.table, **{name: getattr(options, name) for name in names})
+    with busy("replaying searches") as at:
+        result = api.rehearse(options.table, **{name: getattr(options, name) for name in names}, at=at)
     code = print_facts(result.to_dict(), print_rehearsal, as_json=options.json)
     if options.output is not None:  # last, so that a page that cannot be written loses nothing
         write_rehearsal(result.samplers, options.output, title=result.table.name)

@@ -68,12 +68,15 @@ def perform(options: argparse.Namespace) -> int:
         return _watch(options.runs[0], options.port or 0, options.plotly)
     from ...reports import write_comparison, write_report
     from ..insight.writing import write_insight
+    from .console import busy
 
-    if several:
-        print(write_comparison(options.runs, options.output or _COMPARISON, plotly=options.plotly))
-    else:
-        write_insight(options.runs[0])
-        print(write_report(options.runs[0], plotly=options.plotly))
+    with busy("writing the page"):
+        if several:
+            page = write_comparison(options.runs, options.output or _COMPARISON, plotly=options.plotly)
+        else:
+            write_insight(options.runs[0])
+            page = write_report(options.runs[0], plotly=options.plotly)
+    print(page)
     return 0
 
 

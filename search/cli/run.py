@@ -101,15 +101,15 @@ def perform(options: argparse.Namespace) -> int:
 def print_start(console: "Console", run: "Run") -> None:
     """What is about to be searched, and with what."""
     from ..training.proxy import Proxy
-    from .console import print_line
+    from .console import print_prose
 
     if run.summary is not None:
         for line in run.summary.lines():
-            print_line(console, line)
+            print_prose(console, line)
     settings = run.record.settings
     workers = f"{_many(len(run.devices), 'worker')} on {settings.device}"
     scored = "" if settings.metric == "accuracy" else f"; accuracy is {METRIC_TITLES[settings.metric]}"
-    print_line(
+    print_prose(
         console,
         f"{settings.backbone} on {settings.dataset}: {run.space.distinct_size:,} distinct architectures, "
         f"{spent(settings, run.done, 'trained')}, {workers}, in {run.folder.path}{scored}",
@@ -117,10 +117,10 @@ def print_start(console: "Console", run: "Run") -> None:
     if settings.has_rungs:
         epochs = Proxy.from_dict(settings.proxy).epochs
         lengths = text.listed([str(rung * epochs) for rung in settings.lengths])
-        print_line(console, f"trainings of {lengths} epochs; the front is of the longest")
+        print_prose(console, f"trainings of {lengths} epochs; the front is of the longest")
     networks = run.proxy_networks
     if networks is not None and networks < run.space.distinct_size:
-        print_line(
+        print_prose(
             console,
             f"{run.space.distinct_size:,} architectures are {networks:,} networks at the proxy's width: "
             "it cannot tell the others apart, so each is trained once for all of them",

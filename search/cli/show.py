@@ -45,13 +45,14 @@ def add(commands: Any) -> None:
 
 def perform(options: argparse.Namespace) -> int:
     """Print the facts."""
-    from .console import print_facts
+    from .console import busy, print_facts
 
     loaded_ops(options)
     architecture, num_classes, input_size = given_architecture(options.arch, options)
-    facts = architecture_facts(
-        architecture, num_classes=num_classes, input_size=input_size, tables=given_tables(options)
-    )
+    with busy("counting what the network costs"):
+        facts = architecture_facts(
+            architecture, num_classes=num_classes, input_size=input_size, tables=given_tables(options)
+        )
     return print_facts(facts, print_architecture, as_json=options.json)
 
 

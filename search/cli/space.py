@@ -63,17 +63,18 @@ def add(commands: Any) -> None:
 
 def perform(options: argparse.Namespace) -> int:
     """Print the facts, and draw them where that is asked."""
-    from .console import print_facts
+    from .console import busy, print_facts
 
     keys = ("width", "per_stage", "num_classes", "input_size")
     settings: dict[str, Any] = {name: getattr(options, name) for name in keys}
     settings |= {"tables": given_tables(options), "own": loaded_ops(options)}
     backbone = named_backbone(options.backbone)
-    facts = space_facts(backbone, **settings)
-    if options.output is not None:
-        from ...reports import write_space
+    with busy("counting networks and what they cost"):
+        facts = space_facts(backbone, **settings)
+        if options.output is not None:
+            from ...reports import write_space
 
-        write_space(facts, space_costs(backbone, **settings), options.output)
+            write_space(facts, space_costs(backbone, **settings), options.output)
     return print_facts(facts, print_space, as_json=options.json)
 
 

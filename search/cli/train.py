@@ -50,7 +50,7 @@ def perform(options: argparse.Namespace) -> int:
     from .. import api
     from ..training.loop import DivergedError
     from ..training.team import speaks
-    from .console import make_console, print_json, print_line, print_table
+    from .console import make_console, print_json, print_line, print_prose, print_table
     from .retrain_display import results_table
 
     console = make_console(stderr=options.json, markup=False)
@@ -66,8 +66,8 @@ def perform(options: argparse.Namespace) -> int:
             **given,
             **given_training(options),
             progress=False,
-            on_epoch=lambda epoch, policy: print_line(console, epoch_line(epoch, policy)),
-            say=lambda line: print_line(console, line),
+            on_epoch=lambda epoch, policy: print_prose(console, epoch_line(epoch, policy)),
+            say=lambda line: print_prose(console, line),
         )
     except KeyboardInterrupt:
         return complain(

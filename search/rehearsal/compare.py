@@ -31,6 +31,7 @@ def rehearse(
     in_flight: int = 1,
     repeats: int = 0,
     stopping: bool = False,
+    at: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """Replay samplers on a table.
 
@@ -51,6 +52,7 @@ def rehearse(
         repeats: How many of the evaluations are of a point evaluated before, where that settles most.
         stopping: Replay each sampler once more, as `NAME, stopping`, with evaluations that are stopped where
             their curve cannot reach the front; they count, and add nothing. For tables with curves.
+        at: Called with how many searches are replayed, and of how many.
 
     Returns:
         By sampler, in a table of several lengths as `NAME at 1,4,16`: `share` of the front reported by number
@@ -102,25 +104,24 @@ def rehearse(
             "name a lower one"
         )
     results = {}
-    for (name, lengths), stops in product(searches, (False, True) if stopping else (False,)):
+    wanted = list(product(searches, (False, True) if stopping else (False,)))
+    for place, ((name, lengths), stops) in enumerate(wanted):
         # With one length a plan counts trainings, of which a table has one for each point and no more.
         trainings = budget if len(lengths) > 1 else min(budget // lengths[0], len(table.points))
-        runs = [
-            replay(
-                table,
-                Plan(
-                    sampler=name,
-                    seed=seed,
-                    budget=trainings,
-                    in_flight=in_flight,
-                    repeats=repeats,
-                    stopping=stops,
-                    reference_accuracy=reference_accuracy,
-                    rungs=lengths,
-                ),
+        runs = []
+        for seed in range(seeds):
+            at(place * seeds + seed, len(wanted) * seeds)
+            plan = Plan(
+                sampler=name,
+                seed=seed,
+                budget=trainings,
+                in_flight=in_flight,
+                repeats=repeats,
+                stopping=stops,
+                reference_accuracy=reference_accuracy,
+                rungs=lengths,
             )
-            for seed in range(seeds)
-        ]
+            runs.append(replay(table, plan))
         counts = range(1, budget + 1)
         shares = np.array([_shares(run, counts, scaled, volume) / best for run in runs])
         shown = _checkpoints(budget)

@@ -7,8 +7,9 @@ from xml.etree import ElementTree
 import pytest
 
 from cheapsearch.reports.network_drawing import network_svg
-from cheapsearch.reports.network_stages import network_stages
-from cheapsearch.space import PRESETS, Architecture
+from cheapsearch.reports.network_marks import box_of, label_of
+from cheapsearch.reports.network_stages import Cell, Stage, network_stages
+from cheapsearch.space import PRESETS, Architecture, Cost
 
 STAGED = replace(
     Architecture("mobilenet_v2"),
@@ -43,6 +44,16 @@ def test_both_arrangements_name_every_operation_and_mark_what_differs(network, p
         assert all(stage.shape in said for stage in stages)
         titles = [title.text for title in svg.iter("title")]
         assert sum("instead of" in title for title in titles) == changed
+
+
+@pytest.mark.parametrize(
+    ("name", "label"), [("mine@62206248", "mine"), ("a_name_of_many_letters", "a_name_of_ma…")]
+)
+def test_names_of_own_operations_fit_their_boxes(name, label, part_costs) -> None:
+    cell = Cell("expand", name, "conv", 2, Cost(params=1, flops=1))
+    assert label_of(cell) == label
+    stage = Stage("stage 2", 2, 24, 56, {"expand": cell}, cell.cost, cell.cost)
+    assert name in box_of(stage, cell, cell.cost, 0, 0, 90, 40)
 
 
 def test_shares_of_the_stages_are_those_of_the_cost(part_costs) -> None:

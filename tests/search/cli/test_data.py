@@ -1,4 +1,3 @@
-import argparse
 import json
 from pathlib import Path
 
@@ -6,6 +5,7 @@ import pytest
 from PIL import Image
 
 from cheapsearch.search.cli import data
+from cheapsearch.search.cli.command_line import Parser
 from cheapsearch.space import UserError
 
 
@@ -21,7 +21,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def perform(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
+    parser = Parser()
     data.add(parser.add_subparsers())
     return data.perform(parser.parse_args(["data", *arguments]))
 

@@ -1,6 +1,5 @@
 """`cheapsearch predict`: what it prints, and how it ends."""
 
-import argparse
 import csv
 import io
 import json
@@ -15,6 +14,7 @@ from PIL import Image
 
 from cheapsearch.models import build, describe, weights_bytes
 from cheapsearch.search.cli import predict as command
+from cheapsearch.search.cli.command_line import Parser
 from cheapsearch.search.training.predict import predict
 from cheapsearch.search.training.predictions import Prediction, measure
 from cheapsearch.space import Architecture, Preprocessing, UserError
@@ -71,7 +71,7 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
     """Parse and perform the command: its exit code, and what it printed to stdout and stderr."""
 
     def run(*arguments: object) -> tuple[int, str, str]:
-        parser = argparse.ArgumentParser()
+        parser = Parser()
         command.add(parser.add_subparsers())
         capsys.readouterr()
         code = command.perform(parser.parse_args(["predict", *map(str, arguments), "--device", "cpu"]))
