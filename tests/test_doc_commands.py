@@ -169,7 +169,7 @@ def perform(block: Block, place: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def place(tmp_path_factory: pytest.TempPathFactory, own_of_a_module: None) -> Iterator[Path]:
     """A folder in which the tutorial has been followed, and is the present one."""
     place = tmp_path_factory.mktemp("documents")
     draw_photographs(place)
