@@ -117,9 +117,11 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
         shown = [a for a in group._group_actions if a.dest != "help" and a.help != argparse.SUPPRESS]
         if not shown:
             continue
-        if group.description:
-            yield f"{group.title}: {group.description}\n"
-        yield _table(("argument", ""), ((_typed(action), _help(parser, action)) for action in shown))
+        if group.title not in ("positional arguments", "options"):
+            yield f"**{group.title}**{f': {group.description}' if group.description else ''}\n"
+        yield _table(
+            ("argument", "what it says"), ((_typed(action), _help(parser, action)) for action in shown)
+        )
     if examples := getattr(parser, "examples", ()):
         yield "\n".join(["```sh", *examples, "```", ""])
 
@@ -151,16 +153,16 @@ def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
 
 def _keys(record: type, *, without: Sequence[str] = ()) -> str:
     said = _said(record)
-    rows = [(_code(f.name), _type(f.type), said.get(f.name, "")) for f in fields(record)]
-    return _table(("key", "type", ""), (row for row in rows if row[0].strip("`") not in without))
+    rows = [(_code(f.name), said.get(f.name, ""), _type(f.type)) for f in fields(record)]
+    return _table(("key", "what it is", "type"), (row for row in rows if row[0].strip("`") not in without))
 
 
 def _settings() -> str:
     rows = (
-        (_code(name), declared.kind, "yes" if declared.fixed else "", declared.help)
+        (_code(name), declared.help, declared.kind, "yes" if declared.fixed else "")
         for name, declared in RunSettings.declared().items()
     )
-    return _table(("key", "kind", "stays", ""), rows)
+    return _table(("key", "what it says", "kind", "stays"), rows)
 
 
 def _trials() -> str:
@@ -170,7 +172,7 @@ def _trials() -> str:
         name: f"The operation at the site; by stages with `|` between. {SITES[name].where}"
         for name in SITE_NAMES
     }
-    return _table(("column", ""), ((_code(name), said[name]) for name in TrialRecord.columns()))
+    return _table(("column", "what it is"), ((_code(name), said[name]) for name in TrialRecord.columns()))
 
 
 def _metrics() -> str:
@@ -244,7 +246,7 @@ def _costs() -> str:
         )
         for name, kind in COSTS.items()
     )
-    return _table(("cost", "", "of the network", "limit", "what is counted"), rows)
+    return _table(("cost", "what it is", "of the network", "limit", "what is counted"), rows)
 
 
 # --- trainings --------------------------------------------------------------------------------------
@@ -256,7 +258,7 @@ def _policies() -> str:
         (_code(f.name), *(f"{getattr(policy, f.name)}" for policy in POLICIES.values()), said[f.name])
         for f in fields(Policy)
     )
-    return _table(("field", *map(_code, POLICIES), ""), rows)
+    return _table(("field", *map(_code, POLICIES), "what it is"), rows)
 
 
 # --- Python -----------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
-"""One thread a process, before numpy and torch load: the machine's cores are for processes side by side."""
+"""What all tests share. One thread a process, before numpy and torch load: cores are for processes."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from cheapsearch.space import Architecture, TrainingResult
     from cheapsearch.space.part_costs import PartCosts
 
@@ -103,3 +106,26 @@ def part_costs() -> "Callable[..., PartCosts]":
         return PartCosts(name, width, num_classes, input_size, costs)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """One browser for all tests: Chromium, as Debian or Playwright installs it.
+
+    Without one these tests are skipped; with CHEAPSEARCH_REQUIRE_BROWSER=1 they fail.
+    """
+    from playwright.sync_api import Error, sync_playwright
+
+    with sync_playwright() as playwright:
+        try:
+            # Without a sandbox, which root cannot have: the pages are these tests' own.
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            )
+        except Error as error:
+            if os.environ.get("CHEAPSEARCH_REQUIRE_BROWSER"):
+                raise
+            how = "install one by `apt-get install chromium`, or `playwright install chromium`"
+            pytest.skip(f"needs a browser: {how} ({str(error).splitlines()[0]})")
+        yield browser
+        browser.close()

@@ -1,36 +1,13 @@
-"""Pages in a browser: Chromium, as Debian or Playwright installs it.
+"""Pages in a browser."""
 
-Without one these tests are skipped; with CHEAPSEARCH_REQUIRE_BROWSER=1 they fail.
-"""
-
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-HOW = "install one by `apt-get install chromium`, or `playwright install chromium`"
 OpenPage = Callable[..., Page]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with sync_playwright() as playwright:
-        try:
-            # Without a sandbox, which root cannot have: the pages are these tests' own.
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-            )
-        except Error as error:
-            if os.environ.get("CHEAPSEARCH_REQUIRE_BROWSER"):
-                raise
-            pytest.skip(f"needs a browser: {HOW} ({str(error).splitlines()[0]})")
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
