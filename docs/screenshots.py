@@ -2,8 +2,7 @@
 
     python docs/screenshots.py
 
-writes docs/report.png, docs/report_choices.png and docs/report_phone.png, 300 kB each at most.
-It needs Chromium.
+writes docs/report.png and docs/report_choices.png, 300 kB each at most. It needs Chromium.
 """
 
 import shutil
@@ -27,7 +26,6 @@ Scheme = Literal["light", "dark"]
 PICTURES: dict[str, tuple[int, int, Scheme, str]] = {
     "report.png": (1280, 1310, "light", ""),
     "report_choices.png": (1280, 1130, "dark", "What were my choices?"),
-    "report_phone.png": (390, 1310, "dark", "What were my choices?"),
 }
 
 

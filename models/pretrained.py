@@ -21,6 +21,7 @@ from ..space import (
     is_pretrained,
     shown,
 )
+from ..space.errors import nearest_path
 from .carrying import Carried, carry
 from .config import load
 from .network import Network, build
@@ -126,7 +127,7 @@ def read_pretrained(backbone: str, width: float, weights: str | Path | None) -> 
     except OSError as error:
         raise UserError(
             f"--weights: must be a file that can be read, {shown(path)} is not ({error.strerror}); say where "
-            "it is"
+            f"it is{nearest_path(path)}"
         ) from None
     if path.suffix == ".safetensors":
         return _from_training(backbone, width, path, digest)

@@ -22,7 +22,11 @@ PRESET_MARKER = {"size": 13, "color": ORANGE, "symbol": "square"}
 # `meta` of a trace whose customdata are numbers of trials, or begin with one: a page ties it to its tables.
 OF_TRIALS = {"of": "trials"}
 
-_AXIS = {"gridcolor": GRID, "linecolor": GRID, "zerolinecolor": GRID, "ticks": "", "automargin": True}
+# Titles are small, so that the longest fits a phone.
+_AXIS = {
+    **dict.fromkeys(("gridcolor", "linecolor", "zerolinecolor"), GRID),
+    **{"ticks": "", "automargin": True, "title": {"font": {"size": 12}}},
+}
 
 TEMPLATE = go.layout.Template(
     layout={

@@ -123,7 +123,7 @@ def _check_choice(backbone: Backbone, site: str, choice: object) -> Choice:
 
 
 def _check_operation(backbone: Backbone, argument: str, site: str, operation: object) -> str:
-    if operation not in SITES[site].operations:
+    if isinstance(operation, str) and operation not in SITES[site].operations:
         own = own_name(argument, site, backbone.family, operation)
         if own is not None:
             return own

@@ -409,8 +409,10 @@ def get_backbone(name: str) -> Backbone:
     Raises:
         UserError: If there is none of that name.
     """
+    if not isinstance(name, str):
+        check_name("--backbone", name, BACKBONES)
     found = BACKBONES.get(name) or _OWN.get(name)
-    if found is None and MARK in str(name):
+    if found is None and MARK in name:
         raise UserError(
             f"--backbone: {name} is of a table of a user's own; give the path of its YAML, or of a "
             "run.yaml that has it"

@@ -13,7 +13,7 @@ from os import PathLike
 from pathlib import Path
 from types import ModuleType
 
-from .errors import UserError
+from .errors import UserError, nearest_path
 from .files import write_bytes
 from .known_operations import MARK, OPS_FOLDER, make_known
 from .operation import Operation
@@ -51,6 +51,7 @@ class OperationFile:
         except OSError as error:
             raise UserError(
                 f"--ops: must be readable Python files, {path} is none ({error.strerror}); check the path"
+                f"{nearest_path(path)}"
             ) from None
 
     @property

@@ -1,12 +1,9 @@
 """What all tests share. One thread a process, before numpy and torch load: cores are for processes."""
 
 import os
-import re
-import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +13,6 @@ if TYPE_CHECKING:
 
     from cheapsearch.space import Architecture, TrainingResult
     from cheapsearch.space.part_costs import PartCosts
-
-ROOT = Path(__file__).parents[1]
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # processes that a test starts inherit it
@@ -81,34 +76,12 @@ def forget_own(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return partial(_forget, monkeypatch)
 
 
-@pytest.fixture(scope="session")
-def run_page(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Runs the commands of a page of docs one after the other, each as if alone in its process.
-
-    Searches are short, by flags that come behind those of the page. Returns the folder where it was done; the
-    examples are in it.
-    """
-    from cheapsearch.search.cli.main import main
-
-    tiny = "epochs=1,images=60,input_size=8,width=0.25,batch_size=30"
-    short = ["--budget", "3", "--proxy", tiny, "--workers", "0", "--device", "cpu"]
-
-    def run(name: str) -> Path:
-        page = (ROOT / "docs" / name).read_text("utf-8")
-        commands = "".join(re.findall(r"^```sh\n(.*?)^```$", page, re.S | re.M)).splitlines()
-        assert commands
-        folder = tmp_path_factory.mktemp(Path(name).stem)
-        shutil.copytree(ROOT / "examples", folder / "examples")
-        with pytest.MonkeyPatch.context() as patched:
-            patched.chdir(folder)
-            for command in commands:
-                program, *words = shlex.split(command)
-                assert program == "cheapsearch"
-                _forget(patched)
-                assert main([*words, *(short if words[0] == "run" else [])]) == 0, command
-        return folder
-
-    return run
+@pytest.fixture(scope="module")
+def own_of_a_module() -> Iterator[None]:
+    """The same for all tests of a module together."""
+    with pytest.MonkeyPatch.context() as patched:
+        _forget(patched)
+        yield
 
 
 @pytest.fixture(scope="session")

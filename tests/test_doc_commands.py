@@ -26,7 +26,6 @@ PAGES = {"README.md": ROOT / "README.md"} | {
     path.relative_to(ROOT).as_posix(): path for path in sorted((ROOT / "docs").rglob("*.md"))
 }
 TUTORIAL = "docs/tutorial.md"
-ELSEWHERE = {"docs/own_operation.md": "test_own_operation.py", "docs/own_backbone.md": "test_own_backbone.py"}
 NOT_RUN = re.compile(r"<!-- not run: (.*?) -->", re.S)
 IN_TESTS = re.compile(r"<!-- in tests: (.*?) -->", re.S)
 MOST_NOT_RUN = 27  # to be raised knowingly, if at all
@@ -126,11 +125,6 @@ def test_extras_that_are_named_exist() -> None:
             assert set(named.split(",")) <= set(extras), page
 
 
-def test_pages_that_are_run_elsewhere_are() -> None:
-    for page, test in ELSEWHERE.items():
-        assert f'run_page("{Path(page).name}")' in (ROOT / "tests" / test).read_text("utf-8")
-
-
 # --- what is run ------------------------------------------------------------------------------------
 
 
@@ -175,7 +169,7 @@ def perform(block: Block, place: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def place(tmp_path_factory: pytest.TempPathFactory, own_of_a_module: None) -> Iterator[Path]:
     """A folder in which the tutorial has been followed, and is the present one."""
     place = tmp_path_factory.mktemp("documents")
     draw_photographs(place)
@@ -209,9 +203,7 @@ def test_tutorial_ends_with_a_labelled_photograph(place: Path, capfd: pytest.Cap
     assert (place / "runs/mobilenet_v2-clothing/report.html").is_file()
 
 
-@pytest.mark.parametrize(
-    "page", sorted({block.page for block in BLOCKS if block.runs} - {TUTORIAL, *ELSEWHERE})
-)
+@pytest.mark.parametrize("page", sorted({block.page for block in BLOCKS if block.runs} - {TUTORIAL}))
 def test_page_does_what_it_says(page: str, place: Path) -> None:
     for block in blocks_of(page):
         if block.runs:

@@ -18,15 +18,21 @@ EXAMPLE = ROOT / "examples" / "small_net.yaml"
 PAGE = (ROOT / "docs" / "own_backbone.md").read_text("utf-8")
 
 
-def test_the_commands_of_the_page_search_on_it(run_page: Callable[[str], Path]) -> None:
-    run = run_page("own_backbone.md") / "runs" / "small_net-digits"
+def test_a_search_on_it_is_one_of_its_own_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forget_own: Callable[[], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    proxy = {"epochs": 1, "images": 60, "input_size": 8, "width": 0.5, "batch_size": 30}
+    cheapsearch.run(dataset="digits", backbone=EXAMPLE, budget=2, proxy=proxy, workers=0, device="cpu")
+    forget_own()
+    run = tmp_path / "runs" / "small_net-digits"
     found = load_run(run)
-    assert found.record.settings.backbone.startswith("small_net@")
-    assert [trial.architecture.backbone for trial in found.trials] == [found.record.settings.backbone] * 3
+    name = found.record.settings.backbone
+    assert name.startswith("small_net@")
+    assert [trial.architecture.backbone for trial in found.trials] == [name] * 2
     assert f"--backbone {run}/run.yaml" in found.command
-    assert found.record.settings.backbone in (run / "report.html").read_text("utf-8")
-    best = cheapsearch.load(run / "best.yaml")
-    assert len(best.blocks) == 1 + 2 + 2 + 2
+    assert name in (run / "report.html").read_text("utf-8")
+    assert len(cheapsearch.load(run / "best.yaml").blocks) == 1 + 2 + 2 + 2
     # Another file of the same name would be another backbone.
     other = run / "small_net.yaml"
     other.write_text(EXAMPLE.read_text().replace("512", "520"))

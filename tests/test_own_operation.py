@@ -35,19 +35,22 @@ PROXY: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def page_folder(run_page: Callable[[str], Path]) -> Path:
-    return run_page("own_operation.md")
+def run(tmp_path_factory: pytest.TempPathFactory, own_of_a_module: None) -> Path:
+    """A finished search with the operation."""
+    out = tmp_path_factory.mktemp("own") / "run"
+    cheapsearch.run(
+        dataset="digits", ops=EXAMPLE, budget=3, proxy=PROXY, out=out, workers=0, device="cpu", stopping=False
+    )
+    return out
 
 
-def test_the_commands_of_the_page_search_with_it(page_folder: Path) -> None:
-    run = page_folder / "runs" / "partial"
+def test_a_search_trains_and_reports_it(run: Path) -> None:
     found = load_run(run)
     # By seed 0 the third trial has it.
     assert [trial.number for trial in found.trials if trial.architecture.own] == [2]
     assert found.space.own == found.trials[2].architecture.own
     assert f"partial_conv@{found.space.own[0]}" in (run / "report.html").read_text("utf-8")
     assert (run / "ops" / "partial_conv.py").read_bytes() == EXAMPLE.read_bytes()
-    assert (page_folder / "best.yaml").exists()
 
 
 def test_the_page_shows_the_example() -> None:
@@ -55,17 +58,17 @@ def test_the_page_shows_the_example() -> None:
     assert EXAMPLE.read_text("utf-8").endswith(f'"""\n\n{shown}')
 
 
-def test_a_run_goes_on_with_its_own_copy_and_with_no_other(page_folder: Path, tmp_path: Path) -> None:
-    run: dict[str, Any] = {"out": copytree(page_folder / "runs" / "partial", tmp_path / "run"), "workers": 0}
-    found = cheapsearch.run(budget=3, **run)
+def test_a_run_goes_on_with_its_own_copy_and_with_no_other(run: Path, tmp_path: Path) -> None:
+    again: dict[str, Any] = {"out": copytree(run, tmp_path / "run"), "workers": 0}
+    found = cheapsearch.run(budget=3, **again)
     ((path, known),) = found.record.settings.ops.items()
     assert f"--ops {path}" in found.record.settings.command
-    assert f"--ops {run['out']}/ops/partial_conv.py" in found.saved.command
+    assert f"--ops {again['out']}/ops/partial_conv.py" in found.saved.command
     changed = tmp_path / "changed.py"
     changed.write_text(EXAMPLE.read_text() + "# another\n")
     with pytest.raises(UserError, match=rf"^ops: must stay {known}, as the run in .* began, got \w+; "):
-        cheapsearch.run(ops=changed, budget=4, **run)
-    assert cheapsearch.run(ops=EXAMPLE, budget=3, **run).record.settings.ops == {str(EXAMPLE): known}
+        cheapsearch.run(ops=changed, budget=4, **again)
+    assert cheapsearch.run(ops=EXAMPLE, budget=3, **again).record.settings.ops == {str(EXAMPLE): known}
 
 
 def test_a_file_without_operations_for_the_backbone_is_refused(tmp_path: Path) -> None:

@@ -151,12 +151,16 @@ def test_cdn_report_takes_what_has_the_right_hash_alone(browser, make_run):
         context.close()
 
 
-def test_report_fits_on_paper(open_page, report):
-    page = open_page(report, color_scheme="dark")
+def test_report_fits_on_paper(open_page, make_run, write_insight):
+    folder = make_run()
+    write_insight(folder)
+    page = open_page(write_report(folder), color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
     widths = page.evaluate("[...document.querySelectorAll('.main-svg')].map(drawn => drawn.clientWidth)")
     assert max(widths) <= 700  # pixels, A4 without its margins
+    page.set_viewport_size({"width": 700, "height": 900})
+    assert page.locator(".network svg.wide").is_visible()  # a screen as narrow shows the other one
     text = page.evaluate("getComputedStyle(document.body).color")
     assert text == "rgb(28, 36, 48)"  # dark, as on any paper
     page.emulate_media(media="screen")

@@ -170,6 +170,7 @@ def test_mistake_is_told_in_one_line_and_makes_nothing(
         (("rehearse", "tabel.csv"), "table.csv"),
         (("show", "cheap_v2", "--latency-table", "tabel.csv"), "table.csv"),
         (("run", "--dataset", "photo.npz"), "photos.npz"),
+        (("run", "--dataset", "digits", "--ops", "my_opps.py"), "my_ops.py"),
         (("run", "--dataset", "runs/mobilenet_v2-digts"), "runs/mobilenet_v2-digits"),
         (("export", "cheap_v2", "-o", "it.onx"), "onnx"),
     ],
@@ -178,6 +179,6 @@ def test_what_is_not_there_is_told_the_nearest_name(
     refused: Refused, tmp_path: Path, arguments: tuple[str, ...], near: str
 ) -> None:
     (tmp_path / "runs" / "mobilenet_v2-digits").mkdir(parents=True)
-    for name in ("runs/best.yaml", "table.csv", "photos.npz"):
+    for name in ("runs/best.yaml", "table.csv", "photos.npz", "my_ops.py"):
         (tmp_path / name).touch()
     assert refused(*arguments).endswith(f"; did you mean '{near}'?")

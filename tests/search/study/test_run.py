@@ -27,6 +27,7 @@ from cheapsearch.search.cli.main import make_parser
 from cheapsearch.search.samplers.limits import Limits
 from cheapsearch.search.study import opening as opening_module
 from cheapsearch.search.study import pilot as pilot_module
+from cheapsearch.search.study import prepared as prepared_module
 from cheapsearch.search.study.domain import ArchitectureDomain
 from cheapsearch.search.study.driver import SearchFailedError
 from cheapsearch.search.study.export import export_trial
@@ -408,7 +409,7 @@ def test_run_refuses_other_images_under_the_same_name(
         tables.append(cost_table(*arguments, **settings))
         return tables[-1]
 
-    monkeypatch.setattr(opening_module, "cost_table", recording)
+    monkeypatch.setattr(prepared_module, "cost_table", recording)
     archive, out = tmp_path / "images.npz", tmp_path / "run"
 
     def write(seed: int) -> None:
@@ -662,7 +663,8 @@ def test_run_keeps_its_trials_in_the_storage_given(tmp_path: Path) -> None:
 def test_run_record_keeps_no_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_store: Callable[..., Any]
 ) -> None:
-    monkeypatch.setattr(opening_module, "check_storage", lambda url: None)
+    for module in (opening_module, prepared_module):
+        monkeypatch.setattr(module, "check_storage", lambda url: None)
     monkeypatch.setattr(opening_module, "TrialStore", lambda url, **settings: make_store())
     with open_run(SETTINGS | {"storage": "postgresql://me:secret@host/db"}, out=tmp_path / "run"):
         pass
