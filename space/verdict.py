@@ -30,7 +30,7 @@ def verdict(run: SavedRun) -> list[str]:
             "an accuracy is the networks', the rest is chance; longer trainings (--hours) or more validation "
             "images would tell more",
         )
-    if run.record.pilot is not None and not run.record.pilot.learnt:
+    if run.record.pilot is not None and not run.record.pilot.learnt and run.rung == 1:
         lines.insert(0, "the proxy teaches networks hardly more than how common the classes are")
     if validation is not None:
         largest = validation.largest_class(run.record.settings.metric)

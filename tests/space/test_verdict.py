@@ -72,7 +72,10 @@ def test_nothing_better_than_the_largest_class_is_said_first() -> None:
 
 def test_a_proxy_that_teaches_nothing_is_said() -> None:
     pilot = PilotRecord(9, 1.0, 10.0, {48: 100.0}, {"unmodified": 41.0}, 40.0, False, 0)
-    assert any("hardly more than" in line for line in verdict(run([60.0, 70.0], pilot=pilot)))
+    saved = run([60.0, 70.0], pilot=pilot)
+    assert any("hardly more than" in line for line in verdict(saved))
+    longer = replace(saved, trials=tuple(replace(trial, rung=4) for trial in saved.trials))
+    assert not any("hardly more than" in line for line in verdict(longer)), "the pilot's networks had less"
 
 
 def test_the_best_observed_is_said_to_owe_something_to_luck() -> None:

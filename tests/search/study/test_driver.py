@@ -686,7 +686,7 @@ def test_search_stops_what_cannot_reach_the_front(
         assert said
         assert [float(number) for number in said.groups()] == pytest.approx([truth / 2, truth], abs=0.051)
         assert record.forecast is not None
-        assert record.forecast == pytest.approx((truth, 0.0), abs=0.051)
+        assert list(record.forecast) == pytest.approx([truth, 0.0], abs=0.051)
 
 
 def test_search_stops_what_cannot_reach_the_reference(
