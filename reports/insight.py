@@ -36,7 +36,7 @@ def effects_frame(known: Knowledge) -> pd.DataFrame:
 
 
 def importance_frame(known: Knowledge) -> pd.DataFrame:
-    """Columns `site` and `share`, of the variance of accuracies in percent, the largest first."""
+    """Columns `site` and `share`, of the variance of accuracies by itself in percent, the largest first."""
     shares = {site: 100.0 * share for site, share in known.importance.items()}
     return pd.DataFrame({"site": list(shares), "share": list(shares.values())})
 

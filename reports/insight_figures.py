@@ -96,7 +96,7 @@ def _told(row: Mapping[Hashable, Any]) -> str:
 
 
 def importance(frame: pd.DataFrame) -> go.Figure:
-    """How much of the variance of accuracies each site accounts for.
+    """How much of the variance of accuracies each site accounts for by itself.
 
     Args:
         frame: What `importance_frame` returns.

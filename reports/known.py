@@ -34,7 +34,8 @@ def of_operations(run: SavedRun) -> dict[str, Any]:
             ident="importance",
             label="Importance of each site for accuracy",
             caption=f"By Optuna's fANOVA, of the accuracies{at}: the share of their variance that each site "
-            "explains alone or with others, whether by good operations or by bad ones.",
+            "explains by itself, whether by good operations or by bad ones. What sites do only together with "
+            "others is in no share, so that they may be less than 100 % in all.",
         ),
     }
 

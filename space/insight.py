@@ -150,7 +150,7 @@ class Knowledge(_Checked):
         effects: Of every operation but the unmodified network's.
         interactions: Those that are surely there, the largest first.
         whole_space: Whether effects are means over all of the space, or over networks drawn from it.
-        importance: By site the share of the variance of accuracies (fANOVA of Optuna).
+        importance: By site the share of the variance that it explains by itself (fANOVA of Optuna).
         importance_rung: Of the trainings that this is of.
         progress: As the search went on.
         reference_accuracy: Below which an accuracy adds nothing to the hypervolume, in percent.
