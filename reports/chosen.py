@@ -8,6 +8,7 @@ import pandas as pd
 from ..space import COSTS, LATENCY, METRIC_TITLES, default_rule, pick, shown_costs, text
 from ..space.claims import SURE
 from ..space.device_table import Value
+from ..space.run_folder import RunFolder
 from ..space.saved_run import SavedRun
 from .run_tables import name_of
 from .table import front_of
@@ -25,7 +26,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Picked:
-    """The network of best.yaml.
+    """The network of best.yaml, or what it would be if the search ended now.
 
     Attributes:
         number: Of its trial.
@@ -33,6 +34,7 @@ class Picked:
         rule: By which it was picked.
         rows: What is known of it, beside the unmodified network where that was trained.
         is_unmodified: Whether it is that network itself.
+        exported: Whether there is a best.yaml; a search writes it at its end.
         named: The trial that the verdict names, where that is another one.
         why_another: Why it is.
     """
@@ -42,6 +44,7 @@ class Picked:
     rule: str
     rows: tuple[Compared, ...]
     is_unmodified: bool
+    exported: bool
     named: int | None = None
     why_another: str = ""
 
@@ -101,6 +104,7 @@ def picked(run: SavedRun, frame: pd.DataFrame) -> Picked:
         _RULES[rule],
         (accuracy, *costs, *_measured(run, row, whole)),
         bool(row["unmodified"]),
+        RunFolder(run.path).best_path.exists(),
         *_named(run, number, rule),
     )
 

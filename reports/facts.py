@@ -20,17 +20,22 @@ def headline(run: SavedRun, frame: pd.DataFrame) -> str:
     )
 
 
-def searched(run: SavedRun, frame: pd.DataFrame) -> dict[str, str]:
-    """What was searched, for what, and what it took."""
-    settings, space = run.record.settings, run.space
+def spent(run: SavedRun, frame: pd.DataFrame) -> str:
+    """How much of its budget."""
+    settings = run.record.settings
     trained = int(frame["state"].isin(["complete", "repeat", "pruned"]).sum())
     wanted = settings.budget + settings.confirm
-    spent = f"{trained:,} of a budget of {many(wanted, 'training')}"
     if settings.has_rungs:
-        spent = (
+        return (
             f"{many(networks_trained(run.trials), 'network')} in {many(trained, 'training')}, which cost "
             f"{units(run.trials):,} of a budget of {wanted:,} of the shortest"
         )
+    return f"{trained:,} of a budget of {many(wanted, 'training')}"
+
+
+def searched(run: SavedRun, frame: pd.DataFrame) -> dict[str, str]:
+    """What was searched, for what, and what it took."""
+    settings, space = run.record.settings, run.space
     stopped = int((frame["state"] == "pruned").sum())
     staged = f"; stage by stage: {', '.join(space.per_stage)}" if space.per_stage else ""
     limits = [
@@ -40,7 +45,7 @@ def searched(run: SavedRun, frame: pd.DataFrame) -> dict[str, str]:
         limits.append(f"an accuracy below {settings.reference_accuracy:g} % is worth nothing")
     costs = [COSTS[name].title for name in settings.objectives if name != "accuracy"]
     return {
-        "Trained": f"{spent}, "
+        "Trained": f"{spent(run, frame)}, "
         + (f"{stopped} of them stopped early, " if stopped else "")
         + f"{text.duration(float(frame['seconds'].sum()))} of training",
         "Space": f"{space.size:,} combinations, {space.distinct_size:,} of them different networks; "

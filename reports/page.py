@@ -62,6 +62,7 @@ def render(run: SavedRun, *, plotly: str = "packed") -> str:
         "backbone": settings.backbone,
         "dataset": settings.dataset,
         "headline": facts.headline(run, frame),
+        "spent": facts.spent(run, frame),
         "complete": complete,
         "length": text.times(run.rung) if settings.has_rungs else "",
         "searched": facts.searched(run, frame),

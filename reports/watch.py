@@ -22,7 +22,7 @@ HOST = "127.0.0.1"
 _OWN_NAMES = {HOST, "localhost", "::1"}
 _FILES = (
     *(RECORD_FILE, TRIALS_FILE, VALIDATION_FILE, FRONT_LATENCY_FILE, INSIGHT_FILE),
-    f"{RETRAIN_FOLDER}/*/result.json",
+    *("best.yaml", f"{RETRAIN_FOLDER}/*/result.json"),
 )
 _LEAST_SECONDS = 3.0  # between two reports
 _SHARE = 0.2  # of a core that making reports takes at most

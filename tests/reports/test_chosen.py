@@ -33,6 +33,12 @@ def test_picked_is_what_best_yaml_holds(run):
     assert flops.quantity == "FLOPs (multiply-adds)"
 
 
+def test_picked_says_whether_it_is_exported(run):
+    assert not chosen.picked(run, trials_frame(run)).exported
+    (run.path / "best.yaml").touch()
+    assert chosen.picked(run, trials_frame(run)).exported
+
+
 def test_picked_is_the_most_accurate_where_costs_are_limited(make_run):
     run = load_run(make_run(limits={"params": 1_900_000}))
     assert chosen.picked(run, trials_frame(run)).number == pick(run.trials, "accuracy").number == 3

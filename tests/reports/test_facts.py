@@ -27,6 +27,7 @@ def test_headline_counts_the_trials_by_state(run):
 
 def test_searched_counts_what_was_trained_and_what_there_is(run):
     said = facts.searched(run, trials_frame(run))
+    assert facts.spent(run, trials_frame(run)) == "5 of a budget of 40 trainings"
     assert said["Trained"] == "5 of a budget of 40 trainings, 50.0 s of training"
     sizes = f"{run.space.size:,} combinations, {run.space.distinct_size:,} of them different networks"
     assert said["Space"].startswith(sizes)

@@ -79,6 +79,12 @@ def test_watched_page_keeps_what_a_reader_set_until_asked(
     expect(button).to_be_hidden()
 
 
+def test_watching_page_says_how_much_of_the_budget_is_spent(watched: Page, run: Path) -> None:
+    grow(run, 3)
+    shown(watched, "3 trials: 3 complete.")
+    expect(watched.get_by_role("status")).to_contain_text(": 3 of a budget of 40 trainings", timeout=SOON)
+
+
 def test_watched_page_stays_where_the_reader_was(watched: Page, run: Path) -> None:
     grow(run, 3)
     shown(watched, "3 trials: 3 complete.").evaluate("scrollTo(0, 700)")
