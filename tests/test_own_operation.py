@@ -50,7 +50,7 @@ def test_a_search_trains_and_reports_it(run: Path) -> None:
     assert [trial.number for trial in found.trials if trial.architecture.own] == [2]
     assert found.space.own == found.trials[2].architecture.own
     assert f"partial_conv@{found.space.own[0]}" in (run / "report.html").read_text("utf-8")
-    assert (run / "ops" / "partial_conv.py").read_bytes() == EXAMPLE.read_bytes()
+    assert (run / "ops" / f"partial_conv-{found.space.own[0]}.py").read_bytes() == EXAMPLE.read_bytes()
 
 
 def test_the_page_shows_the_example() -> None:
@@ -63,7 +63,7 @@ def test_a_run_goes_on_with_its_own_copy_and_with_no_other(run: Path, tmp_path: 
     found = cheapsearch.run(budget=3, **again)
     ((path, known),) = found.record.settings.ops.items()
     assert f"--ops {path}" in found.record.settings.command
-    assert f"--ops {again['out']}/ops/partial_conv.py" in found.saved.command
+    assert f"--ops {again['out']}/ops/partial_conv-{known}.py" in found.saved.command
     changed = tmp_path / "changed.py"
     changed.write_text(EXAMPLE.read_text() + "# another\n")
     with pytest.raises(UserError, match=rf"^ops: must stay {known}, as the run in .* began, got \w+; "):
@@ -99,7 +99,7 @@ def test_a_training_has_its_own_copy_and_its_weights_alone_run_no_code(
     short: dict[str, Any] = {"epochs": 1, "warmup_epochs": 0, "learning_rate": 0.01, "batch_size": 256}
     folder = tmp_path / "training"
     cheapsearch.train(architecture, dataset="digits", input_size=8, out=folder, device="cpu", **short)
-    assert (folder / "ops" / "partial_conv.py").read_bytes() == EXAMPLE.read_bytes()
+    assert next((folder / "ops").glob("partial_conv-*.py")).read_bytes() == EXAMPLE.read_bytes()
     forget_own()
     weights = folder / "best.safetensors"
     with pytest.raises(UserError, match=r"best\.safetensors': expand: partial_conv must be of a file"):

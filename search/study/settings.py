@@ -61,7 +61,7 @@ def settle(given: Mapping[str, Any], record: RunRecord | None, *, where: Path) -
     free: dict[str, Any] = {"workers": None, "storage": None}
     if "budget" in given:  # of which the repeats are a part
         free["repeats"] = None
-    free |= {name: value for name, value in given.items() if name not in (*fixed, "proxy")}
+    free |= {name: value for name, value in given.items() if name not in (*fixed, "ops", "proxy")}
     return replace(before, **free)
 
 
