@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 import cheapsearch
+from cheapsearch.models import describe
+from cheapsearch.search.cli.main import main
 from cheapsearch.search.data import load_images
 from cheapsearch.search.training.proxy import Proxy
 from cheapsearch.search.training.short import ProxyTrainer
@@ -92,19 +94,26 @@ def test_a_worker_process_knows_operations_and_backbones_of_ones_own() -> None:
 
 
 def test_a_training_has_its_own_copy_and_its_weights_alone_run_no_code(
-    tmp_path: Path, forget_own: Callable[[], None]
+    tmp_path: Path, forget_own: Callable[[], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     cheapsearch.load_operations(EXAMPLE)
     architecture = Architecture("mobilenet_v2", 0.25, expand="partial_conv")
-    short: dict[str, Any] = {"epochs": 1, "warmup_epochs": 0, "learning_rate": 0.01, "batch_size": 256}
+    config = describe(architecture, num_classes=10, input_size=8, version="0.1.0", origin={})
+    (tmp_path / "own.yaml").write_text(config.to_yaml())
     folder = tmp_path / "training"
-    cheapsearch.train(architecture, dataset="digits", input_size=8, out=folder, device="cpu", **short)
-    assert next((folder / "ops").glob("partial_conv-*.py")).read_bytes() == EXAMPLE.read_bytes()
-    forget_own()
+    typed = f"train {tmp_path}/own.yaml --ops {EXAMPLE} --dataset digits --input-size 8 --out {folder}"
+    short = "--device cpu --epochs 1 --warmup-epochs 0 --learning-rate 0.01 --batch-size 256"
+    assert main([*typed.split(), *short.split()]) == 0
+    said = capsys.readouterr().out
+    (kept,) = (folder / "ops").glob("partial_conv-*.py")
+    assert kept.read_bytes() == EXAMPLE.read_bytes()
     weights = folder / "best.safetensors"
+    assert f'cheapsearch.load_operations("{kept}")\nload     cheapsearch.load("{weights}")\n' in said
+    assert f'cheapsearch predict "{folder}" IMAGE|FOLDER' in said
+    forget_own()
     with pytest.raises(UserError, match=r"best\.safetensors': expand: partial_conv must be of a file"):
         cheapsearch.load(weights)
     assert len(cheapsearch.predict(folder, "digits", device="cpu").images) == 359
     assert cheapsearch.load(weights).architecture == architecture  # as that has made it known
     forget_own()
-    assert cheapsearch.export(folder, tmp_path / "own.yaml").path.exists()
+    assert cheapsearch.export(folder, tmp_path / "again.yaml").path.exists()

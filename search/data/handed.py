@@ -149,8 +149,7 @@ def not_handed() -> Pool:
     """
     raise UserError(
         f"--dataset: '{HANDED}' are images handed over in Python, which no file keeps; give them again "
-        "there, as in `cheapsearch.run(out=..., dataset=(images, labels))`; a folder of that name is "
-        f"'./{HANDED}'"
+        "there, as `dataset=(images, labels)`; a folder of that name is './{HANDED}'"
     )
 
 

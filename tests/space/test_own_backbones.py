@@ -111,6 +111,17 @@ def test_a_run_record_s_data_has_the_table(tmp_path: Path, forget_own: Callable[
     forget_own()
     assert named_backbone(path) == settings.backbone
     assert get_backbone(settings.backbone).stages == 2
+    # That of a run of one of the package's is its name.
+    path.write_text(yaml.safe_dump(replace(record, settings=RunSettings(workers=1, input_size=32)).to_dict()))
+    assert named_backbone(path) == "mobilenet_v2"
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet_v2", V3_TABLE])
+def test_an_exported_yaml_says_its_backbone(tmp_path: Path, backbone: Any) -> None:
+    name = known_backbone(backbone)
+    path = tmp_path / "best.yaml"
+    path.write_text(yaml.safe_dump({"architecture": Architecture(name).to_dict(), "num_classes": 10}))
+    assert named_backbone(path) == name
 
 
 def test_a_file_s_name_is_the_backbone_s(tmp_path: Path) -> None:
