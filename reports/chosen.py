@@ -31,7 +31,8 @@ class Picked:
         number: Of its trial.
         name: What it is known as, if it is.
         rule: By which it was picked.
-        compared: Beside the unmodified network; None where that was not trained as long.
+        rows: What is known of it, beside the unmodified network where that was trained.
+        is_unmodified: Whether it is that network itself.
     """
 
     number: int
@@ -60,7 +61,7 @@ class Card:
 
 
 def picked(run: SavedRun, frame: pd.DataFrame) -> Picked:
-    """The network that the run exports, beside the unmodified one.
+    """The network that the run exports, beside the unmodified one, by trainings as long if there are such.
 
     Args:
         frame: What `trials_frame` makes of the run, with a compared trial.

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ..space import COSTS, METRIC_TITLES, RunSettings, UserError, shown_costs, text, write_text
+from ..space.known_operations import MARK
 from ..space.rungs import networks_trained, units
 from ..space.saved_run import SavedRun, load_run
 from .comparison_figures import Reference, fronts, hypervolumes
@@ -210,11 +211,11 @@ def _differences(runs: Mapping[str, SavedRun]) -> dict[str, list[str]]:
 
 def _settings(run: SavedRun) -> dict[str, str]:
     """What was asked for, and of which images, by name as text."""
-    record = run.record
+    record, declared = run.record, RunSettings.declared()
     found: dict[str, Any] = {
-        name: value
+        name: _hashed(value) if declared[name].kind == "hashed" else value
         for name, value in record.settings.to_dict().items()
-        if name not in (*_ELSEWHERE, "proxy") and name in RunSettings.declared()
+        if name not in (*_ELSEWHERE, "proxy") and name in declared
     }
     found |= {f"proxy {name}": value for name, value in record.settings.proxy.items()}
     found |= {"fingerprint": record.fingerprint, "classes": record.num_classes, "version": record.version}
@@ -222,7 +223,16 @@ def _settings(run: SavedRun) -> dict[str, str]:
     return {name: _as_text(value) for name, value in found.items()}
 
 
+def _hashed(files: Mapping[str, str]) -> list[str]:
+    """Files by their names and the hashes of what is in them, wherever they lie."""
+    return sorted(f"{Path(path).name}{MARK}{own}" for path, own in files.items())
+
+
 def _as_text(value: object) -> str:
-    if value is None or value == ():
-        return text.MISSING
-    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+    if isinstance(value, Mapping):
+        value = [f"{name}={_as_text(one)}" for name, one in value.items()]
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(_as_text, value)) or text.MISSING
+    return text.MISSING if value is None else str(value)

@@ -36,7 +36,7 @@ def effects_frame(known: Knowledge) -> pd.DataFrame:
 
 
 def importance_frame(known: Knowledge) -> pd.DataFrame:
-    """Columns `site` and `share`, of the variance of accuracies in percent, the largest first."""
+    """Columns `site` and `share`, of the variance of accuracies by itself in percent, the largest first."""
     shares = {site: 100.0 * share for site, share in known.importance.items()}
     return pd.DataFrame({"site": list(shares), "share": list(shares.values())})
 
@@ -79,13 +79,19 @@ def said_of_random_search(known: Knowledge) -> str:
     last = looks[-1]
     assert last.low is not None
     assert last.high is not None
+    end = (
+        ""
+        if last is known.progress[-1]
+        else " Beyond that nothing is said of them: they would have trained all networks that were drawn for "
+        "them from the space."
+    )
     return (
         f"For {last.spent:,} units of the shortest training the front has a hypervolume of {last.found:.2f}. "
         f"Random searches for as much are expected to have {last.random:.2f} in the mean, and eight of ten "
         f"of them from {last.low:.2f} to {last.high:.2f}. They were not made: they are drawn from what the "
         "model believes of the networks of the space, and train each once, as long as those that are "
         "compared. The hypervolume is in points of observed accuracy above "
-        f"{text.percent(known.reference_accuracy)} % times shares of the largest costs."
+        f"{text.percent(known.reference_accuracy)} % times shares of the largest costs.{end}"
     )
 
 

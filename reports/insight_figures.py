@@ -1,6 +1,7 @@
 """Figures of what a run's surrogate knows."""
 
 from collections.abc import Hashable, Mapping
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from .theme import BAND, BLUE, GREY, OF_TRIALS, ORANGE, SKY, TEMPLATE, VERMILLIO
 
 _ROW = 25  # pixels of an operation
 _SHOWN = 400  # predictions at most; more make a page slow
-_MARKERS = ((ORANGE, "square"), (SKY, "diamond"), (GREY, "triangle-up"), (VERMILLION, "cross"))  # of costs
+# Of costs, taken in turn: of different numbers, so that a dozen can be told apart.
+_COLOURS = (ORANGE, SKY, GREY, VERMILLION)
+_SYMBOLS = ("square", "diamond", "triangle-up", "cross", "star", "hexagon")
 
 
 def operation_effects(frame: pd.DataFrame) -> go.Figure:
@@ -61,7 +64,7 @@ def operation_effects(frame: pd.DataFrame) -> go.Figure:
             row=1,
             col=1,
         )
-    for cost, (colour, symbol) in zip(costs_of(frame), _MARKERS, strict=False):
+    for cost, colour, symbol in zip(costs_of(frame), cycle(_COLOURS), cycle(_SYMBOLS), strict=False):
         title = COSTS[cost].title
         figure.add_scatter(
             x=frame[cost],
@@ -96,7 +99,7 @@ def _told(row: Mapping[Hashable, Any]) -> str:
 
 
 def importance(frame: pd.DataFrame) -> go.Figure:
-    """How much of the variance of accuracies each site accounts for.
+    """How much of the variance of accuracies each site accounts for by itself.
 
     Args:
         frame: What `importance_frame` returns.
@@ -153,7 +156,7 @@ def hypervolume_over_trials(frame: pd.DataFrame) -> go.Figure:
         name="this search",
     )
     figure.update_xaxes(title_text="trainings, in units of the shortest", rangemode="tozero")
-    return figure.update_yaxes(title_text="hypervolume", rangemode="tozero")
+    return figure.update_yaxes(title_text="hypervolume (points times shares of costs)", rangemode="tozero")
 
 
 def predicted_against_observed(frame: pd.DataFrame) -> go.Figure:

@@ -1,5 +1,6 @@
 """What a run's surrogate knows, as figures and sentences in their places on the page."""
 
+from itertools import combinations
 from typing import Any
 
 from ..space import text
@@ -15,6 +16,7 @@ def of_operations(run: SavedRun) -> dict[str, Any]:
         return {"effects": None, "effects_missing": "" if run.insight is None else run.insight.missing}
     known = run.insight.knowledge
     length = f" Accuracies are after trainings {text.times(known.rung)}." if _has_rungs(run) else ""
+    staged = " Where a site goes stage by stage, an effect is of one stage." if run.space.per_stage else ""
     over = "all networks of the space" if known.whole_space else "networks drawn from the space"
     at = f" after trainings {text.times(known.importance_rung)}" if _has_rungs(run) else ""
     return {
@@ -25,16 +27,18 @@ def of_operations(run: SavedRun) -> dict[str, Any]:
             caption="In place of the unmodified network's operation, the mean over "
             f"{over} that differ in nothing else: accuracy in points with its 95 % interval, by the search's "
             f"own model of {known.networks:,} trained networks; costs, exact, in percent of the unmodified "
-            f"network's.{length} Where a site goes stage by stage, an effect is of one stage.",
+            f"network's.{length}{staged}",
             wide=True,
         ),
         "interactions": sentences(insight.said_of_interactions(known)),
+        "pairs": f"{_pairs(run):,}",
         "importance": Drawn(
             insight_figures.importance(insight.importance_frame(known)),
             ident="importance",
             label="Importance of each site for accuracy",
             caption=f"By Optuna's fANOVA, of the accuracies{at}: the share of their variance that each site "
-            "explains alone or with others, whether by good operations or by bad ones.",
+            "explains by itself, whether by good operations or by bad ones. What sites do only together with "
+            "others is in no share, so that they may be less than 100 % in all.",
         ),
     }
 
@@ -62,6 +66,12 @@ def of_search(run: SavedRun) -> dict[str, Any]:
         ),
         "calibration": insight.said_of_predictions(known),
     }
+
+
+def _pairs(run: SavedRun) -> int:
+    """How many pairs of operations there are at two places, without the unmodified network's."""
+    changes = [len(options) - 1 for options in run.space.parameters.values()]
+    return sum(one * two for one, two in combinations(changes, 2))
 
 
 def _has_rungs(run: SavedRun) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from ..space import COSTS, PICKS, shown_costs, text, write_text
+from ..space import COSTS, default_rule, shown_costs, text, write_text
 from ..space.saved_run import SavedRun, load_run
 from ..space.verdict import verdict
 from . import chosen, facts, known, run_tables, trust
@@ -90,7 +90,7 @@ def _got(run: SavedRun, frame: pd.DataFrame) -> dict[str, Any]:
         "drawing": _drawing(run, picked.number),
         "cards": chosen.highlights(run, frame),
         "next_steps": f"cheapsearch retrain {path}\n"
-        f"cheapsearch export {path} --pick {PICKS[1]} -o best.yaml\n"
+        f"cheapsearch export {path} --pick {default_rule(run.record.settings.limits)} -o best.yaml\n"
         f"cheapsearch run --out {path} {run.record.settings.twice}",
     }
 

@@ -1,26 +1,34 @@
 """A run's report, served to a browser of this machine while the run goes on, and made again as it changes."""
 
+import logging
+import sys
 import threading
 import time
 from hashlib import sha256
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from ..space import RETRAIN_FOLDER, UserError
-from ..space.saved_run import FRONT_LATENCY_FILE, RECORD_FILE, TRIALS_FILE, load_run
+from ..space.saved_run import FRONT_LATENCY_FILE, INSIGHT_FILE, RECORD_FILE, TRIALS_FILE, load_run
 from ..space.validation_file import VALIDATION_FILE
-from . import page
+from . import page as whole
 from .template import render
 
 HOST = "127.0.0.1"
 # A page of another name that resolves to this machine could read the report else (DNS rebinding).
 _OWN_NAMES = {HOST, "localhost", "::1"}
-_FILES = (RECORD_FILE, TRIALS_FILE, VALIDATION_FILE, FRONT_LATENCY_FILE, f"{RETRAIN_FOLDER}/*/result.json")
+_FILES = (
+    *(RECORD_FILE, TRIALS_FILE, VALIDATION_FILE, FRONT_LATENCY_FILE, INSIGHT_FILE),
+    f"{RETRAIN_FOLDER}/*/result.json",
+)
 _LEAST_SECONDS = 3.0  # between two reports
 _SHARE = 0.2  # of a core that making reports takes at most
 _POLL_MS = 2000
+
+_log = logging.getLogger(__name__)
 
 
 class LiveReport:
@@ -46,26 +54,35 @@ class LiveReport:
         self._plotly, self._least_seconds = plotly, least_seconds
         self._lock = threading.Lock()
         self._next = 0.0
-        self._made_of, self._html = "", ""
+        self._made_of, self._html, self._failure = "", "", ""
 
     def current(self) -> tuple[str, str]:
-        """A version that changes with the page, and the page."""
+        """A version that changes with the page, and the page.
+
+        Raises:
+            RuntimeError: If the page cannot be made, by a fault of the program.
+        """
         with self._lock:
             found = self._found()
             if found != self._made_of and time.monotonic() >= self._next:
                 self._make(found)
+            if self._failure:
+                raise RuntimeError(self._failure)
             return self._made_of or "waiting", self._html
 
     def _make(self, found: str) -> None:
-        began = time.monotonic()
+        began, self._failure = time.monotonic(), ""
         try:
-            self._html = page.render(load_run(self.folder), plotly=self._plotly)
+            self._html = whole.render(load_run(self.folder), plotly=self._plotly)
             self._made_of = found
         except UserError as error:
             # A file is not there yet, or was being written: what was shown stays, and the next time tells.
             if not self._made_of:
                 why = error.at_terminal if (self.folder / TRIALS_FILE).exists() else ""
                 self._html = render("waiting.html.j2", figures=False, run=self.folder, why=why)
+        except Exception as error:
+            self._failure = f"the report cannot be made ({type(error).__name__}: {error})"
+            _log.warning(self._failure, exc_info=_log.isEnabledFor(logging.INFO))
         ended = time.monotonic()
         self._next = ended + max(self._least_seconds, (ended - began) / _SHARE)
 
@@ -111,29 +128,37 @@ class ReportServer(ThreadingHTTPServer):
         """Of the page."""
         return f"http://{HOST}:{self.server_port}/"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say what went wrong, but not that a browser went away."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: ReportServer
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in _OWN_NAMES:
+        if _name(self.headers.get("Host", "")) not in _OWN_NAMES:
             self.send_error(HTTPStatus.FORBIDDEN, "Only this machine's own names are answered")
             return
         path = urlsplit(self.path).path
         if path == "/":
             run = self.server.report.folder
             self._answer("text/html", render("watch.html.j2", run=run, poll_ms=_POLL_MS))
-        elif path == "/version":
-            self._answer("text/plain", self.server.report.current()[0])
-        elif path == "/report":
-            self._answer("text/html", self.server.report.current()[1])
+        elif path in ("/version", "/report"):
+            try:
+                version, page = self.server.report.current()
+            except Exception as error:
+                self._answer("text/plain", str(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+                return
+            self._answer(*(("text/plain", version) if path == "/version" else ("text/html", page)))
         else:
             self.send_error(HTTPStatus.NOT_FOUND)
 
-    def _answer(self, kind: str, content: str) -> None:
+    def _answer(self, kind: str, content: str, status: HTTPStatus = HTTPStatus.OK) -> None:
         body = content.encode("utf-8", "backslashreplace")
-        self.send_response(HTTPStatus.OK)
+        self.send_response(status)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
@@ -144,3 +169,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Say nothing: the terminal is the user's."""
+
+
+def _name(host: str) -> str | None:
+    """Of a Host header, without the port; None if there is none."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None

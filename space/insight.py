@@ -7,16 +7,53 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from .errors import UserError, check_complete
 from .part_costs import PartCosts
 from .schema import stamped, unstamped
 
+_KINDS: dict[Any, str] = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a finite number",
+    float | None: "a finite number or null",
+    Mapping[str, float]: "finite numbers by name",
+}
+
+
+class _Checked:
+    """A record whose values are checked to be of their fields' types, and numbers to be finite."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # type: ignore[arg-type]  # only dataclasses are made of it
+            value = getattr(self, field.name)
+            if not _fits(value, field.type):
+                rule = _KINDS.get(field.type, "a list of its records")
+                where = f"{type(self).__name__.lower()}: {field.name}"
+                raise UserError(f"insight.json: {where}: must be {rule}, got {value!r:.100}")
+
+
+def _fits(value: object, kind: object) -> bool:
+    if kind is float or kind is int:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return whole or (kind is float and isinstance(value, float) and isfinite(value))
+    if kind == float | None:
+        return value is None or _fits(value, float)
+    if kind == Mapping[str, float]:
+        return isinstance(value, Mapping) and all(
+            isinstance(name, str) and _fits(one, float) for name, one in value.items()
+        )
+    if isinstance(kind, type):
+        return isinstance(value, kind)
+    return isinstance(value, tuple) and all(isinstance(one, get_args(kind)[0]) for one in value)
+
 
 @dataclass(frozen=True)
-class Effect:
+class Effect(_Checked):
     """What an operation does to accuracy and costs, in place of the unmodified network's at its site.
 
     It is the mean over networks that differ at nothing but the site; where a site goes stage by stage, at
@@ -45,7 +82,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Interaction:
+class Interaction(_Checked):
     """What two operations do together beyond the sum of what each does alone, in points."""
 
     site: str
@@ -58,7 +95,7 @@ class Interaction:
 
 
 @dataclass(frozen=True)
-class Progress:
+class Progress(_Checked):
     """The hypervolume of the front when so much was spent, and what random search would have had.
 
     Attributes:
@@ -77,7 +114,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(_Checked):
     """What was said of a training before it.
 
     Attributes:
@@ -92,6 +129,11 @@ class Prediction:
     deviation: float
     observed: float
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.deviation <= 0:
+            raise UserError(f"insight.json: prediction: deviation: must be above 0, got {self.deviation}")
+
     @property
     def off(self) -> float:
         """How many deviations the prediction was off."""
@@ -99,7 +141,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Knowledge:
+class Knowledge(_Checked):
     """What a surrogate that was fitted to all trainings of a run knows.
 
     Attributes:
@@ -108,7 +150,7 @@ class Knowledge:
         effects: Of every operation but the unmodified network's.
         interactions: Those that are surely there, the largest first.
         whole_space: Whether effects are means over all of the space, or over networks drawn from it.
-        importance: By site the share of the variance of accuracies (fANOVA of Optuna).
+        importance: By site the share of the variance that it explains by itself (fANOVA of Optuna).
         importance_rung: Of the trainings that this is of.
         progress: As the search went on.
         reference_accuracy: Below which an accuracy adds nothing to the hypervolume, in percent.
@@ -149,6 +191,8 @@ class Insight:
     knowledge: Knowledge | None = None
 
     def __post_init__(self) -> None:
+        if not all(isinstance(own, str) for own in (self.version, self.trials, self.missing)):
+            raise UserError("insight.json: version, trials and missing: must be text, got something else")
         if (self.knowledge is None) != bool(self.missing):
             raise UserError(
                 "knowledge: must be there, or missing must say why it is not; got both or neither"
@@ -194,10 +238,11 @@ class Insight:
         data = unstamped("insight", data, "insight.json")
         check_complete("insight.json", data, [field.name for field in fields(cls)])
         known = data["knowledge"]
-        values = dict(data) | {
-            "parts": PartCosts.from_dict(data["parts"]),
-            "knowledge": None if known is None else _knowledge(known),
-        }
+        try:
+            parts = PartCosts.from_dict(data["parts"])
+        except TypeError:  # of a row that names a list where a name is
+            raise UserError("insight.json: parts: must be rows of names and numbers; remove it") from None
+        values = dict(data) | {"parts": parts, "knowledge": None if known is None else _knowledge(known)}
         return cls(**values)
 
 
@@ -212,9 +257,13 @@ def trials_hash(path: Path) -> str:
 
 def _knowledge(data: Mapping[str, Any]) -> Knowledge:
     where = "insight.json: knowledge"
+    if not isinstance(data, Mapping):
+        raise UserError(f"{where}: must be a mapping, got {data!r:.100}")
     check_complete(where, data, [field.name for field in fields(Knowledge)])
     rows: dict[str, tuple[Any, ...]] = {}
     for name, kind in _ROWS.items():
+        if not isinstance(data[name], list) or not all(isinstance(row, Mapping) for row in data[name]):
+            raise UserError(f"{where}: {name}: must be a list of rows, got {data[name]!r:.100}")
         for row in data[name]:
             check_complete(f"{where}: {name}", row, [field.name for field in fields(kind)])
         rows[name] = tuple(kind(**row) for row in data[name])

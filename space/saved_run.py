@@ -22,6 +22,7 @@ from .run_record import RunRecord
 from .rungs import compared_rung
 from .search_space import SearchSpace
 from .setting import run_command
+from .sites import SITES
 from .validation_file import VALIDATION_FILE, Validation, read_validation
 
 RECORD_FILE, TRIALS_FILE, FRONT_LATENCY_FILE = "run.yaml", "trials.csv", "front_latency.csv"
@@ -96,9 +97,18 @@ class SavedRun:
         own = (settings.backbone, settings.width, record.num_classes, record.input_size)
         if (parts.backbone, parts.width, parts.num_classes, parts.input_size) != own:
             return None
+        if not all(self._operations(*place) <= known.keys() for place, known in parts.costs.items()):
+            return None
         if found.trials == trials_hash(self.path / TRIALS_FILE):
             return found
         return replace(found, knowledge=None, missing="trials came since it was worked out")
+
+    def _operations(self, site: str, stage: int) -> set[str]:
+        """Those that the run searches at a site, and those of its trials at a stage of it."""
+        if site not in SITES:
+            return set()
+        trained = {trial.architecture.operation(site, stage) for trial in self.trials}
+        return trained.union(self.space.operations.get(site, ()))
 
     @cached_property
     def predictors(self) -> dict[str, Predictor]:

@@ -5,8 +5,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ...space import RunSettings
+from ...space import RunSettings, UserError
 from ...space.errors import check_arguments
+from ..data import handed
 from ..study.opening import default_folder
 from ..study.preview import Preview, preview_run
 from ..tracking.tracking import check_trackers
@@ -24,9 +25,17 @@ def preview(
 ) -> Preview:
     """What `run` with these arguments would search, train and store, and how long it would take.
 
-    Arguments and errors are those of `run`.
+    Arguments are those of `run`, but for those that look on while it goes or go on from there: `retrain`,
+    `progress`, `on_start` and `on_trial`.
+
+    Raises:
+        UserError: As `run`; and if `dataset` is images themselves.
     """
     check_arguments(preview, settings, (*RunSettings.declared(), *WORKPLACE))
+    if handed(settings.get("dataset", "")) is not None:
+        raise UserError(
+            "--dataset: must be a name or a path to be previewed, got images, which only `run` takes"
+        )
     place = Workplace.taken_from(settings)
     if epochs is not None:
         settings["proxy"] = {**settings.get("proxy", {}), "epochs": epochs}

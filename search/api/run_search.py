@@ -85,19 +85,22 @@ def run(
                 on_trial(trial)
                 tracking.trials(opened.trials)
         except SearchFailedError as error:
-            _write_page(folder)
+            _write_page(folder, say)
             raise SearchFailedError(f"{error}; the trials so far are in {folder}") from None
-        except (KeyboardInterrupt, WorkersFailedError) as error:
-            _write_page(folder)
-            if isinstance(error, KeyboardInterrupt):
-                bar.say(f"interrupted; what was finished is kept in {folder}, and the same call goes on")
+        except WorkersFailedError:
+            _write_page(folder, say)
             raise
-        _write_page(folder)
-        if opened.trained == 0:
+        except KeyboardInterrupt:
+            write_report(folder)  # at once: who interrupts does not want to wait for what is known
+            bar.say(f"interrupted; what was finished is kept in {folder}, and the same call goes on")
+            raise
+        best = opened.write_best() if opened.trained else None
+        _write_page(folder, say)
+        if best is None:
             raise SearchFailedError(
                 f"no architecture could be trained; the reasons are in {folder}/trials.csv"
             )
-        result = RunResult(opened.saved, opened.write_best())
+        result = RunResult(opened.saved, best)
     if measure_searched(folder, say=say):
         write_report(folder)
     if not retrain:
@@ -107,10 +110,10 @@ def run(
     return replace(result, retrained=retrained)
 
 
-def _write_page(folder: Path) -> None:
+def _write_page(folder: Path, say: Say) -> None:
     """The report, with what the surrogate knows; without it if that is broken off."""
     try:
-        write_insight(folder)
+        write_insight(folder, say=say)
     finally:
         write_report(folder)
 

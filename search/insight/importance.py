@@ -1,5 +1,6 @@
-"""How much of the variance of accuracies each site accounts for: fANOVA, as Optuna has it.
+"""How much of the variance of accuracies each site accounts for by itself: fANOVA, as Optuna has it.
 
+Only main effects are counted: what a site does together with others is in no share.
 Hutter, Hoos and Leyton-Brown, An efficient approach for assessing hyperparameter importance (2014).
 """
 
@@ -19,7 +20,9 @@ _FEWEST, _MOST = 130, 300  # trials at most, with many choices and with few
 
 
 def importance(space: SearchSpace, trials: Sequence[TrialRecord], *, seed: int) -> dict[str, float]:
-    """Shares of the variance by site, the largest first; none where accuracies do not differ.
+    """Shares of the variance that sites explain by themselves, the largest first.
+
+    A site that goes stage by stage has the sum of those of its stages. None where accuracies do not differ.
 
     Args:
         trials: Measured ones of one length.

@@ -102,5 +102,7 @@ def _predictions(run: SavedRun, asked: Asked, believed: Beliefs) -> tuple[Predic
             continue
         noise = believed.noise[lengths.index(trial.rung), asked.number(trial.architecture)]
         deviation = hypot(trial.deviation, float(noise))
-        found.append(Prediction(trial.number, trial.predicted, round(deviation, 4), trial.accuracy))
+        found.append(
+            Prediction(trial.number, trial.predicted, max(round(deviation, 4), 1e-4), trial.accuracy)
+        )
     return tuple(found)

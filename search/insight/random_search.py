@@ -42,16 +42,17 @@ def progress(
     settings = run.record.settings
     names = [name for name in settings.objectives if name in COSTS]
     costs = asked.cost(names)
-    scaled = costs / np.maximum(costs.max(axis=0), 1e-300)
+    largest = np.maximum(costs.max(axis=0), 1e-300)
+    scaled = costs / largest
     corner = np.array([-reference, *np.ones(len(names))])
-    paid = [trial for trial in run.trials if units([trial])]
-    if len(names) > MOST_COSTS or not paid:
+    paid = np.array([number for number, trial in enumerate(run.trials) if units([trial])], dtype=np.int64)
+    if len(names) > MOST_COSTS or not len(paid):
         return ()
-    spent = np.cumsum([trial.rung for trial in paid])
+    spent = np.cumsum([run.trials[number].rung for number in paid])
     ends = np.unique(np.linspace(0, len(paid) - 1, min(len(paid), _LOOKS)).astype(np.int64))
-    numbers = [asked.number(trial.architecture) for trial in paid]
-    known = [_points(run, paid[: end + 1], numbers, scaled) for end in ends]
-    found = [_volume(points, corner) for points in known]
+    # What follows for nothing, such as a network that a training stands for too, is had with the training.
+    rows = [*paid[1:], len(run.trials)]
+    found = [_volume(_points(run, run.trials[: rows[end]], names, largest), corner) for end in ends]
 
     limits = Limits(settings.limits)
     pool = np.array([n for n in asked.pool if not limits.refusal(asked.costs[n])], dtype=np.int64)
@@ -75,18 +76,24 @@ def progress(
     )
 
 
-def _points(run: SavedRun, trials: Sequence[TrialRecord], numbers: Sequence[int], scaled: Floats) -> Floats:
-    """Mean accuracies, with a minus, and scaled costs of the networks compared so far (n, 1 + K).
+def _points(run: SavedRun, trials: Sequence[TrialRecord], names: Sequence[str], largest: Floats) -> Floats:
+    """Mean accuracies, with a minus, and costs of the networks compared so far (n, 1 + K).
 
     Args:
-        numbers: Of the network of each trial, and of those to come.
+        names: Of the costs.
+        largest: Of which they are shares (K,).
     """
-    by_network: dict[int, list[float]] = {}
-    for number, trial in zip(numbers, trials, strict=False):
+    by_network: dict[str, list[TrialRecord]] = {}
+    for trial in trials:
         if trial.rung == run.rung and trial.state in ("complete", "repeat") and trial.accuracy is not None:
-            by_network.setdefault(number, []).append(trial.accuracy)
-    accuracies = np.array([np.mean(own) for own in by_network.values()])
-    return np.column_stack([-accuracies, scaled[list(by_network)]]) if by_network else scaled[:0, :0]
+            by_network.setdefault(trial.hash, []).append(trial)
+    accuracies = [np.mean([trial.accuracy for trial in own]) for own in by_network.values()]
+    costs = [[own[0].costs[name] for name in names] for own in by_network.values()]
+    return (
+        np.column_stack([-np.array(accuracies), np.array(costs) / largest])
+        if by_network
+        else np.empty((0, 0))
+    )
 
 
 def _random(

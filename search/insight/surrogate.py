@@ -18,6 +18,7 @@ from ..samplers.warp import LEAST_ERROR, MOST_ERROR, Warp
 from .asked import Asked
 
 DRAWS, FITS = 400, 8  # draws in all, and kernels
+_MANY, _FEW_FITS = 1_000, 4  # trainings above which a kernel is in little doubt and long in fitting
 _PART = 2 / 3  # of the shortest trainings, that a kernel is fitted to
 _JITTER = 1e-6  # of the covariance's largest entry
 
@@ -66,10 +67,11 @@ def beliefs(run: SavedRun, trials: Sequence[TrialRecord], asked: Asked, *, seed:
     fitted = sum(len(options) - 1 for options in asked.space.parameters.values())
     networks = len(np.unique(asked.trained))
     wider = sqrt(networks / max(networks - fitted, networks / 2))
+    fits = FITS if len(trials) <= _MANY else _FEW_FITS
     accuracies, observed, noise = [], [], []
     with BLAS.limit(limits=1):
-        for model in _models(core, known, count, rng):
-            drawn, again = _draws(model, here, DRAWS // FITS, wider, rng)
+        for model in _models(core, known, count, rng, fits=fits):
+            drawn, again = _draws(model, here, DRAWS // fits, wider, rng)
             accuracies.append(drawn)
             observed.append(again)
             noise.append([_spreads(model, rung) for rung in range(count)])
@@ -98,10 +100,12 @@ def _trainings(run: SavedRun, trials: Sequence[TrialRecord], asked: Asked, core:
     )
 
 
-def _models(core: CostAware, known: Trainings, count: int, rng: np.random.Generator) -> Iterator[RungModel]:
+def _models(
+    core: CostAware, known: Trainings, count: int, rng: np.random.Generator, *, fits: int
+) -> Iterator[RungModel]:
     """Of all trainings, with kernels that are fitted to different parts of the shortest."""
     shortest = np.flatnonzero((known.rungs == 0) & known.sure)
-    for _ in range(FITS):
+    for _ in range(fits):
         chosen = np.sort(rng.choice(shortest, max(2, round(_PART * len(shortest))), replace=False))
         logarithms = np.log(100.0 - known.accuracies[chosen] + LEAST_ERROR)
         kernel, warp = fit_kernel(core.features[known.networks[chosen]], logarithms)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cheapsearch.reports import write_comparison
-from cheapsearch.reports.compare import cautions, comparison, comparison_frame, named_runs
+from cheapsearch.reports.compare import _differences, cautions, comparison, comparison_frame, named_runs
 from cheapsearch.space import TrialRecord, UserError
 from cheapsearch.space.saved_run import SavedRun, load_run
 
@@ -46,6 +46,24 @@ def test_runs_alike_need_no_caution_and_differ_in_nothing(first: SavedRun) -> No
     page = comparison({"a": first, "b": first})
     assert "They were asked for the same, of the same images." in page
     assert 'class="caution"' not in page
+
+
+def test_files_differ_by_what_is_in_them_not_by_where_they_lie(first: SavedRun) -> None:
+    def with_files(folder: str, own: str, table: str) -> SavedRun:
+        # Not a setting's own check, which would look for an operation of the file.
+        run = changed(first)
+        object.__setattr__(run.record.settings, "ops", {f"{folder}/own.py": own})
+        object.__setattr__(run.record.settings, "latency_table", Path(folder) / f"{table}.csv")
+        object.__setattr__(run.record.settings, "cost_table", {"energy": Path(folder) / f"{table}.csv"})
+        return run
+
+    one = with_files("here", "0123abcd", "phone")
+    assert _differences({"a": one, "b": with_files("there", "0123abcd", "phone")}) == {}
+    assert _differences({"a": one, "b": with_files("here", "4567abcd", "board")}) == {
+        "ops": ["own.py@0123abcd", "own.py@4567abcd"],
+        "latency_table": ["phone.csv", "board.csv"],
+        "cost_table": ["energy=phone.csv", "energy=board.csv"],
+    }
 
 
 @pytest.mark.parametrize(

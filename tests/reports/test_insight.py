@@ -116,6 +116,10 @@ def test_sentences_count_and_compare():
     random = insight.said_of_random_search(KNOWN)
     assert random.startswith("For 2 units of the shortest training the front has a hypervolume of 2.00. ")
     assert "2.50 in the mean, and eight of ten of them from 1.00 to 4.00" in random
+    # The last look was beyond what random searches could have trained.
+    assert random.endswith("they would have trained all networks that were drawn for them from the space.")
+    whole = replace(KNOWN, progress=KNOWN.progress[:2])
+    assert insight.said_of_random_search(whole).endswith("times shares of the largest costs.")
     (pair,) = insight.said_of_interactions(KNOWN)
     assert pair.startswith("expand ghost with project reduce: \N{MINUS SIGN}2.0 points beyond the sum")
 
@@ -131,3 +135,12 @@ def test_where_nothing_is_known_nothing_is_said_and_figures_say_why():
     ):
         assert len(figure.data) == 0
         assert figure.layout.annotations[0].text.endswith(".")
+
+
+def test_operation_effects_draws_every_cost_with_a_look_of_its_own():
+    costs = {"params": -1.0, "flops": -2.0, "deploy_params": -3.0, "deploy_flops": -4.0, "latency_ms": -5.0}
+    known = replace(KNOWN, effects=(replace(KNOWN.effects[0], costs=costs),))
+    figure = insight_figures.operation_effects(insight.effects_frame(known))
+    drawn = [trace for trace in figure.data if trace.xaxis == "x2"]
+    assert sorted(float(trace.x[0]) for trace in drawn) == sorted(costs.values())
+    assert len({(trace.marker.color, trace.marker.symbol) for trace in drawn}) == len(costs)

@@ -19,6 +19,13 @@ def test_operations_are_shown_by_their_effects_and_what_they_do_together(run):
     (line,) = found["interactions"]
     assert line.startswith("Expand reuse with shortcut reuse: ")
     assert "fANOVA" in found["importance"].caption
+    assert "by itself" in found["importance"].caption
+    assert "stage by stage" not in found["effects"].caption
+    counts = [len(options) - 1 for options in run.space.parameters.values()]
+    pairs = (sum(counts) ** 2 - sum(count**2 for count in counts)) // 2
+    assert found["pairs"] == f"{pairs:,}"
+    page = write_report(run.path).read_text(encoding="utf-8")
+    assert f"Of the {pairs:,} pairs that were looked at" in page
 
 
 def test_search_is_shown_beside_random_search_and_its_predictions(run):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -120,6 +121,14 @@ def test_write_report_draws_the_network_of_the_pick_where_its_parts_are_known(ma
     assert any(
         "The network of trial 1, stage by stage" in (svg.get("aria-label") or "") for svg in drawn.find("svg")
     )
+
+
+@pytest.mark.parametrize(("limits", "rule"), [({}, "knee"), ({"params": 9_000_000}, "accuracy")])
+def test_next_steps_export_the_pick_of_best_yaml(make_run, limits, rule):
+    run = load_run(make_run())
+    settings = replace(run.record.settings, limits=limits)
+    html = page.render(replace(run, record=replace(run.record, settings=settings)))
+    assert f" --pick {rule} -o best.yaml" in html
 
 
 def test_write_report_lets_filters_choose_among_the_operations_of_the_space(report, make_run):

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -99,13 +100,69 @@ def test_frame_of_the_page_asks_for_versions(run: Path) -> None:
     ("host", "answer"),
     [
         *(("127.0.0.1:{}", 200), ("localhost:{}", 200), ("[::1]:{}", 200), ("LOCALHOST:9000", 200)),
-        *(("evil.example", 403), ("evil.example:{}", 403), ("127.0.0.1.evil.example", 403), ("", 403)),
+        *(
+            ("evil.example", 403),
+            ("evil.example:{}", 403),
+            ("127.0.0.1.evil.example", 403),
+            ("", 403),
+            ("[", 403),
+        ),
     ],
 )
 def test_only_names_of_this_machine_are_answered(run: Path, host: str, answer: int) -> None:
     with served(run) as server:
         for path in ("/", "/version", "/report"):
             assert status(server, path, host.format(server.server_port)) == answer
+
+
+def test_page_follows_what_the_model_knows(run: Path, write_insight: Callable[..., None]) -> None:
+    grow(run, 7)
+    report = LiveReport(run, least_seconds=0.0)
+    report._next = 0.0
+    version, page = report.current()
+    assert "The network of the pick" not in page
+    write_insight(run)
+    report._next = 0.0
+    found, page = report.current()
+    assert found != version
+    assert "The network of the pick" in page
+
+
+def test_a_page_that_cannot_be_made_is_told_on_one_line_until_it_can(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cheapsearch.reports.watch._SHARE", 1e9)
+    grow(run, 2)
+
+    def fails(*arguments: object, **keywords: object) -> str:
+        raise KeyError("costs")
+
+    with served(run, least_seconds=0.0) as server:
+        with monkeypatch.context() as odd:
+            odd.setattr("cheapsearch.reports.page.render", fails)
+            for path in ("version", "report"):
+                with pytest.raises(HTTPError) as caught:
+                    get(server, path)
+                with caught.value as answer:
+                    assert answer.code == 500
+                    assert answer.read() == b"the report cannot be made (KeyError: 'costs')"
+        assert "2 trials: 2 complete." in get(server, "report")
+
+
+def test_a_browser_that_goes_away_is_no_error(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server = ReportServer(LiveReport(run))
+    for error in (ConnectionResetError("gone"), BrokenPipeError("gone")):
+        try:
+            raise error
+        except ConnectionError:
+            server.handle_error(None, ("127.0.0.1", 1))
+    assert capsys.readouterr().err == ""
+    try:
+        raise ValueError("odd")
+    except ValueError:
+        server.handle_error(None, ("127.0.0.1", 1))
+    assert "odd" in capsys.readouterr().err
+    server.server_close()
 
 
 def test_server_listens_on_loopback_alone(run: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 import cheapsearch
 from cheapsearch.models import cost_table
+from cheapsearch.search.api import preview
 from cheapsearch.search.samplers.limits import cheapest_architecture
 from cheapsearch.search.study.driver import SearchFailedError
 from cheapsearch.search.study.run import Run
@@ -165,9 +166,34 @@ def test_run_interrupted_leaves_a_report_and_goes_on(
         "interrupted; what was finished is kept in here, and the same call goes on" in capsys.readouterr().err
     )
     assert (tmp_path / "here" / "report.html").is_file()
+    assert not (tmp_path / "here" / "insight.json").exists()  # for which nobody waits who interrupts
     so_far = cheapsearch.results("here")
     assert (so_far.states["complete"], so_far.best) == (1, None)
     assert cheapsearch.run(out="here", workers=0).states["complete"] == 2
+
+
+def test_preview_refuses_what_is_only_of_a_run_and_images_on_one_line(tmp_path: Path) -> None:
+    said = refusal(preview, out="here", dataset=coloured(9))
+    assert said == ("dataset: must be a name or a path to be previewed, got images, which only `run` takes")
+    for given in ({"retrain": True}, {"progress": False}):
+        assert refusal(preview, out="here", **given).startswith("argument: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_exports_its_pick_whatever_becomes_of_the_page(
+    monkeypatch: pytest.MonkeyPatch, run_folder: Path
+) -> None:
+    (run_folder / "best.yaml").unlink()
+    (run_folder / "report.html").unlink()
+
+    def fails(*arguments: object, **keywords: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cheapsearch.search.api.run_search.write_insight", fails)
+    with pytest.raises(KeyboardInterrupt):
+        cheapsearch.run(out=run_folder, workers=0)
+    assert (run_folder / "best.yaml").is_file()
+    assert (run_folder / "report.html").is_file()
 
 
 def coloured(count: int) -> tuple[np.ndarray, np.ndarray]:

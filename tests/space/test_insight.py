@@ -70,6 +70,40 @@ def test_insight_refuses_other_keys(insight: Insight, change, message: str) -> N
         Insight.from_dict(data)
 
 
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (lambda data: data["knowledge"].update(effects=None), "effects: must be a list of rows, got None"),
+        (
+            lambda data: data["knowledge"]["effects"][0].update(accuracy="x"),
+            "accuracy: must be a finite number",
+        ),
+        (
+            lambda data: data["knowledge"]["effects"][0]["costs"].update(params=float("nan")),
+            "costs: must be finite",
+        ),
+        (
+            lambda data: data["knowledge"]["predictions"][0].update(deviation=0.0),
+            "deviation: must be above 0",
+        ),
+        (
+            lambda data: data["knowledge"]["progress"][0].update(spent=1.5),
+            "spent: must be a whole number, got 1.5",
+        ),
+        (lambda data: data["knowledge"].update(importance=[1]), "importance: must be finite numbers by name"),
+        (lambda data: data["knowledge"].update(whole_space=1), "whole_space: must be true or false, got 1"),
+        (lambda data: data.update(knowledge=5), "knowledge: must be a mapping, got 5"),
+        (lambda data: data.update(version=1), "must be text"),
+        (lambda data: data["parts"]["parts"][0].update(site=[1]), "parts: must be rows of names and numbers"),
+    ],
+)
+def test_insight_refuses_other_kinds_of_values(insight: Insight, change, rule: str) -> None:
+    data = json.loads(insight.to_json())
+    change(data)
+    with pytest.raises(UserError, match=rf"^insight\.json: .*{rule}"):
+        Insight.from_dict(data)
+
+
 def test_insight_refuses_what_is_no_json() -> None:
     with pytest.raises(UserError, match=r"^insight.json: must be JSON, but line 1 is not; remove it$"):
         Insight.from_json("{")
@@ -116,6 +150,14 @@ def test_a_run_has_the_insight_of_its_trials(folder: Path, part_costs) -> None:
     assert (stale.knowledge, stale.parts) == (None, parts)
     assert stale.missing
     write(folder, replace(known, parts=replace(parts, num_classes=parts.num_classes + 1)))
+    assert load_run(folder).insight is None
+    # One of before an operation was known; of those that are searched, not only of those that were trained.
+    searched = load_run(folder).space.operations["project"][-1]
+    costs = {
+        place: {name: cost for name, cost in known.items() if name != searched}
+        for place, known in parts.costs.items()
+    }
+    write(folder, replace(known, parts=replace(parts, costs=costs)))
     assert load_run(folder).insight is None
     (folder / "insight.json").write_text("{")
     assert load_run(folder).insight is None

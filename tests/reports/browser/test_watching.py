@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Frame, Page, expect
+from playwright.sync_api import Browser, Frame, Page, Route, expect
 
 from cheapsearch.reports import LiveReport, ReportServer
 
@@ -92,3 +92,43 @@ def test_watching_page_is_usable_by_everyone_and_fits_a_phone(watched: Page, run
     assert Axe().run(watched, options={"iframes": False}).violations_count == 0
     watched.set_viewport_size({"width": 390, "height": 800})
     assert watched.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_watching_page_says_an_end_only_after_several_failures(
+    browser: Browser, run: Path, server: ReportServer
+) -> None:
+    grow(run, 3)
+    page = browser.new_page()
+    left = 0
+
+    def answer(route: Route) -> None:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/version", answer)
+    page.goto(server.url)
+    status = page.get_by_role("status")
+    expect(status).to_contain_text("updated ", timeout=SOON)
+    page.evaluate(
+        """() => {
+          window.said = [];
+          const status = document.querySelector('[role=status]');
+          new MutationObserver(() => said.push(status.textContent)).observe(status, {childList: true});
+        }"""
+    )
+    left = 2
+    while left >= 0:  # until one was answered again
+        page.wait_for_timeout(50)
+    assert all(text.startswith("updated ") for text in page.evaluate("said"))
+    left = 3
+    while left >= 0:
+        page.wait_for_timeout(50)
+    assert "no longer watched: the command has ended" in page.evaluate("said")
+    expect(status).to_contain_text("updated ", timeout=SOON)
+    page.route("**/version", lambda route: route.fulfill(status=500, body="the report cannot be made (odd)"))
+    expect(status).to_have_text("the report cannot be made (odd)", timeout=SOON)
+    page.close()

@@ -67,6 +67,21 @@ def test_interactions_are_those_that_are_there(asked):
     assert pair.low < pair.accuracy < pair.high < 0
 
 
+def test_interactions_are_surer_than_one_pair_alone_need_be(asked):
+    """One that 98 of 100 draws have on the same side, of hundreds that are looked at, is not told."""
+    options = list(SPACE.parameters)
+    ghost = SPACE.parameters["expand"].index("ghost")
+    pool = SPACE.parameters["shortcut"].index("pool_reuse")
+    both = (asked.choices[:, options.index("expand")] == ghost) & (
+        asked.choices[:, options.index("shortcut")] == pool
+    )
+    beyond = np.where(np.arange(400) % 50 == 0, 1.0, -4.0)[:, None]
+    assert np.quantile(beyond, 0.975) < 0.0
+    spread = np.random.default_rng(0).normal(0, 0.01, (400, len(asked)))
+    found = interactions(asked, values(asked) + spread + beyond * both)
+    assert {"ghost", "pool_reuse"} not in [{pair.operation, pair.other_operation} for pair in found]
+
+
 def test_interval_is_of_the_difference_not_of_two_doubts(asked):
     """Draws that differ between networks with a stem and those without: the doubt is of that effect."""
     own = asked.choices[:, 0] == 1  # first_conv reuse

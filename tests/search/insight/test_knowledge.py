@@ -4,6 +4,7 @@ import random
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from cheapsearch.search.insight.importance import importance
 from cheapsearch.search.insight.knowledge import FEWEST, insight_of
 from cheapsearch.search.insight.writing import write_insight
-from cheapsearch.space import COSTS, SearchSpace
+from cheapsearch.space import COSTS, Cost, SearchSpace
 from cheapsearch.space.insight import Insight
 from cheapsearch.space.saved_run import load_run
 
@@ -78,6 +79,74 @@ def test_insight_is_worked_out_once_for_the_same_trials(folder: Path) -> None:
     kept.write_text("damaged")
     write_insight(folder)
     assert load_run(folder).insight == insight
+
+
+def test_parts_of_another_version_are_counted_again(folder: Path) -> None:
+    write_insight(folder)
+    kept = folder / "insight.json"
+    insight = Insight.from_json(kept.read_text())
+    costs = {
+        place: {name: Cost({**cost, "params": cost["params"] + 1}) for name, cost in known.items()}
+        for place, known in insight.parts.costs.items()
+    }
+    kept.write_text(replace(insight, version="0.0.1", parts=replace(insight.parts, costs=costs)).to_json())
+    write_insight(folder)
+    assert Insight.from_json(kept.read_text()) == insight
+
+
+def test_trials_that_come_while_it_is_worked_out_are_not_taken_for_known(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = folder / "trials.csv"
+    rows = trials.read_text().splitlines(keepends=True)
+    trials.write_text("".join(rows[:FEWEST]))
+
+    def late(path: Path):
+        run = load_run(path)
+        trials.write_text("".join(rows[: FEWEST + 1]))
+        return run
+
+    with monkeypatch.context() as racing:
+        racing.setattr("cheapsearch.search.insight.writing.load_run", late)
+        write_insight(folder)
+    insight = load_run(folder).insight
+    assert insight is not None
+    assert insight.missing == "trials came since it was worked out"
+
+
+def test_what_goes_wrong_is_logged_and_kept_and_tried_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    trials = folder / "trials.csv"
+    trials.write_text("".join(trials.read_text().splitlines(keepends=True)[:FEWEST]))
+
+    def fails(*arguments: object, **keywords: object) -> None:
+        raise ValueError("too odd")
+
+    with monkeypatch.context() as odd, caplog.at_level("INFO", "cheapsearch"):
+        odd.setattr("cheapsearch.search.insight.knowledge.insight_of", fails)
+        write_insight(folder)
+    insight = load_run(folder).insight
+    assert insight is not None
+    assert insight.missing == "working it out failed (ValueError: too odd)"
+    assert "goes without it (ValueError: too odd)\nTraceback" in caplog.text
+    told: list[str] = []
+    write_insight(folder, say=told.append)
+    insight = load_run(folder).insight
+    assert insight is not None
+    assert insight.missing.endswith("are needed")
+    assert told == []  # of few trials it does not take long
+    monkeypatch.setattr("cheapsearch.search.insight.writing._MANY", FEWEST - 2)
+    (folder / "insight.json").unlink()
+    write_insight(folder, say=told.append)
+    assert told == [f"working out what the model knows of {FEWEST - 1} trials"]
+    (folder / "insight.json").unlink()
+    monkeypatch.setattr("cheapsearch.models.cost_table", fails)
+    caplog.clear()
+    write_insight(folder)
+    assert load_run(folder).insight is None
+    assert "(ValueError: too odd)" in caplog.text
+    assert "Traceback" not in caplog.text  # only where decisions are logged
 
 
 def test_a_search_stage_by_stage_has_effects_by_operation(make_run, parts) -> None:

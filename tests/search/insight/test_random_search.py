@@ -5,7 +5,7 @@ import pytest
 
 from cheapsearch.search.insight.asked import Asked
 from cheapsearch.search.insight.random_search import progress, reference_accuracy
-from cheapsearch.space import Architecture, SearchSpace
+from cheapsearch.space import Architecture, SearchSpace, pareto_front
 
 SPACE = SearchSpace("mobilenet_v2")
 # By the costs that are made up here, the unmodified network is the cheapest.
@@ -37,6 +37,17 @@ def test_progress_is_the_hypervolume_above_the_reference_and_below_the_largest_c
 
     assert second.found == pytest.approx(both(60.0), abs=1e-3)
     assert third.found == pytest.approx(both(63.0), abs=1e-3)  # the mean of two trainings
+
+
+def test_progress_has_networks_that_a_training_stands_for_too(make_run, parts):
+    copy = {"reason": "as trial 0: the proxy cannot tell them apart"}
+    run = make_run([(DEAR, 70.0), (CHEAP, 70.0)], trials=[{}, copy], objectives=("accuracy", "params"))
+    assert [trial.number for trial in pareto_front(run.trials, ("accuracy", "params"))] == [1]
+    own = Asked(SPACE, [DEAR], parts.total, seed=0)
+    (point,) = progress(run, own, np.full((5, len(own)), 55.0), reference=50.0, seed=0)
+    most = own.cost(["params"]).max()
+    assert point.spent == 1
+    assert point.found == pytest.approx(20 * (1 - parts.total(CHEAP)["params"] / most), abs=1e-3)
 
 
 def test_random_search_is_of_draws_and_grows_to_what_the_space_has(make_run, parts):

@@ -8,8 +8,10 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
+from cheapsearch.search.insight import surrogate
 from cheapsearch.search.insight.asked import Asked
 from cheapsearch.search.insight.surrogate import DRAWS, beliefs, usable
+from cheapsearch.search.samplers.surrogate import fit_kernel
 from cheapsearch.space import SearchSpace
 
 SPACE = SearchSpace("mobilenet_v2")
@@ -92,3 +94,22 @@ def test_usable_leaves_out_what_says_nothing(digits, make_run) -> None:
     ]
     run = make_run([(network, accuracy)] * len(states), trials=states)
     assert [usable(trial) for trial in run.trials] == [True, True, False, False, False]
+
+
+def test_of_very_many_trainings_fewer_kernels_are_fitted(
+    digits, make_run, parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = []
+
+    def fit(*arguments):
+        fitted.append(len(arguments[1]))
+        return fit_kernel(*arguments)
+
+    monkeypatch.setattr(surrogate, "fit_kernel", fit)
+    run = make_run(random.Random(1).sample(list(digits.items()), 12))
+    believed(run, parts)
+    assert len(fitted) == surrogate.FITS
+    fitted.clear()
+    monkeypatch.setattr(surrogate, "_MANY", 11)
+    assert len(believed(run, parts)[1].accuracies) == DRAWS
+    assert 0 < len(fitted) < surrogate.FITS
