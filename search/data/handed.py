@@ -149,7 +149,7 @@ def not_handed() -> Pool:
     """
     raise UserError(
         f"--dataset: '{HANDED}' are images handed over in Python, which no file keeps; give them again "
-        "there, as `dataset=(images, labels)`; a folder of that name is './{HANDED}'"
+        f"there, as `dataset=(images, labels)`; a folder of that name is './{HANDED}'"
     )
 
 

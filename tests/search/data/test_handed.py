@@ -137,6 +137,7 @@ def test_images_are_only_in_memory() -> None:
     with pytest.raises(UserError) as caught:
         open_images(HANDED, seed=0)
     assert "dataset: 'arrays' are images handed over in Python" in str(caught.value)
+    assert "`dataset=(images, labels)`; a folder of that name is './arrays'" in str(caught.value)
     with pytest.raises(UserError, match="must be one of digits, cifar10, cifar100, imagenet, a path ending"):
         open_images("array", seed=0)
 
