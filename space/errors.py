@@ -112,4 +112,9 @@ def check_arguments(function: Callable[..., object], given: Iterable[str], more:
     """
     *arguments, _ = signature(function).parameters
     for name in given:
-        check_name("argument", name, [*more, *arguments])
+        if name not in (known := [*more, *arguments]):
+            # There are dozens; the nearest is said first.
+            raise UserError(
+                f"argument: there is no {name!r}{nearest(name, known) or '.'} "
+                f"It must be one of {', '.join(known)}"
+            )

@@ -64,7 +64,7 @@ class SavedRun:
         }
         if settings.backbone not in BACKBONES:
             kept["backbone"] = str(self.path / RECORD_FILE)
-        return run_command(settings.declared(), settings.to_dict() | kept)
+        return run_command(settings.declared(), settings.to_dict() | kept, f"{self.path}-again")
 
     @cached_property
     def rung(self) -> int:

@@ -161,9 +161,8 @@ def chosen_format(asked: str | None, out: str | Path | None) -> str:
     by_ending = {known.ending: name for name, known in FORMATS.items()}
     if ending not in by_ending:
         raise UserError(
-            f"--format: must be one of {', '.join(FORMATS)}, as the file's ending says none, got "
-            f"{shown(out)}; say which, or end the name in one of {', '.join(by_ending)}"
-            f"{nearest(ending, by_ending)}"
+            f"--output: must end in one of {', '.join(by_ending)}, or --format say one of "
+            f"{', '.join(FORMATS)}, got {shown(out)}{nearest(ending, by_ending)}"
         )
     return by_ending[ending]
 

@@ -118,4 +118,6 @@ def _check_same(name: str, recorded: object, asked: object, where: Path) -> None
 
 
 def _as_text(value: object) -> str:
+    if value is None:
+        return "unset"
     return ",".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else str(value)
