@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # processes that a test starts inherit it
-# A shell that runs the tests in the background has Ctrl-C ignored, and whatever they start would inherit that.
+# In the background of a shell Ctrl-C is ignored, and whatever the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
