@@ -42,7 +42,7 @@ class Claims:
         expected: By number what a new training has in expectation, with its 95 % interval.
         luck: Points by which the highest accuracy measured is above what is expected of that network.
         equals: Numbers of the networks not surely worse than the one of the highest expectation, which is
-            one of them, the cheapest by the first cost first.
+            one of them, the cheapest by the first cost first, of equal costs the more accurate one.
         signal: Share of the variance between single trainings that is the networks', 0 to 1; the rest is that
             of seeds and of the images. Hopeless networks are left out; 0 where there is one network.
         deviation: Points between seeds at the mean accuracy, as a standard deviation.
@@ -119,7 +119,7 @@ class Claims:
             cheapest=frozenset(number for number, row in zip(numbers, rivals, strict=True) if not row.size),
             expected={number: Expected(*row) for number, *row in zip(numbers, mean, low, high, strict=True)},
             luck=max(0.0, float(of.accuracy[luckiest] - found.means[luckiest])),
-            equals=tuple(numbers[row] for row in sorted(equals, key=lambda row: costs[row, 0])),
+            equals=tuple(numbers[row] for row in sorted(equals, key=lambda row: (costs[row, 0], -mean[row]))),
             signal=float(found.signal.mean()) if len(runs) > 1 else 0.0,
             deviation=float(np.median(found.deviations)),
             repeats=sum(len(run) - 1 for run in runs),

@@ -62,7 +62,7 @@ def unknown_name(value: object, allowed: Iterable[str]) -> str:
 
 def nearest(value: object, names: Iterable[str]) -> str:
     """`; did you mean 'this'?`, or nothing where no name is near."""
-    found = get_close_matches(str(value), list(names), n=1, cutoff=0.5)
+    found = get_close_matches(str(value), list(names), n=1)
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
@@ -112,4 +112,9 @@ def check_arguments(function: Callable[..., object], given: Iterable[str], more:
     """
     *arguments, _ = signature(function).parameters
     for name in given:
-        check_name("argument", name, [*more, *arguments])
+        if name not in (known := [*more, *arguments]):
+            # There are dozens; the nearest is said first.
+            raise UserError(
+                f"argument: there is no {name!r}{nearest(name, known) or '.'} "
+                f"It must be one of {', '.join(known)}"
+            )

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from os import PathLike
+from os import PathLike, fspath
 from typing import Any, Literal
 
 from .errors import UserError, flag
@@ -116,12 +116,15 @@ def setting(default: Any, help: str, *, kind: Kind, **declared: Any) -> Any:
     return field(default=default, metadata=metadata)
 
 
-def run_command(declared: Mapping[str, Setting], values: Mapping[str, Any]) -> str:
-    """The command that asks for settings of these values in another folder."""
+def run_command(
+    declared: Mapping[str, Setting], values: Mapping[str, Any], out: str | PathLike[str] | None = None
+) -> str:
+    """The command that asks for settings of these values in another folder: in `out`, or unnamed."""
     words = [
         word
         for name, setting in declared.items()
         if setting.repeats
         for word in setting.typed(name, values[name])
     ]
-    return shlex.join(["cheapsearch", "run", *words])
+    folder = [] if out is None else ["--out", fspath(out)]
+    return shlex.join(["cheapsearch", "run", *words, *folder])

@@ -77,7 +77,11 @@ class RunSettings:
         fixed=True,
     )
     ops: Mapping[str, str] = setting(
-        {}, "search the operations of these Python files too", kind="hashed", metavar="FILE,..."
+        {},
+        "search the operations of these Python files too",
+        kind="hashed",
+        metavar="FILE,...",
+        fixed=True,
     )
     dataset: str = setting(
         "cifar10",
@@ -105,7 +109,7 @@ class RunSettings:
         metavar="LIST",
         fixed=True,
     )
-    limits: Mapping[str, float] = setting({}, "refuse anything dearer, e.g. 1.2M", kind="pairs", fixed=True)
+    limits: Mapping[str, float] = setting({}, "refuse anything dearer", kind="pairs", fixed=True)
     latency_table: Path | None = setting(  # noqa: RUF009  (it makes a field)
         None,
         "latencies of pieces on another device, by `cheapsearch latency-table` (default: measured here)",
@@ -262,8 +266,10 @@ class RunSettings:
                 found[f.name] = own
                 continue
             for name, cost in COSTS.items():
-                kind: Kind = "count" if cost.type is int else "number"
-                found[_limit(name)] = replace(own, kind=kind, metavar="N", default=None)
+                whole = cost.type is int
+                kind: Kind = "count" if whole else "number"
+                said = f"{own.help}, e.g. {'1.2M' if whole else '8'}"
+                found[_limit(name)] = replace(own, help=said, kind=kind, metavar="N", default=None)
         return found
 
     def to_dict(self) -> dict[str, Any]:

@@ -216,11 +216,21 @@ def files(text: str) -> dict[str, Path]:
     return found
 
 
+def number(text: str) -> float:
+    """A number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be a number such as 0.5, without a unit, got {text!r}"
+        ) from None
+
+
 # How the values of a kind of setting are read.
 _READ: dict[Kind, Callable[[str], Any]] = {
     "text": str,
     "whole": int,
-    "number": float,
+    "number": number,
     "count": count,
     "words": words,
     "wholes": wholes,

@@ -3,12 +3,21 @@
 import argparse
 import shlex
 import signal
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...space import FLOPS_CONVENTION, METRIC_TITLES, RunSettings, text
+from ...space import (
+    FLOPS_CONVENTION,
+    METRIC_TITLES,
+    RunSettings,
+    architecture_hash,
+    averaged,
+    flag,
+    text,
+)
+from ...space.operation_file import kept_path
 from ...space.run_folder import RunFolder
 from ...space.rungs import networks_trained, units
 from ...space.verdict import against, foretold, verdict
@@ -20,8 +29,16 @@ from .run_flags import add_run_flags, given_settings
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ...space.claims import Claims
+    from ...space.saved_run import SavedRun
     from ..results import RunResult
     from ..study.run import Run
+
+
+_PICKED = {
+    "knee": "picked by knee: nearest to the best of every objective",
+    "accuracy": "picked by accuracy, as costs are limited",
+}
 
 
 def add(commands: Any) -> None:
@@ -158,10 +175,15 @@ def print_result(console: "Console", result: "RunResult") -> None:
     console.print()
     for line in verdict(result.saved):
         console.print(line, style="bold")
+    # The unmodified network is refused where the limits are below its costs.
+    base = architecture_hash(result.saved.space.unmodified)
+    differs = any(trial.hash == base for trial in averaged(result.saved.trials))
     console.print(
-        f"{trained}{repeats}{';' if several else ','} {len(result.front)} on the front of {objectives}; "
-        "differences are to the unmodified network"
+        f"{trained}{repeats}{';' if several else ','} {len(result.front)} on the front of {objectives}"
+        f"{'; differences are to the unmodified network' if differs else ''}"
     )
+    if states["refused"]:
+        console.print(refusals(result.saved))
     for line in against(result.record):
         console.print(line, style="dim")
     print_table(console, front_table(result.saved))
@@ -198,16 +220,35 @@ def print_result(console: "Console", result: "RunResult") -> None:
     folder, best = RunFolder(result.folder), result.best
     assert best is not None  # the search has ended
     quoted, best_path = shlex.quote(str(folder.path)), shlex.quote(str(folder.best_path))
-    kept = ",".join(str(folder.ops_path / Path(path).name) for path in settings.ops)
+    kept = ",".join(str(kept_path(folder.path, path, known)) for path, known in settings.ops.items())
     ops = f" --ops {shlex.quote(kept)}" if best.architecture.own else ""
     for line in (
         f"report   {folder.report_path}",
-        f"best     {folder.best_path} (trial {best.origin['trial']}, picked by {best.origin['pick']})",
+        f"best     {folder.best_path} (trial {best.origin['trial']}, {_PICKED[best.origin['pick']]})",
         f"next     cheapsearch retrain {quoted}    to train the front in full",
         f"         cheapsearch show {best_path}{ops}",
+        *(f"         {line}" for line in other_than_best(claims, best.origin["trial"], quoted)),
         f"         cheapsearch run --out {quoted} {settings.twice}    to search on",
     ):
         print_line(console, line)
+
+
+def refusals(run: "SavedRun") -> str:
+    """Which published networks the limits kept out, and how many proposals."""
+    refused = [trial.origin for trial in run.trials if trial.state == "refused"]
+    published = [origin for origin in refused if origin == "unmodified" or origin.startswith("preset ")]
+    proposed = len(refused) - len(published)
+    what = [*published, *([_many(proposed, "proposal")] if proposed else [])]
+    limits = " or ".join(flag(f"max_{name}") for name in run.record.settings.limits)
+    return f"{len(refused)} refused, over {limits}: {', '.join(what)}"
+
+
+def other_than_best(claims: "Claims", best: int, folder: str) -> Iterator[str]:
+    """The command for the network that the verdict names, where that is not the one in best.yaml."""
+    named = claims.equals[0]
+    if named != best:
+        what = "the cheapest of the equal ones" if len(claims.equals) > 1 else "the most accurate"
+        yield f"cheapsearch export {folder} --pick trial={named} -o trial-{named}.yaml    for {what}"
 
 
 def _as_long(rung: int) -> str:

@@ -44,7 +44,7 @@ class SearchDisplay(LiveDisplay):
         self._workers = len(run.devices)
         self._unmodified = run.space.unmodified
         self._several = run.saved.record.settings.has_rungs
-        self._objectives = run.saved.record.settings.objectives
+        self._costs = _costs(run.saved)
         self._start = time.monotonic()
         self._at_start = self._trained + len(run.known)  # what a pilot trained is told at once
         self._shown: tuple[int, Group] = (-1, Group())
@@ -54,7 +54,7 @@ class SearchDisplay(LiveDisplay):
         self._trials.append(trial)
         if self._live is None and trial.state != "refused":
             left = time_left(self._seconds_left())
-            what = trial_line(trial, self._unmodified, self._objectives)
+            what = trial_line(trial, self._unmodified, self._costs)
             print_line(self._console, f"{self._trained}/{self._run.wanted}  {what}{left}")
 
     @property
@@ -117,7 +117,7 @@ def front_table(run: SavedRun, *, rows: int | None = None) -> Table:
     front = pareto_front(run.trials, run.record.settings.objectives)
     base = next((t for t in averaged(run.trials) if t.hash == architecture_hash(unmodified)), None)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    costs = shown_costs(run.record.settings.objectives)
+    costs = shown_costs(_costs(run))
     latencies = run.front_latency
     measured = [f"measured {LATENCY}"] if latencies else []
     for column in ("trial", "expected", "sure", *costs, *measured):
@@ -137,6 +137,11 @@ def front_table(run: SavedRun, *, rows: int | None = None) -> Table:
     return table
 
 
+def _costs(run: SavedRun) -> tuple[str, ...]:
+    """Objectives and limited costs, which decide what is kept."""
+    return (*run.record.settings.objectives, *run.record.settings.limits)
+
+
 def expected(trial: TrialRecord, base: TrialRecord | None, claims: Claims) -> str:
     """The accuracy to expect, half its interval, and its difference to the unmodified network's in points."""
     own = claims.expected[trial.number]
@@ -154,11 +159,15 @@ def sure(number: int, claims: Claims, tied: Mapping[int, int]) -> str:
     return f"{100 * claims.front[number]:.0f} %{tie}"
 
 
-def trial_line(trial: TrialRecord, unmodified: Architecture, objectives: Sequence[str] = ()) -> str:
-    """One trial on one line."""
+def trial_line(trial: TrialRecord, unmodified: Architecture, costs: Sequence[str] = ()) -> str:
+    """One trial on one line.
+
+    Args:
+        costs: Those that count, beside the ones that are always said.
+    """
     accuracy = text.MISSING if trial.accuracy is None else f"{text.percent(trial.accuracy)} %"
-    costs = [name for name in shown_costs(objectives) if name in trial.costs]
-    cost = "  ".join(f"{COSTS[name].format(trial.costs[name])} {name}" for name in costs)
+    shown = [name for name in shown_costs(costs) if name in trial.costs]
+    cost = "  ".join(f"{COSTS[name].format(trial.costs[name])} {name}" for name in shown)
     length = f"  {text.times(trial.rung)}" if trial.rung > 1 else ""
     seconds = f"  {text.duration(trial.seconds)}" if trial.seconds is not None else ""
     state = "" if trial.accuracy is not None and not trial.reason else f"  {trial.state}: {trial.reason}"

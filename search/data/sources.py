@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...space import MIN_INPUT, UserError, check_name, shown
+from ...space import MIN_INPUT, UserError, shown
+from ...space.errors import nearest
 from .cifar import cifar_pool
 from .digits import digits_pool
 from .folder import folder_pool, readable
@@ -261,8 +262,12 @@ def open_pool(
         )
     if os.path.isdir(path) or len(path.parts) > 1:  # noqa: PTH112
         return folder_pool(path, skip_corrupt=skip_corrupt, progress=progress)
-    check_name("--dataset", dataset, [*(name for name in DATASETS if name != HANDED), *DATASET_PATHS])
-    raise AssertionError("no data set is called what a path is described as")
+    known = [name for name in DATASETS if name != HANDED]
+    beside = [other.name for other in Path().iterdir() if other.is_dir() or other.suffix == ".npz"]
+    raise UserError(
+        f"--dataset: must be one of {', '.join([*known, *DATASET_PATHS])}, got {dataset!r}"
+        f"{nearest(dataset, [*known, *beside])}"
+    )
 
 
 def _test(pool: Pool, skip_corrupt: bool, progress: Progress | None) -> Part[Images]:

@@ -177,10 +177,9 @@ def test_write_report_lists_every_trial_with_state_and_reason(make_run):
 
 def test_write_report_says_what_is_needed_to_repeat_the_run(make_run):
     folder = make_run()
-    record = load_run(folder).record
     text = read(write_report(folder)).text
     for part in (
-        record.settings.command,
+        f"{load_run(folder).record.settings.command} --out {folder}-again",
         "7, sampler tpe",
         "cpu",
         "9c2f0b1d",

@@ -292,7 +292,10 @@ def test_run_goes_straight_on_to_retraining(run_folder: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"bugdet": 3}, r"^argument: must be one of .*, got 'bugdet'; did you mean 'budget'\?"),
+        (
+            {"bugdet": 3},
+            r"^argument: there is no 'bugdet'; did you mean 'budget'\? It must be one of .*, seed,",
+        ),
         ({"on_trail": print}, r"^argument: .* did you mean 'on_trial'\?"),
         ({"in_flight": 0}, "^in_flight: must be 1 or more, got 0"),
         ({"budget": "20"}, "^budget: must be a whole number, got '20'"),

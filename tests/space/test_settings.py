@@ -56,6 +56,12 @@ def test_every_setting_is_declared_with_help_and_a_kind() -> None:
         assert setting.kind in KINDS
 
 
+def test_help_of_a_limit_has_an_example_of_its_kind() -> None:
+    declared = RunSettings.declared()
+    assert declared["max_params"].help.endswith("e.g. 1.2M")
+    assert declared["max_latency_ms"].help.endswith("e.g. 8")
+
+
 def test_help_says_the_default() -> None:
     for setting in RunSettings.declared().values():
         if "(default " in setting.help and setting.default not in (None, True):

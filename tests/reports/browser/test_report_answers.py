@@ -221,10 +221,10 @@ def test_copy_button_copies_the_command(open_page, run):
     button = page.locator("#repeat button.copy")
     button.click()
     page.wait_for_function("button => button.textContent === 'Copied'", arg=button.element_handle())
-    assert page.evaluate("navigator.clipboard.readText()") == run.record.settings.command
+    assert page.evaluate("navigator.clipboard.readText()") == run.command
 
 
 def test_copy_button_selects_where_the_clipboard_is_closed(open_page, run):
     page = open_page(write_report(run.path), before="delete Navigator.prototype.clipboard")
     page.click("#repeat button.copy")
-    assert page.evaluate("getSelection().toString()") == run.record.settings.command
+    assert page.evaluate("getSelection().toString()") == run.command

@@ -119,6 +119,7 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("run", "--budget", "0"), "--budget: must be 1 or more, got 0"),
     (("run", "--budget", "few"), "argument --budget: invalid int value: 'few'; see `cheapsearch run --help`"),
     (("run", "--seed", "-1"), "--seed: must be from 0 to 2147483647, got -1"),
+    (("run", "--hours", "1h"), "argument --hours: must be a number such as 0.5, without a unit, got '1h'"),
     (("run", "--width", "9"), "--width: must be a number from 0.25 to 2.0, got 9.0"),
     (("run", "--workers", "-1", "--dataset", "digits"), "--workers: must be 0 or more, got -1"),
     (

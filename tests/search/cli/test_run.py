@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from shutil import copytree
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,10 @@ from PIL import Image
 from cheapsearch.models import cost_table
 from cheapsearch.search.cli.main import main, make_parser
 from cheapsearch.search.cli.parser import given_workplace
-from cheapsearch.search.cli.run import spent
+from cheapsearch.search.cli.run import other_than_best, refusals, spent
 from cheapsearch.search.cli.run_flags import given_settings
 from cheapsearch.space import (
+    COSTS,
     FLOPS_CONVENTION,
     Architecture,
     RunSettings,
@@ -152,6 +154,63 @@ def test_run_prints_progress_result_and_what_to_do_next(call: Call, tmp_path: Pa
         assert "points of deviation between seeds (by 1 repeat)" in " ".join(out.split())
     for line in verdict(load_run(folder)):
         assert line in " ".join(out.split())
+
+
+def test_run_within_limits_shows_their_cost_and_says_what_they_refused(call: Call) -> None:
+    # The unmodified network has more than 300,000 parameters deployed, and so has one of the presets.
+    arguments = ("--dataset", "digits", "--budget", 2, "--workers", 0, "--out", "here")
+    code, out, err = call("run", *arguments, "--max-deploy-params", "300k", *TINY)
+    assert (code, err) == (0, "")
+    trials = trials_of(Path("here"))
+    refused = [trial.origin for trial in trials if trial.state == "refused"]
+    assert refused[0] == "unmodified"
+    assert f"\n{len(refused)} refused, over --max-deploy-params: {', '.join(refused)}\n" in out
+    assert "differences are to" not in out
+    (header,) = re.findall("^trial  .*", out, flags=re.MULTILINE)
+    assert header.split()[:6] == ["trial", "expected", "sure", "params", "flops", "deploy_params"]
+    for trial in trials:
+        if trial.state == "complete":
+            assert f"  {COSTS['deploy_params'].format(trial.costs['deploy_params'])} deploy_params  " in out
+    best = read_config(Path("here/best.yaml")).origin["trial"]
+    assert f"\nbest     here/best.yaml (trial {best}, picked by accuracy, as costs are limited)\n" in out
+    cheapest = load_run(Path("here")).claims.equals[0]
+    assert (f"cheapsearch export here --pick trial={cheapest} -o " in out) == (cheapest != best)
+
+
+@pytest.mark.parametrize(
+    ("equals", "said"),
+    [
+        ((9, 16), []),  # it is in best.yaml
+        (
+            (16, 9),
+            ["cheapsearch export a --pick trial=16 -o trial-16.yaml    for the cheapest of the equal ones"],
+        ),
+        ((16,), ["cheapsearch export a --pick trial=16 -o trial-16.yaml    for the most accurate"]),
+    ],
+)
+def test_run_names_the_network_of_the_verdict_where_best_is_another(
+    equals: tuple[int, ...], said: list[str]
+) -> None:
+    claims: Any = SimpleNamespace(equals=equals)
+    assert list(other_than_best(claims, 9, "a")) == said
+
+
+def test_refusals_count_proposals() -> None:
+    trials: Any = [
+        SimpleNamespace(state=state, origin=origin)
+        for state, origin in (
+            ("refused", "unmodified"),
+            ("complete", "preset cheap_v2"),
+            ("refused", "preset cheap_v3"),
+            ("refused", "tpe"),
+        )
+    ]
+    settings = RunSettings(limits={"params": 5, "flops": 6})
+    run: Any = SimpleNamespace(trials=trials, record=SimpleNamespace(settings=settings))
+    assert (
+        refusals(run)
+        == "3 refused, over --max-params or --max-flops: unmodified, preset cheap_v3, 1 proposal"
+    )
 
 
 def test_run_with_rungs_counts_by_length_and_says_which_counts(call: Call) -> None:

@@ -126,6 +126,13 @@ def test_load_images_refuses_an_unknown_name_and_names_the_nearest() -> None:
     )
 
 
+def test_load_images_names_the_nearest_folder_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "did you mean" not in refusal("cloting")
+    (tmp_path / "clothing").mkdir()
+    assert refusal("cloting").endswith("got 'cloting'; did you mean 'clothing'?")
+
+
 def test_load_images_refuses_a_path_that_is_not_there() -> None:
     assert refusal("no/such/folder") == "dataset: there is no folder 'no/such/folder': check the path"
     assert refusal("a" * 300 + "/b").endswith("b': check the path")

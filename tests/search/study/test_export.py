@@ -149,6 +149,11 @@ def test_export_names_the_file_as_the_source_is_called(
             {},
             r"weights: must be there, gone\.safetensors is not; a training writes it when",
         ),
+        (
+            "trainin",
+            {},
+            "arch: must be a preset's name or an exported YAML, got 'trainin'; did you mean 'training'",
+        ),
         ("empty", {}, r"run: must hold run\.yaml and trials\.csv"),
         (
             "cheap_v2",
@@ -158,7 +163,11 @@ def test_export_names_the_file_as_the_source_is_called(
         ("training", {"int8": True}, "int8: is of onnx files, got the format yaml; add format onnx"),
         ("training", {"out": "a.onnx", "dataset": "digits"}, "dataset: is for int8, which calibrates on"),
         ("cheap_v2", {"format": "tflite"}, "format: must be one of yaml, .*, got 'tflite'"),
-        ("cheap_v2", {"out": "a.pth"}, "format: must be one of yaml, .*, got a.pth; say which"),
+        (
+            "cheap_v2",
+            {"out": "a.onx"},
+            "output: must end in one of yaml, .*, or format say one of .*, got a.onx; did you mean 'onnx'",
+        ),
     ],
 )
 def test_export_refuses(
