@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cheapsearch.search.cli.main import make_parser
-from cheapsearch.search.cli.run_flags import GROUPS, given_settings
+from cheapsearch.search.cli.run_flags import given_settings, groups
 from cheapsearch.space import RunSettings, UserError
 
 
@@ -127,5 +127,5 @@ def test_other_commands_have_defaults() -> None:
 
 
 def test_every_setting_of_a_run_has_a_place_in_the_help() -> None:
-    placed = [name for names in GROUPS.values() for name in names]
+    placed = [name for names in groups().values() for name in names]
     assert sorted(placed) == sorted(RunSettings.declared())
