@@ -36,7 +36,7 @@ def describe(
         UserError: If a number is out of range.
     """
     network = build(architecture, num_classes=num_classes, input_size=input_size)
-    files = {file.name: file.hash for file in loaded_files() if file.hash in architecture.own}
+    files = {file.hash: file.name for file in loaded_files() if file.hash in architecture.own}
     if files:
         origin = {**origin, "ops": files}
     return ArchitectureConfig(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from os import PathLike
-from pathlib import Path
 
 from ..space import OPERATIONS, Operation, UserError
 from ..space.operation_file import OperationFile, loaded_files
@@ -23,11 +22,12 @@ def load_operations(path: str | PathLike[str]) -> tuple[Operation, ...]:
         UserError: If the file cannot be read or run, or an operation does not do what its row says.
     """
     file = OperationFile.read(path)
-    if file not in loaded_files():
-        rows = file.rows()
-        for row in rows:
-            _check(row, (*OPERATIONS, *rows), where=f"--ops: {path}")
-    return file.register()
+    if any(file.hash == loaded.hash for loaded in loaded_files()):
+        return file.register()
+    rows = file.rows()
+    for row in rows:
+        _check(row, (*OPERATIONS, *rows), where=f"--ops: {path}")
+    return file.register(rows)
 
 
 def load_files(paths: str | PathLike[str] | Iterable[str | PathLike[str]]) -> dict[str, str]:
@@ -37,14 +37,12 @@ def load_files(paths: str | PathLike[str] | Iterable[str | PathLike[str]]) -> di
         The hash of each by its path.
 
     Raises:
-        UserError: As `load_operations`, or if two have the same name, which folders keep them by.
+        UserError: As `load_operations`.
     """
     found: dict[str, str] = {}
     for path in [paths] if isinstance(paths, (str, PathLike)) else paths:
         file = OperationFile.read(path)
         load_operations(path)
-        if any(file.name == Path(other).name and file.path != other for other in found):
-            raise UserError(f"--ops: must be files of different names, got {file.name} twice; rename one")
         found[file.path] = file.hash
     return found
 

@@ -33,6 +33,8 @@ class Picked:
         rule: By which it was picked.
         rows: What is known of it, beside the unmodified network where that was trained.
         is_unmodified: Whether it is that network itself.
+        named: The trial that the verdict names, where that is another one.
+        why_another: Why it is.
     """
 
     number: int
@@ -40,6 +42,8 @@ class Picked:
     rule: str
     rows: tuple[Compared, ...]
     is_unmodified: bool
+    named: int | None = None
+    why_another: str = ""
 
 
 _RULES = {
@@ -97,7 +101,25 @@ def picked(run: SavedRun, frame: pd.DataFrame) -> Picked:
         _RULES[rule],
         (accuracy, *costs, *_measured(run, row, whole)),
         bool(row["unmodified"]),
+        *_named(run, number, rule),
     )
+
+
+_WEIGHS = {
+    "accuracy": "goes by the accuracy observed alone, sure or not",
+    "knee": "weighs the accuracy observed against costs, sure or not",
+}
+
+
+def _named(run: SavedRun, picked: int, rule: str) -> tuple[int | None, str]:
+    """The network that the verdict names, and why the pick is another; nothing where it is the same."""
+    equals = run.claims.equals
+    if not equals or equals[0] == picked:
+        return None, ""
+    what = "the cheapest of those that are not surely worse than" if len(equals) > 1 else "surely"
+    return equals[
+        0
+    ], f"Trial {equals[0]}, named above, is {what} the most accurate; the pick {_WEIGHS[rule]}."
 
 
 def highlights(run: SavedRun, frame: pd.DataFrame) -> list[Card]:

@@ -1,6 +1,6 @@
 """The figures that show trials one by one: accuracy against a cost, and the progress of the search."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from html import escape
 from textwrap import wrap
 from typing import Any
@@ -16,6 +16,7 @@ from .theme import (
     GREY,
     OF_TRIALS,
     OTHER_MARKER,
+    PICK_MARKER,
     PRESET_MARKER,
     TRIAL_MARKER,
     UNMODIFIED_MARKER,
@@ -26,7 +27,7 @@ from .theme import (
 
 ACCURACY_TITLE = "validation accuracy of the proxy (%)"
 HOVER_OF_TRIALS = OF_TRIALS | {"hover": "trials"}  # of traces whose points say what `hover_texts` writes
-_NOT_TRAINED = {
+_NO_RESULT = {
     "pruned": "triangle-down-open",
     "duplicate": "circle-open",
     "refused": "square-open",
@@ -54,16 +55,19 @@ def best_so_far(frame: pd.DataFrame) -> pd.DataFrame:
     return compared[["number"]].assign(accuracy=compared["accuracy"].cummax()).reset_index(drop=True)
 
 
-def accuracy_against_cost(frame: pd.DataFrame, cost: str, *, gap: float) -> go.Figure:
+def accuracy_against_cost(
+    frame: pd.DataFrame, cost: str, *, gap: float, pick: int | None = None
+) -> go.Figure:
     """Every compared trial, its accuracy against one of its costs.
 
-    The line is the best accuracy reachable at each cost; it looks at this cost alone, so a front of
+    The line is the best accuracy observed at each cost; it looks at this cost alone, so a front of
     three objectives also has members below it.
 
     Args:
         frame: What `trials_frame` returns.
         cost: Its name.
         gap: Points between two trainings below which they are not told apart.
+        pick: Number of the compared trial to mark with a star.
 
     Raises:
         UserError: If there is no such cost.
@@ -109,6 +113,16 @@ def accuracy_against_cost(frame: pd.DataFrame, cost: str, *, gap: float) -> go.F
             **_trials(rows),
             name=name,
         )
+    star = compared[compared["number"] == pick]
+    if not star.empty:
+        figure.add_scatter(
+            x=star[cost],
+            y=star["accuracy"],
+            mode="markers",
+            marker=PICK_MARKER,
+            hoverinfo="skip",  # the point below it says who it is
+            name="the pick",
+        )
     figure.update_xaxes(title_text=cost_title(cost), tickformat="~s")
     if compared[cost].nunique() == 1:  # else the ticks would differ in their seventh digit
         figure.update_xaxes(range=[0.9 * middle, 1.1 * middle])
@@ -117,7 +131,7 @@ def accuracy_against_cost(frame: pd.DataFrame, cost: str, *, gap: float) -> go.F
 
 
 def progress(frame: pd.DataFrame) -> go.Figure:
-    """Accuracy over the number of the trial, with the best so far; below it, what was not trained.
+    """Accuracy over the number of the trial, with the best so far; below it, what was not trained to the end.
 
     Trainings of another length than the compared ones are small points, and no part of the best.
     """
@@ -149,7 +163,7 @@ def progress(frame: pd.DataFrame) -> go.Figure:
             **_trials(rows),
             name=name,
         )
-    for state, symbol in _NOT_TRAINED.items():
+    for state, symbol in _NO_RESULT.items():
         rows = frame[frame["state"] == state]
         if rows.empty:
             continue
@@ -163,7 +177,7 @@ def progress(frame: pd.DataFrame) -> go.Figure:
             showlegend=False,
         )
     figure.update_layout(xaxis_title_text="number of the trial", yaxis_title_text="accuracy (%)", margin_t=45)
-    if frame["state"].isin(_NOT_TRAINED).any():
+    if frame["state"].isin(_NO_RESULT).any():
         figure.update_layout(
             xaxis_anchor="y2",
             yaxis_domain=[0.26, 1],
@@ -195,10 +209,12 @@ def _trials(frame: pd.DataFrame) -> dict[str, Any]:
 
 def hover_texts(frame: pd.DataFrame) -> list[str]:
     """What a point says of its trial: who it is, its results and its operations."""
-    return [_hover_text(row) for row in frame.to_dict("records")]
+    # A site that no network has, as `se` of a V2, says nothing.
+    sites = [site for site in SITE_NAMES if not (frame[site] == "none").all()]
+    return [_hover_text(row, sites) for row in frame.to_dict("records")]
 
 
-def _hover_text(row: Mapping[Hashable, Any]) -> str:
+def _hover_text(row: Mapping[Hashable, Any], sites: Sequence[str]) -> str:
     marks = [row["preset"]] if row["preset"] else []
     marks += ["unmodified"] if row["unmodified"] else []
     marks += ["on the front"] if row["front"] else []
@@ -208,7 +224,7 @@ def _hover_text(row: Mapping[Hashable, Any]) -> str:
         f"accuracy {text.percent(row['accuracy'])} %"
         + (f", training {text.times(row['rung'])}" if row["rung"] > 1 else ""),
         ", ".join(f"{COSTS[name].format(row[name])} {COSTS[name].title}" for name in shown_costs()),
-        *(escape(f"{site}: {text.choice(row[site])}") for site in SITE_NAMES),
+        *(escape(f"{site}: {text.choice(row[site])}") for site in sites),
         *(escape(line) for line in wrap(row["reason"], 60)),
     ]
     return "<br>".join(lines)

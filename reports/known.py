@@ -37,8 +37,8 @@ def of_operations(run: SavedRun) -> dict[str, Any]:
             ident="importance",
             label="Importance of each site for accuracy",
             caption=f"By Optuna's fANOVA, of the accuracies{at}: the share of their variance that each site "
-            "explains by itself, whether by good operations or by bad ones. What sites do only together with "
-            "others is in no share, so that they may be less than 100 % in all.",
+            "explains by itself, whether by good operations or by bad ones. The rest up to 100 % is what "
+            "sites do only together with others.",
         ),
     }
 
@@ -54,7 +54,8 @@ def of_search(run: SavedRun) -> dict[str, Any]:
             ident="hypervolume",
             label="Hypervolume of the front over what was spent",
             caption="The volume that the observed front dominates, and what random searches would have by "
-            "the model. A line that has long been flat says that more of the same search finds little.",
+            "the model. A line that has long been flat says that more of the same search finds little; "
+            "it falls where a repeat lowers the mean of a network.",
         ),
         "random_search": insight.said_of_random_search(known),
         "predictions": Drawn(

@@ -75,18 +75,19 @@ def render(run: SavedRun, *, plotly: str = "packed") -> str:
     }
     if complete:
         trainings = load_trainings(run.path)
-        found |= _got(run, frame) | _choices(run, frame)
+        picked = chosen.picked(run, frame)
+        found |= _got(run, frame, picked) | _choices(run, frame, pick=picked.number)
         found |= _operations(run) | known.of_operations(run)
         found |= _done(run, frame) | known.of_search(run) | _trust(run, frame, trainings)
     return fill("report.html.j2", plotly=plotly, figures=complete, **found)
 
 
-def _got(run: SavedRun, frame: pd.DataFrame) -> dict[str, Any]:
+def _got(run: SavedRun, frame: pd.DataFrame, picked: chosen.Picked) -> dict[str, Any]:
     path = shlex.quote(str(run.path))
-    picked = chosen.picked(run, frame)
     return {
         "verdict": trust.sentences(verdict(run)),
         "picked": picked,
+        "path": path,
         "drawing": _drawing(run, picked.number),
         "cards": chosen.highlights(run, frame),
         "next_steps": f"cheapsearch retrain {path}\n"
@@ -103,14 +104,14 @@ def _drawing(run: SavedRun, number: int) -> Markup:
     return Markup(network_svg(trial.architecture, run.insight.parts, name=f"The network of trial {number}"))
 
 
-def _choices(run: SavedRun, frame: pd.DataFrame) -> dict[str, Any]:
+def _choices(run: SavedRun, frame: pd.DataFrame, *, pick: int) -> dict[str, Any]:
     objectives = run.record.settings.objectives
     return {
         "objectives": ", ".join(objectives),
         "gap": f"{run.claims.gap:.1f} points",
         "filters": _filters(run),
         "networks": int(frame["compared"].sum()),
-        "cost_figures": [_cost_figure(run, frame, cost) for cost in shown_costs(objectives)],
+        "cost_figures": [_cost_figure(run, frame, cost, pick=pick) for cost in shown_costs(objectives)],
         "front": run_tables.front_table(run, frame),
     }
 
@@ -123,18 +124,19 @@ def _filters(run: SavedRun) -> list[Filter]:
     return [Filter(*item) for item in options.items()]
 
 
-def _cost_figure(run: SavedRun, frame: pd.DataFrame, cost: str) -> Drawn:
+def _cost_figure(run: SavedRun, frame: pd.DataFrame, cost: str, *, pick: int) -> Drawn:
     kind, gap = COSTS[cost], run.claims.gap
     length = f" All are trainings {text.times(run.rung)}." if run.record.settings.has_rungs else ""
     aside = f" {kind.title}: {kind.convention}." if kind.convention else ""
     if cost not in run.record.settings.objectives:
         aside += " This cost was not an objective of the run."
     return Drawn(
-        accuracy_against_cost(frame, cost, gap=gap),
+        accuracy_against_cost(frame, cost, gap=gap, pick=pick),
         ident=f"accuracy-{cost}",
         label=f"Accuracy against {kind.title}",
-        caption=f"The line is the best accuracy reachable at each cost; trials in the shaded band are less "
-        f"than {gap:.1f} points below it.{length}{aside}",
+        caption=f"The line is the best accuracy observed at each cost; trials in the shaded band are less "
+        f"than {gap:.1f} points below it. Members of the front may lie below the line of one cost, by being "
+        f"low in another. The star is the pick.{length}{aside}",
         budget=budget_of(frame, cost),
     )
 
@@ -181,7 +183,8 @@ def _done(run: SavedRun, frame: pd.DataFrame) -> dict[str, Any]:
             progress(frame),
             ident="progress",
             label="Accuracy over the number of the trial",
-            caption="Accuracy of each trial and the best so far; below, the proposals that were not trained."
+            caption="Accuracy of each trial and the best so far; below, the proposals that were stopped "
+            "(pruned), not trained (duplicate, refused) or failed."
             + (others if run.record.settings.has_rungs else ""),
         )
     }

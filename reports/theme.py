@@ -17,6 +17,7 @@ TRIAL_MARKER = {"size": 7, "color": GREY, "opacity": 0.65, "symbol": "circle"}
 OTHER_MARKER = {"size": 5, "color": GREY, "opacity": 0.6, "symbol": "circle"}
 FRONT_MARKER = {"size": 11, "color": SKY, "symbol": "circle", "line": {"color": BLUE, "width": 2}}
 UNMODIFIED_MARKER = {"size": 14, "color": VERMILLION, "symbol": "diamond"}
+PICK_MARKER = {"size": 9, "color": VERMILLION, "symbol": "star", "line": {"color": "white", "width": 1}}
 PRESET_MARKER = {"size": 13, "color": ORANGE, "symbol": "square"}
 
 # `meta` of a trace whose customdata are numbers of trials, or begin with one: a page ties it to its tables.

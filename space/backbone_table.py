@@ -17,7 +17,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def _one_of(*allowed: object) -> tuple[str, Callable[[Any], bool]]:
-    return f"one of {', '.join(map(str, allowed))}", lambda v: not isinstance(v, bool) and v in allowed
+    rule = f"one of {', '.join(map(str, allowed))}"
+    return rule, lambda v: any(type(v) is type(value) and v == value for value in allowed)  # 2.0 is not 2
 
 
 def _whole(least: int) -> tuple[str, Callable[[Any], bool]]:
@@ -102,13 +103,13 @@ class BackboneTable:
                 f"last_hidden: must be given of family v3, and of it alone, got {self.last_hidden} of "
                 f"{self.family}"
             )
-        _check(asdict(self), "")
+        _check(self, "")
         if not self.rows:
             raise UserError("rows: must be one or more, got none")
         stage = 0
         for number, row in enumerate(self.rows, 1):
             where = f"rows, {number}: "
-            _check(asdict(row), where)
+            _check(row, where)
             if row.squeeze_excitation and self.family == "v2":
                 raise UserError(f"{where}squeeze_excitation is of family v3, got it of v2; leave it out")
             allowed = sorted({max(stage, 1), stage + 1})
@@ -196,12 +197,16 @@ class BackboneTable:
         return cls(**{**data, "rows": tuple(TableRow(**row) for row in data["rows"])})
 
 
-def _check(values: Mapping[str, Any], where: str) -> None:
-    """Make sure of each value by its name; None is one.
+def _check(record: BackboneTable | TableRow, where: str) -> None:
+    """Make sure of each value by its name; None is one where it is the default.
 
     Raises:
         UserError: If one is none that may be.
     """
-    for name, (rule, fits) in _RULES.items():
-        if values.get(name) is not None and not fits(values[name]):
-            raise UserError(f"{where}{name} must be {rule}, got {values[name]!r}")
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if field.name not in _RULES or (value is None and field.default is None):
+            continue
+        rule, fits = _RULES[field.name]
+        if not fits(value):
+            raise UserError(f"{where}{field.name} must be {rule}, got {value!r}")

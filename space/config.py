@@ -12,7 +12,7 @@ from .architecture import Architecture, parse_yaml
 from .backbones import MIN_INPUT
 from .canonical import accepted_hashes, architecture_hash
 from .costs import COSTS, Cost, check_cost, flattened, gathered, in_every_file
-from .errors import UserError, check_keys, check_name, nearest_path
+from .errors import UserError, check_keys, check_name, nearest, nearest_path
 from .names import is_shown_whole
 from .own_backbones import load_backbone
 from .preprocessing import Preprocessing
@@ -185,7 +185,8 @@ def find_architecture(reference: str) -> Architecture | ArchitectureConfig:
             f"ARCH: must be a preset's name or an exported YAML, and {reference!r} is the folder of a run; "
             f"its pick is `{Path(reference) / 'best.yaml'}`"
         )
-    if "/" in reference and (near := nearest_path(reference)):
+    near = nearest_path(reference)
+    if near and ("/" in reference or not nearest(reference, PRESETS)):
         raise UserError(f"ARCH: must be a preset's name or an exported YAML, got {reference!r}{near}")
     return PRESETS[check_name("ARCH", reference, [*PRESETS])]
 

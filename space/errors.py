@@ -62,7 +62,7 @@ def unknown_name(value: object, allowed: Iterable[str]) -> str:
 
 def nearest(value: object, names: Iterable[str]) -> str:
     """`; did you mean 'this'?`, or nothing where no name is near."""
-    found = get_close_matches(str(value), list(names), n=1, cutoff=0.5)
+    found = get_close_matches(str(value), list(names), n=1)
     return f"; did you mean {found[0]!r}?" if found else ""
 
 

@@ -54,8 +54,10 @@ def offered(family: Family, *, bare_shortcuts: bool = False) -> MappingProxyType
 
 
 def make_known(operations: Iterable[Operation]) -> None:
-    """Have operations of a user's own found by their names."""
-    _OWN.update({(row.site, row.name): row for row in operations})
+    """Have operations of a user's own found by their names, as those loaded last."""
+    for row in operations:
+        _OWN.pop((row.site, row.name), None)
+        _OWN[row.site, row.name] = row
 
 
 def file_hash(name: str) -> str:
@@ -104,9 +106,13 @@ def own_name(argument: str, site: str, family: Family, name: object) -> str | No
     Raises:
         UserError: If the name is that of a file that is not loaded.
     """
-    found = [row for (where, full), row in _OWN.items() if where == site and name in (full, _base(full))]
-    if found and family in found[-1].families:
-        return found[-1].name
+    found = [
+        full
+        for (where, full), row in _OWN.items()
+        if where == site and name in (full, _base(full)) and family in row.families
+    ]
+    if found:
+        return found[-1]
     _check_loaded(argument, str(name))
     return None
 

@@ -7,7 +7,7 @@ that has a copy; never because an exported YAML or a file of weights asks for it
 import hashlib
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -70,7 +70,7 @@ class OperationFile:
         sys.modules[module.__name__] = module  # where pickle looks for what it defines
         try:
             exec(compile(self.source, self.path, "exec"), module.__dict__)
-        except Exception as error:  # whatever it is, it is in the user's file
+        except (Exception, SystemExit) as error:  # whatever it is, it is in the user's file
             del sys.modules[module.__name__]
             reason = " ".join(str(error).split())[:200]
             raise UserError(
@@ -78,23 +78,28 @@ class OperationFile:
                 f"{type(error).__name__}: {reason}; mend it"
             ) from error
         found = vars(module).get(LIST)
-        if not isinstance(found, (list, tuple)) or not all(isinstance(row, Operation) for row in found):
+        if not (isinstance(found, (list, tuple)) and found and all(isinstance(r, Operation) for r in found)):
             raise UserError(
                 f"--ops: {self.path} must have a list {LIST} of cheapsearch.Operation, got {found!r:.100}"
             )
+        for number, row in enumerate(found):
+            if any((other.site, other.name) == (row.site, row.name) for other in found[:number]):
+                raise UserError(f"--ops: {self.path}: {row.site} {row.name}: must be there once; rename one")
         return tuple(self._named(row) for row in found)
 
-    def register(self) -> tuple[Operation, ...]:
-        """Make its operations known, once; they were checked where the file was first loaded.
+    def register(self, rows: Sequence[Operation] = ()) -> tuple[Operation, ...]:
+        """Make its operations known, now as those loaded last; they were checked where it was first loaded.
+
+        Args:
+            rows: What `rows` gave, where it was run already; a file that is loaded is not run again.
 
         Raises:
             UserError: As `rows`.
         """
-        if self.hash not in _LOADED:
-            rows = self.rows()
-            make_known(rows)
-            _LOADED[self.hash] = self, rows
-        return _LOADED[self.hash][1]
+        loaded = _LOADED.pop(self.hash, None) or (self, tuple(rows) or self.rows())
+        make_known(loaded[1])
+        _LOADED[self.hash] = loaded
+        return loaded[1]
 
     def _named(self, row: Operation) -> Operation:
         where = f"--ops: {self.path}: {row.site} {row.name}"
@@ -117,12 +122,17 @@ class OperationFile:
         return "?" if line is None else line
 
 
-_LOADED: dict[str, tuple[OperationFile, tuple[Operation, ...]]] = {}  # by hash
+_LOADED: dict[str, tuple[OperationFile, tuple[Operation, ...]]] = {}  # by hash, in the order of `_OWN`
 
 
 def loaded_files() -> tuple[OperationFile, ...]:
     """Those whose operations are known."""
     return tuple(file for file, _ in _LOADED.values())
+
+
+def kept_path(folder: Path, path: str | PathLike[str], known: str) -> Path:
+    """Where the folder of a run or a training keeps the copy of a file, by its path and its hash."""
+    return folder / OPS_FOLDER / f"{Path(path).stem}-{known}.py"
 
 
 def keep_files(folder: Path, hashes: Iterable[str]) -> None:
@@ -133,7 +143,7 @@ def keep_files(folder: Path, hashes: Iterable[str]) -> None:
     """
     for wanted in hashes:
         file, _ = _LOADED[wanted]
-        kept = folder / OPS_FOLDER / file.name
+        kept = kept_path(folder, file.name, wanted)
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(kept, file.source)
 
@@ -149,7 +159,8 @@ def register_kept(folder: Path, hashes: Iterable[str]) -> None:
     missing = [wanted for wanted in hashes if wanted not in _LOADED]
     if not missing:
         return
-    kept = {file.hash: file for file in map(OperationFile.read, sorted((folder / OPS_FOLDER).glob("*.py")))}
+    there = filter(Path.is_file, sorted((folder / OPS_FOLDER).glob("*")))
+    kept = {file.hash: file for file in map(OperationFile.read, there)}
     for wanted in missing:
         if wanted not in kept:
             raise UserError(

@@ -21,10 +21,11 @@ _TABLES: dict[str, BackboneTable] = {}  # by whole name
 
 
 def load_backbone(path: str | PathLike[str]) -> str:
-    """Make the backbone of a YAML table, or that of a run.yaml, known in this process.
+    """Make the backbone of a YAML table, or that of a run.yaml or an exported YAML, known in this process.
 
     Returns:
-        Its name, which ends in the hash of the table, for `cheapsearch.Architecture` and others.
+        Its name, which ends in the hash of the table, for `cheapsearch.Architecture` and others; of a run or
+        an export with one of the package's, the name of that.
 
     Raises:
         UserError: If the file cannot be read or does not validate.
@@ -33,8 +34,11 @@ def load_backbone(path: str | PathLike[str]) -> str:
     try:
         text = Path(path).expanduser().read_text(encoding="utf-8")
         data = yaml.safe_load(text)
-        if isinstance(data, dict) and isinstance(data.get("backbone"), dict):  # a run.yaml
-            data = data["backbone"]
+        holder = (
+            data.get("architecture", data) if isinstance(data, dict) else None
+        )  # that of an exported YAML
+        if isinstance(holder, dict) and "backbone" in holder:
+            return known_backbone(holder["backbone"])
         return known_backbone(data, name=Path(path).stem)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"

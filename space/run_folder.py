@@ -13,7 +13,6 @@ from filelock import FileLock, Timeout
 from .costs import table_costs
 from .errors import UserError
 from .files import append, write_text
-from .known_operations import OPS_FOLDER
 from .records import TrialRecord
 from .run_record import RunRecord
 from .saved_run import FRONT_LATENCY_FILE, INSIGHT_FILE, RECORD_FILE, TRIALS_FILE, read_record, table_file
@@ -39,7 +38,6 @@ class RunFolder:
         self.front_latency_path = path / FRONT_LATENCY_FILE
         self.insight_path = path / INSIGHT_FILE
         self.errors_path = path / "errors"
-        self.ops_path = path / OPS_FOLDER
         self._listed: tuple[list[str], int] = [], 0  # columns and size of the trials.csv last written
 
     @contextmanager

@@ -16,8 +16,7 @@ from .costs import COSTS, LATENCY, in_every_file
 from .device_table import DeviceTable, Predictor, Value, read_device_table
 from .errors import UserError, nearest_path
 from .insight import Insight, trials_hash
-from .known_operations import OPS_FOLDER
-from .operation_file import register_kept
+from .operation_file import kept_path, register_kept
 from .records import TrialRecord
 from .run_record import RunRecord
 from .rungs import compared_rung
@@ -61,7 +60,7 @@ class SavedRun:
         """The command that searches the same in another folder, with what this one keeps of a user's own."""
         settings = self.record.settings
         kept: dict[str, Any] = {
-            "ops": [str(self.path / OPS_FOLDER / Path(path).name) for path in settings.ops]
+            "ops": [str(kept_path(self.path, path, known)) for path, known in settings.ops.items()]
         }
         if settings.backbone not in BACKBONES:
             kept["backbone"] = str(self.path / RECORD_FILE)

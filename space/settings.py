@@ -77,7 +77,11 @@ class RunSettings:
         fixed=True,
     )
     ops: Mapping[str, str] = setting(
-        {}, "search the operations of these Python files too", kind="hashed", metavar="FILE,..."
+        {},
+        "search the operations of these Python files too",
+        kind="hashed",
+        metavar="FILE,...",
+        fixed=True,
     )
     dataset: str = setting(
         "cifar10",

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 import cheapsearch
+from cheapsearch.models import describe
+from cheapsearch.search.cli.main import main
 from cheapsearch.search.data import load_images
 from cheapsearch.search.training.proxy import Proxy
 from cheapsearch.search.training.short import ProxyTrainer
@@ -50,7 +52,7 @@ def test_a_search_trains_and_reports_it(run: Path) -> None:
     assert [trial.number for trial in found.trials if trial.architecture.own] == [2]
     assert found.space.own == found.trials[2].architecture.own
     assert f"partial_conv@{found.space.own[0]}" in (run / "report.html").read_text("utf-8")
-    assert (run / "ops" / "partial_conv.py").read_bytes() == EXAMPLE.read_bytes()
+    assert (run / "ops" / f"partial_conv-{found.space.own[0]}.py").read_bytes() == EXAMPLE.read_bytes()
 
 
 def test_the_page_shows_the_example() -> None:
@@ -63,12 +65,14 @@ def test_a_run_goes_on_with_its_own_copy_and_with_no_other(run: Path, tmp_path: 
     found = cheapsearch.run(budget=3, **again)
     ((path, known),) = found.record.settings.ops.items()
     assert f"--ops {path}" in found.record.settings.command
-    assert f"--ops {again['out']}/ops/partial_conv.py" in found.saved.command
+    assert f"--ops {again['out']}/ops/partial_conv-{known}.py" in found.saved.command
     changed = tmp_path / "changed.py"
     changed.write_text(EXAMPLE.read_text() + "# another\n")
     with pytest.raises(UserError, match=rf"^ops: must stay {known}, as the run in .* began, got \w+; "):
         cheapsearch.run(ops=changed, budget=4, **again)
-    assert cheapsearch.run(ops=EXAMPLE, budget=3, **again).record.settings.ops == {str(EXAMPLE): known}
+    # The same file elsewhere is the same; the folder's copy is called as it was.
+    changed.write_text(EXAMPLE.read_text())
+    assert cheapsearch.run(ops=changed, budget=3, **again).record.settings.ops == {str(EXAMPLE): known}
 
 
 def test_a_file_without_operations_for_the_backbone_is_refused(tmp_path: Path) -> None:
@@ -92,19 +96,26 @@ def test_a_worker_process_knows_operations_and_backbones_of_ones_own() -> None:
 
 
 def test_a_training_has_its_own_copy_and_its_weights_alone_run_no_code(
-    tmp_path: Path, forget_own: Callable[[], None]
+    tmp_path: Path, forget_own: Callable[[], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     cheapsearch.load_operations(EXAMPLE)
     architecture = Architecture("mobilenet_v2", 0.25, expand="partial_conv")
-    short: dict[str, Any] = {"epochs": 1, "warmup_epochs": 0, "learning_rate": 0.01, "batch_size": 256}
+    config = describe(architecture, num_classes=10, input_size=8, version="0.1.0", origin={})
+    (tmp_path / "own.yaml").write_text(config.to_yaml())
     folder = tmp_path / "training"
-    cheapsearch.train(architecture, dataset="digits", input_size=8, out=folder, device="cpu", **short)
-    assert (folder / "ops" / "partial_conv.py").read_bytes() == EXAMPLE.read_bytes()
-    forget_own()
+    typed = f"train {tmp_path}/own.yaml --ops {EXAMPLE} --dataset digits --input-size 8 --out {folder}"
+    short = "--device cpu --epochs 1 --warmup-epochs 0 --learning-rate 0.01 --batch-size 256"
+    assert main([*typed.split(), *short.split()]) == 0
+    said = capsys.readouterr().out
+    (kept,) = (folder / "ops").glob("partial_conv-*.py")
+    assert kept.read_bytes() == EXAMPLE.read_bytes()
     weights = folder / "best.safetensors"
+    assert f'cheapsearch.load_operations("{kept}")\nload     cheapsearch.load("{weights}")\n' in said
+    assert f'cheapsearch predict "{folder}" IMAGE|FOLDER' in said
+    forget_own()
     with pytest.raises(UserError, match=r"best\.safetensors': expand: partial_conv must be of a file"):
         cheapsearch.load(weights)
     assert len(cheapsearch.predict(folder, "digits", device="cpu").images) == 359
     assert cheapsearch.load(weights).architecture == architecture  # as that has made it known
     forget_own()
-    assert cheapsearch.export(folder, tmp_path / "own.yaml").path.exists()
+    assert cheapsearch.export(folder, tmp_path / "again.yaml").path.exists()

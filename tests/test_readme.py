@@ -21,7 +21,7 @@ from cheapsearch.space.training_folder import TrainingFolder
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-FOREIGN = {"--dist"}  # of pytest, in the command that runs the tests
+FOREIGN = {"--dist", "--index-url"}  # of pytest and pip, in the commands that install and test
 
 
 def blocks(language: str) -> list[str]:

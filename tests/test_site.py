@@ -63,6 +63,8 @@ def test_commands_have_every_flag(made: ModuleType) -> None:
             "--help",
         }
         assert "%(" not in sections[name]
+        assert re.match(r"\n+[A-Z`]", sections[name]), name
+        assert "\nNone\n" not in sections[name], name
     # The flag of a policy's field says what the field does.
     weight_decay = [row for row in rows(sections["train"]) if "--weight-decay" in row[0]]
     assert [row[1] for row in weight_decay] == ["Of every parameter."]
@@ -78,6 +80,9 @@ def test_tables_have_every_row_of_the_registries(made: ModuleType) -> None:
     assert firsts(makers["backbones"]) >= set(BACKBONES)
     assert firsts(makers["costs"]) >= set(COSTS)
     assert firsts(makers["settings"]) >= set(RunSettings.declared())
+    stay = {row[0].strip("`") for row in rows(makers["settings"]) if row[3] == "yes"}
+    assert {"backbone", "ops", "seed"} <= stay
+    assert not stay & {"budget", "workers", "dataset"}
     assert firsts(makers["trials"]) >= set(TrialRecord.columns())
     for name, text in makers.items():
         assert len({len(row) for row in rows(text)}) <= 2 or name in ("commands", "blocks"), name

@@ -53,6 +53,15 @@ def test_no_page_asks_the_network_or_runs_over(browser: Browser, site: Path, wid
             page.goto(path.as_uri())
             over = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
             assert over <= 0, f"{path.name} is {over} pixels too wide"
+            cut = page.locator(".language-text code").evaluate_all(
+                "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent)"
+            )
+            assert cut == [], path.name
+            covered = page.locator(".highlight pre:has(.md-code__nav)").evaluate_all(
+                """all => all.filter(one => one.querySelector('code').getBoundingClientRect().right >
+                    one.querySelector('.md-code__nav').getBoundingClientRect().left).length"""
+            )
+            assert covered == 0, f"{path.name}: an icon covers what it copies"
 
 
 def test_search_finds_a_page_where_pages_are_files(browser: Browser, site: Path) -> None:

@@ -34,13 +34,17 @@ function link(plots, trials) {
     marked[kind] = number;
     overlays.forEach(one => one.ring(kind, sameAs(number)));
   }
-  const chosen = document.getElementById('selected');
+  const chosen = document.getElementById('selected'), small = matchMedia('(max-width: 640px)');
   function select(number) {
     mark('selected', number);
     chosen.hidden = number === null;
     if (number === null) return;
-    const said = new DOMParser().parseFromString(trials.hover[at.get(number)].replaceAll('<br>', '; '), 'text/html');
+    const lines = trials.hover[at.get(number)].split('<br>');
+    const told = (small.matches ? lines.slice(0, 4) : lines).join('; '); // a small screen has no room for its operations
+    const said = new DOMParser().parseFromString(told, 'text/html');
     chosen.querySelector('p').textContent = said.body.textContent;
+    chosen.querySelector('.export').hidden = !trials.compared[at.get(number)];
+    chosen.querySelector('.export code span').textContent = number;
     rowsOf([number]).forEach(row => {
       const box = row.closest('.scroll');
       if (!box) return;
@@ -51,7 +55,7 @@ function link(plots, trials) {
       }
     });
   }
-  chosen.querySelector('button').addEventListener('click', () => select(null));
+  chosen.querySelector('button.clear').addEventListener('click', () => select(null));
   document.addEventListener('keydown', event => { if (event.key === 'Escape') select(null); });
   const numberOf = target => {
     const row = target.closest?.('tr[data-trial]');
@@ -73,7 +77,7 @@ function link(plots, trials) {
   });
 
   /* Filters and budgets: which trials fit them. */
-  const selects = $('select[data-site]');
+  const selects = $('select[data-site]'), inputs = $('input[data-budget]');
   const within = document.querySelector('#within span'), best = document.querySelector('#within button');
   const say = number => number.toLocaleString('en');
   best.addEventListener('click', () => select(Number(best.value)));
@@ -88,16 +92,34 @@ function link(plots, trials) {
     const left = compared.filter(fitting);
     const front = left.filter(index => trials.front[index]).length;
     const first = left.reduce((a, b) => a === null || trials.expected[b] > trials.expected[a] ? b : a, null);
-    const where = limits.length ? 'within the budget' : 'that fit';
-    within.textContent = narrowed ? `${say(left.length)} of ${say(compared.length)} networks, ` +
-      `${front} of the front ${where}${first === null ? '' : '; the most accurate of them:'}` :
-      `${say(compared.length)} networks`;
-    best.hidden = !narrowed || first === null;
-    if (first !== null) {
+    const fit = limits.length ? 'fit the budget' : 'fit', least = first === null ? smallest(compared) : null;
+    best.hidden = !narrowed || (first ?? least) === null;
+    if (!narrowed) {
+      within.textContent = `${say(compared.length)} networks`;
+    } else if (first !== null) {
+      within.textContent = `${say(left.length)} of ${say(compared.length)} networks ${fit}, ` +
+        `${front || 'none'} of the front; the most accurate:`;
       best.value = trials.number[first];
       best.textContent = `trial ${best.value}, ${trials.expected[first].toFixed(2)} % expected`;
+    } else {
+      within.textContent = `None of ${say(compared.length)} networks ${fit}${least === null ? '' : '; the smallest there is:'}`;
+      if (least !== null) [best.value, best.textContent] = least;
     }
+    const answer = `${within.textContent} ${best.hidden ? '' : best.textContent}`;
+    inputs.forEach(input => {
+      input.parentElement.querySelector('.fits').textContent = budgets.has(input.dataset.budget) ? answer : '';
+    });
     return narrowed;
+  }
+  // Of the first budget that is below everything; rounded up, for it is what a reader types next.
+  function smallest(compared) {
+    for (const {dataset: {budget: cost, scale}, step, nextElementSibling: unit} of inputs) {
+      const costs = trials.costs[cost], index = compared.reduce((a, b) => costs[b] < costs[a] ? b : a);
+      if (!(budgets.get(cost) < costs[index])) continue;
+      const value = Number((Math.ceil(costs[index] / scale / step) * step).toPrecision(6));
+      return [trials.number[index], `trial ${trials.number[index]}, ${value} ${unit.textContent}`];
+    }
+    return null;
   }
   let turn = 0;
   async function narrow() { // counts at once; what takes longer waits until the hand rests
@@ -116,7 +138,7 @@ function link(plots, trials) {
     }
   }
   selects.forEach(one => one.addEventListener('input', narrow));
-  $('input[data-budget]').forEach(input => {
+  inputs.forEach(input => {
     const {budget: cost, scale, plot} = input.dataset;
     const line = overlays.find(one => one.plot.id === plot).budget(value => {
       input.value = value === null ? '' : Number((value / scale).toPrecision(3));
@@ -132,7 +154,7 @@ function link(plots, trials) {
   });
   document.getElementById('show-all').addEventListener('click', () => {
     selects.forEach(one => { one.value = ''; });
-    $('input[data-budget]').forEach(input => {
+    inputs.forEach(input => {
       input.value = '';
       input.dispatchEvent(new Event('input'));
     });

@@ -46,8 +46,8 @@ class ProgressBar:
 
 
 def _is_watched() -> bool:
-    # The kernel of a notebook has loaded this module, whatever shows it.
-    return "ipykernel" in sys.modules or sys.stderr.isatty()
+    kernel = sys.modules.get("ipykernel.kernelapp")  # of a notebook, whatever shows it
+    return (kernel is not None and kernel.IPKernelApp.initialized()) or sys.stderr.isatty()
 
 
 def _tqdm() -> Any:

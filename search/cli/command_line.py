@@ -1,11 +1,30 @@
 """How a command line is read: complaints of one line that name what was perhaps meant; help with examples."""
 
 import argparse
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from ...space import UserError
 from ...space.errors import nearest, unknown_name
+
+_NARROW = 60  # columns, below which help stands under its flag and not beside it
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Help that cuts no word, such as a name to be typed, however narrow the terminal is."""
+
+    def __init__(self, prog: str, *arguments: Any, **more: Any) -> None:
+        super().__init__(prog, *arguments, **more)
+        if self._width < _NARROW:
+            self._max_help_position = 3 * self._indent_increment
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        text = " ".join(text.split())
+        return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(f"{indent}{line}" for line in self._split_lines(text, width - len(indent)))
 
 
 class Parser(argparse.ArgumentParser):
@@ -19,7 +38,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, *arguments: Any, examples: Sequence[str] = (), **more: Any) -> None:
-        super().__init__(*arguments, **more)
+        super().__init__(*arguments, **{"formatter_class": HelpFormatter, **more})
         self.examples = tuple(examples)
         self.commands: Mapping[str, Parser] = {}
 

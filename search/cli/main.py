@@ -118,6 +118,9 @@ def make_parser() -> Parser:
     for command in COMMANDS.values():
         command.add(commands)
     parser.commands = commands.choices
-    for command_parser in parser.commands.values():
-        add_verbose(command_parser, default=argparse.SUPPRESS)  # what stands before the command counts too
+    said = {action.dest: action.help for action in commands._choices_actions}
+    for name, command_parser in parser.commands.items():
+        add_verbose(command_parser, default=argparse.SUPPRESS)  # where there is none, that before it counts
+        line = said[name] or ""
+        command_parser.description = command_parser.description or f"{line[:1].upper()}{line[1:]}."
     return parser

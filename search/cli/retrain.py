@@ -122,6 +122,7 @@ def retrain_and_show(
         print_table(console, results_table(result.results))
         print_line(console, f"report   {result.report}")
         print_line(console, f"weights  {run / RETRAIN_FOLDER}/*/best.safetensors")
+        print_line(console, f"predict  cheapsearch predict {run / RETRAIN_FOLDER}/NAME IMAGE|FOLDER")
     return EXIT_FAILED if result.failures else 0, result
 
 

@@ -6,7 +6,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...space import (
@@ -18,6 +17,7 @@ from ...space import (
     flag,
     text,
 )
+from ...space.operation_file import kept_path
 from ...space.run_folder import RunFolder
 from ...space.rungs import networks_trained, units
 from ...space.verdict import against, foretold, verdict
@@ -222,7 +222,7 @@ def print_result(console: "Console", result: "RunResult") -> None:
     folder, best = RunFolder(result.folder), result.best
     assert best is not None  # the search has ended
     quoted, best_path = shlex.quote(str(folder.path)), shlex.quote(str(folder.best_path))
-    kept = ",".join(str(folder.ops_path / Path(path).name) for path in settings.ops)
+    kept = ",".join(str(kept_path(folder.path, path, known)) for path, known in settings.ops.items())
     ops = f" --ops {shlex.quote(kept)}" if best.architecture.own else ""
     for line in (
         f"report   {folder.report_path}",

@@ -7,35 +7,38 @@ from typing import Any
 from ...space import COSTS, RunSettings
 from .parser import add_setting, add_track, add_workplace
 
-# Which settings stand together in the help, and under which title.
-GROUPS: dict[str, tuple[str, ...]] = {
-    "how much": ("budget", "hours", "rungs", "repeats", "confirm", "stopping"),
-    "images": ("dataset", "data_dir", "skip_corrupt", "input_size"),
-    "space": ("backbone", "width", "per_stage", "ops"),
-    "costs": (
-        "objectives",
-        *(f"max_{cost}" for cost in COSTS),
-        *("latency_table", "latency_batch", "latency_threads", "cost_table"),
-    ),
-    "trainings": ("proxy", "pretrained", "weights", "metric", "class_weights"),
-    "proposals": ("sampler", "reference_accuracy", "seed", "in_flight", "order"),
-    "where": ("workers", "device", "storage"),
-}
 _OF_THE_COMMAND = ("command", "verbose", "json", "retrain", "dry_run")
+
+
+def groups() -> dict[str, tuple[str, ...]]:
+    """Which settings stand together in the help, and under which title."""
+    return {
+        "how much": ("budget", "hours", "rungs", "repeats", "confirm", "stopping"),
+        "images": ("dataset", "data_dir", "skip_corrupt", "input_size"),
+        "space": ("backbone", "width", "per_stage", "ops"),
+        "costs": (
+            "objectives",
+            *(f"max_{cost}" for cost in COSTS),
+            *("latency_table", "latency_batch", "latency_threads", "cost_table"),
+        ),
+        "trainings": ("proxy", "pretrained", "weights", "metric", "class_weights"),
+        "proposals": ("sampler", "reference_accuracy", "seed", "in_flight", "order"),
+        "where": ("workers", "device", "storage"),
+    }
 
 
 def add_run_flags(run: argparse.ArgumentParser) -> None:
     """Every setting of a run, and what else the command takes."""
     declared = RunSettings.declared()
-    groups = {}
-    for title, names in GROUPS.items():
-        groups[title] = run.add_argument_group(title)
+    titled = {}
+    for title, names in groups().items():
+        titled[title] = run.add_argument_group(title)
         for name in names:
-            add_setting(groups[title], name, declared[name])
-    groups["trainings"].add_argument(
+            add_setting(titled[title], name, declared[name])
+    titled["trainings"].add_argument(
         "--epochs", type=int, metavar="N", help="of the proxy, as --proxy epochs=N"
     )
-    where = groups["where"]
+    where = titled["where"]
     add_workplace(where)
     where.add_argument(
         "--trial-timeout",

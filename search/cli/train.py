@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...space import METRIC_TITLES, text
+from ...space.training_folder import TrainingFolder
 from .exits import EXIT_FAILED, EXIT_INTERRUPTED, complain
 from .parser import add_ops, add_training, given_training, loaded_ops
 
@@ -81,9 +82,12 @@ def perform(options: argparse.Namespace) -> int:
         print_json(result.to_dict())
     else:
         print_table(console, results_table(result.results))
-        weights = result.folder / "best.safetensors"
-        print_line(console, f'load     cheapsearch.load("{weights}")')
-        print_line(console, f'predict  cheapsearch predict "{weights}" IMAGE|FOLDER')
+        folder = TrainingFolder(result.folder)
+        # Weights hold no code: what loads them has to know operations of a user's own.
+        for kept in sorted(folder.ops_path.glob("*")):
+            print_line(console, f'first    cheapsearch.load_operations("{kept}")')
+        print_line(console, f'load     cheapsearch.load("{folder.weights_path}")')
+        print_line(console, f'predict  cheapsearch predict "{folder.path}" IMAGE|FOLDER')
     return 0
 
 

@@ -149,8 +149,7 @@ def not_handed() -> Pool:
     """
     raise UserError(
         f"--dataset: '{HANDED}' are images handed over in Python, which no file keeps; give them again "
-        "there, as in `cheapsearch.run(out=..., dataset=(images, labels))`; a folder of that name is "
-        f"'./{HANDED}'"
+        f"there, as `dataset=(images, labels)`; a folder of that name is './{HANDED}'"
     )
 
 
@@ -162,9 +161,9 @@ def _where(split: str) -> str:
 def _read(given: object, where: str) -> tuple[HandedImages, Any]:
     """The images of a split, checked, and its labels as they were given."""
     if isinstance(given, tuple) and len(given) == 2:
-        images = _bytes(_array(given[0], channels_first=4), f"{where} images")
+        images = _bytes(_array(given[0], f"{where} images", channels_first=4), f"{where} images")
         check_images(images.shape, images.dtype, f"{where} images")
-        return ArrayImages(images if images.ndim == 4 else images[..., None]), _array(given[1])
+        return ArrayImages(images if images.ndim == 4 else images[..., None]), _labels(given[1], where)
     if not hasattr(given, "__len__") or not hasattr(given, "__getitem__") or isinstance(given, Mapping):
         raise UserError(f"--dataset: must be a path, a name, {_FORMS}, got {type(given).__name__}")
     arrays, labels = [], []
@@ -176,12 +175,12 @@ def _read(given: object, where: str) -> tuple[HandedImages, Any]:
                 f"item {index}; arrays are given as a pair (images, labels)"
             )
         arrays.append(_item(item[0], f"{where} image {index}"))
-        labels.append(item[1].item() if isinstance(item[1], torch.Tensor) else item[1])
+        labels.append(item[1].tolist() if isinstance(item[1], torch.Tensor) else item[1])
     if not arrays:
         raise UserError(f"{where} images must be one or more, got none")
     if len({array.shape for array in arrays}) == 1:
-        return ArrayImages(np.stack(arrays)), np.asarray(labels)
-    return ListedImages(tuple(arrays)), np.asarray(labels)
+        return ArrayImages(np.stack(arrays)), _labels(labels, where)
+    return ListedImages(tuple(arrays)), _labels(labels, where)
 
 
 def _item(image: object, where: str) -> ByteArray:
@@ -191,17 +190,37 @@ def _item(image: object, where: str) -> ByteArray:
             return np.array(to_rgb(image, {}))
         except ValueError as error:
             raise UserError(f"{where}: {error}") from None
-    array = _bytes(_array(image, channels_first=3), where)
+    array = _bytes(_array(image, where, channels_first=3), where)
     check_images((1, *array.shape), array.dtype, where)
     found: ByteArray = array if array.ndim == 3 else array[..., None]
     return found
 
 
-def _array(given: object, *, channels_first: int = -1) -> Any:
+def _labels(given: object, where: str) -> Any:
+    """Labels of a split as an array, of numbers or of names alone."""
+    labels = _array(given, f"{where} labels")
+    if labels.dtype.kind in "UO":  # numpy makes names of numbers that stand among names
+        listed = np.asarray(given, dtype=object).ravel().tolist()
+        odd = [label for label in listed if not isinstance(label, str)]
+        if odd:
+            raise UserError(
+                f"{where} labels must be all numbers or all names of classes, got {odd[0]!r:.40} of "
+                f"{type(odd[0]).__name__}: write each as text"
+            )
+    return labels
+
+
+def _array(given: object, where: str, *, channels_first: int = -1) -> Any:
     """As an array of numpy; a tensor of so many dimensions has its channels before the last two."""
     if not isinstance(given, torch.Tensor):
-        return np.asarray(given)
-    array = given.detach().cpu().numpy()
+        try:
+            return np.asarray(given)
+        except ValueError:  # of lists
+            raise UserError(
+                f"{where} must make one array, got parts of different shapes: make them alike"
+            ) from None
+    tensor = given.detach().cpu()  # numpy has no bfloat16
+    array = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
     return np.moveaxis(array, -3, -1) if array.ndim == channels_first else array
 
 
@@ -222,17 +241,17 @@ def _numbered(labels: Mapping[str, Any]) -> tuple[list[str] | None, Mapping[str,
     """Names of classes in order and labels as numbers where they were given as names, else as they are."""
     if labels["train"].dtype.kind not in "UO":
         return None, labels
-    names = sorted({str(name) for name in labels["train"].ravel().tolist()})
+    names = sorted(set(labels["train"].ravel().tolist()))
     position = {name: label for label, name in enumerate(names)}
     numbers = {}
     for split, given in labels.items():
-        unknown = next((name for name in given.ravel().tolist() if str(name) not in position), None)
+        unknown = next((name for name in given.ravel().tolist() if name not in position), None)
         if unknown is not None:
             raise UserError(
                 f"{_where(split)} labels must be classes of the training images, {', '.join(names[:6])}"
                 f"{', ...' if len(names) > 6 else ''}, got {unknown!r}: add training images of it"
             )
-        numbers[split] = np.array([position[str(name)] for name in given.ravel().tolist()], dtype=np.int64)
+        numbers[split] = np.array([position[name] for name in given.ravel().tolist()], dtype=np.int64)
     return names, numbers
 
 

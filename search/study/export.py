@@ -85,7 +85,7 @@ def export(
     num_classes: int | None = None,
     input_size: int | None = None,
     int8: bool = False,
-    dataset: str | None = None,
+    dataset: Any = None,
     data_dir: str | Path | None = None,
     skip_corrupt: bool = False,
     say: Callable[[str], None] = lambda line: None,
@@ -102,8 +102,9 @@ def export(
         num_classes: Of a preset or a YAML; None for its own, else 10.
         input_size: Likewise, else 32.
         int8: Whether an ONNX file is in int8, calibrated on the images that the network was trained on.
-        dataset: Where these are, None for where the training had them.
-        data_dir: Likewise.
+        dataset: Where these are, or what `handed` takes of images in memory; None for where the training had
+            them.
+        data_dir: Where they are too.
         skip_corrupt: Leave images out that cannot be read, where the training did.
         say: Called with a line of text while they are read.
 

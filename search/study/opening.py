@@ -16,8 +16,10 @@ from ...space import (
     TrialRecord,
     UserError,
 )
+from ...space.known_operations import MARK
 from ...space.narrowing import narrow_form
 from ...space.operation_file import keep_files
+from ...space.own_backbones import named_backbone
 from ...space.provenance import versions
 from ...space.validation_file import Validation
 from ..data import HandedData, ImageData, dataset_name
@@ -160,9 +162,13 @@ def _narrow_name(proxy: Proxy, architecture: Architecture) -> str:
 
 
 def default_folder(given: Mapping[str, Any]) -> Path:
-    """runs/BACKBONE-DATASET, by what was given."""
-    backbone = given.get("backbone", RunSettings.backbone)
-    return Path("runs") / f"{Path(backbone).stem}-{dataset_name(given.get('dataset', RunSettings.dataset))}"
+    """runs/BACKBONE-DATASET, by what was given.
+
+    Raises:
+        UserError: If the backbone is a table that cannot be read or does not validate.
+    """
+    backbone, _, _ = named_backbone(given.get("backbone", RunSettings.backbone)).partition(MARK)
+    return Path("runs") / f"{backbone}-{dataset_name(given.get('dataset', RunSettings.dataset))}"
 
 
 def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -124,7 +124,8 @@ def preview_run(
         )
     else:
         seconds = time_training(settings, found.images, devices, make_executor)
-        trials = load_run(out).trials
+        # There are none in a folder whose run was ended before its first trial did.
+        trials = load_run(out).trials if found.folder.trials_path.exists() else ()
         done = units(trials)
         if settings.hours is not None:
             hours_left = max(0.0, settings.hours - spent_seconds(found.existing, trials) / 3600)

@@ -1,6 +1,7 @@
 """A trained network in int8: calibrated on its training images, measured on its validation images."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from ...devices.onnx_file import open_session, read_metadata, write_metadata
 from ...devices.quantise import ENOUGH, quantise
 from ...models import Network
 from ...space import TrainingRecord, UserError, shown
-from ..data import Images, OpenImages, Part, choose, open_images
+from ..data import Images, OpenImages, Part, choose, handed, name_of, open_images
 from .predict import known, scored_batches
 
 
@@ -42,7 +43,7 @@ def write_int8(
     network: Network,
     record: TrainingRecord | None,
     *,
-    dataset: str | None = None,
+    dataset: Any = None,
     data_dir: Path | None = None,
     skip_corrupt: bool = False,
     say: Callable[[str], None] = lambda line: None,
@@ -53,8 +54,8 @@ def write_int8(
         path: The file in float.
         network: What it is of.
         record: Of its training; None where that is not known.
-        dataset: Where its images are, None for where the training had them.
-        data_dir: Likewise.
+        dataset: Where its images are, or what `handed` takes; None for where the training had them.
+        data_dir: Where they are too.
         skip_corrupt: Leave images out that cannot be read, as the training did if it was told so.
         say: Called with a line of text while the data set is read.
 
@@ -86,7 +87,7 @@ def write_int8(
 def _images(
     network: Network,
     record: TrainingRecord | None,
-    dataset: str | None,
+    dataset: Any,
     data_dir: Path | None,
     skip_corrupt: bool,
     say: Callable[[str], None],
@@ -99,8 +100,9 @@ def _images(
     if dataset is None:
         assert record is not None
         dataset, data_dir = record.dataset, data_dir or (Path(record.data_dir) if record.data_dir else None)
+    images = handed(dataset) or os.fspath(dataset)
     opened = open_images(
-        dataset,
+        images,
         data_dir=data_dir,
         seed=0 if record is None else record.data_seed,
         input_size=network.input_size,
@@ -110,11 +112,13 @@ def _images(
     if record is not None and opened.fingerprint != record.fingerprint:
         raise UserError(
             "--dataset: must be the images that the network was trained on, of fingerprint "
-            f"{record.fingerprint}, got {shown(dataset)} of {opened.fingerprint}"
+            f"{record.fingerprint}, got {shown(name_of(images))} of {opened.fingerprint}"
         )
     classes, _ = known(network)
     if tuple(opened.classes) != classes:
-        raise UserError(f"--dataset: must have the classes of the network, {shown(dataset)} has others")
+        raise UserError(
+            f"--dataset: must have the classes of the network, {shown(name_of(images))} has others"
+        )
     return opened
 
 

@@ -1,8 +1,9 @@
 """A trained network on images it has never seen, by the code that scored it in training."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
@@ -133,7 +134,14 @@ def find_images(
 ) -> Part[Images]:
     """The images and labels, -1 where there is none; arguments and errors are those of `predict`."""
     classes, preprocessing = known(network)
-    given = [images] if isinstance(images, (str, Path)) else list(images)
+    several = isinstance(images, Iterable) and not isinstance(images, (str, Path))
+    given: list[Any] = list(images) if several else [images]  # type: ignore[arg-type]
+    odd = [one for one in given if not isinstance(one, (str, PathLike))]
+    if odd:
+        raise UserError(
+            f"IMAGES: must be paths of files and folders, or one data set, got {type(odd[0]).__name__}; the "
+            "network that `cheapsearch.load` gives takes images in memory"
+        )
     if split is not None:
         check_name("--split", split, SPLITS)
     datasets = given if split is not None else [one for one in given if _is_dataset(str(one))]

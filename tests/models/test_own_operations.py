@@ -86,7 +86,7 @@ def test_an_exported_config_is_refused_without_its_file(
     architecture = Architecture(V2, expand=("conv", *["partial_conv"] * 6))
     config = describe(architecture, num_classes=10, input_size=32, version="0.1.0", origin={})
     (tmp_path / "best.yaml").write_text(config.to_yaml())
-    assert config.origin["ops"] == {"partial_conv.py": row.name.partition("@")[2]}
+    assert config.origin["ops"] == {row.name.partition("@")[2]: "partial_conv.py"}
     assert load(tmp_path / "best.yaml").architecture == architecture
 
     monkeypatch.setattr("cheapsearch.space.known_operations._OWN", {})
@@ -161,9 +161,19 @@ def test_one_that_keeps_it_is_loaded(tmp_path: Path) -> None:
     assert [row.name.partition("@")[0] for row in load_operations(tmp_path / "mine.py")] == ["mine"]
 
 
-def test_files_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_files_of_one_name_are_told_apart_by_their_hashes(tmp_path: Path) -> None:
     (tmp_path / "partial_conv.py").write_text(CONV)
-    (path, known) = next(iter(load_files(EXAMPLE).items()))
-    assert (path, known) == (str(EXAMPLE.resolve()), loaded_files()[0].hash)
-    with pytest.raises(UserError, match=r"files of different names, got partial_conv\.py twice"):
-        load_files([EXAMPLE, tmp_path / "partial_conv.py"])
+    found = load_files([EXAMPLE, tmp_path / "partial_conv.py"])
+    assert list(found) == [str(EXAMPLE.resolve()), str(tmp_path / "partial_conv.py")]
+    assert list(found.values()) == [file.hash for file in loaded_files()]
+    architecture = Architecture(V2, expand=("conv", "partial_conv", *["mine"] * 5))
+    config = describe(architecture, num_classes=10, input_size=32, version="0.1.0", origin={})
+    assert config.origin["ops"] == dict.fromkeys(found.values(), "partial_conv.py")
+
+
+def test_a_file_is_run_once(tmp_path: Path) -> None:
+    path, log = tmp_path / "mine.py", tmp_path / "log"
+    path.write_text(f"with open({str(log)!r}, 'a') as log:\n    log.write('run ')\n{CONV}")
+    load_operations(path)
+    load_operations(path)
+    assert log.read_text() == "run "

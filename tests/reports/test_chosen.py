@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from cheapsearch.reports import chosen, trials_frame
@@ -5,6 +7,7 @@ from cheapsearch.space import LATENCY, pick
 from cheapsearch.space.device_table import Value
 from cheapsearch.space.saved_run import SavedRun, load_run
 from cheapsearch.space.text import percent
+from cheapsearch.space.verdict import verdict
 
 
 @pytest.fixture
@@ -33,6 +36,18 @@ def test_picked_is_what_best_yaml_holds(run):
 def test_picked_is_the_most_accurate_where_costs_are_limited(make_run):
     run = load_run(make_run(limits={"params": 1_900_000}))
     assert chosen.picked(run, trials_frame(run)).number == pick(run.trials, "accuracy").number == 3
+
+
+def test_picked_says_why_the_verdict_names_another(make_run):
+    run = load_run(make_run(limits={"params": 1_900_000}))  # so that the most accurate is picked, trial 3
+    frame = trials_frame(run)
+    run.__dict__["claims"] = replace(run.claims, equals=(1, 3))
+    found = chosen.picked(run, frame)
+    assert "the cheapest of them is trial 1" in verdict(run)[0]
+    assert (found.number, found.named) == (3, 1)
+    assert found.why_another.startswith("Trial 1, named above, is the cheapest of those")
+    run.__dict__["claims"] = replace(run.claims, equals=(3,))
+    assert chosen.picked(run, frame).named is None
 
 
 def test_picked_is_compared_with_the_unmodified_network_where_it_is_known(make_run, make_trial):

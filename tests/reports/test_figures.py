@@ -70,6 +70,18 @@ def test_accuracy_against_cost_shows_each_complete_trial(frame, cost):
     assert len(symbols) == 3
 
 
+def test_accuracy_against_cost_marks_the_pick(frame):
+    star = traces(accuracy_against_cost(frame, "params", gap=GAP, pick=3))["the pick"]
+    row = frame.set_index("number").loc[3]
+    assert (list(star.x), list(star.y), star.marker.symbol) == ([row["params"]], [row["accuracy"]], "star")
+
+
+def test_hover_texts_leave_out_a_site_that_no_network_has(frame):
+    assert not any("se: none" in said for said in hover_texts(frame))  # a V2
+    mixed = frame.assign(se=["none"] + ["eca"] * (len(frame) - 1))
+    assert "se: none" in hover_texts(mixed)[0]
+
+
 def test_accuracy_against_cost_draws_the_steps_and_the_band_of_noise(frame):
     line, band = accuracy_against_cost(frame, "params", gap=GAP).data[:2]
     assert line.line.shape == band.line.shape == "hv"

@@ -59,7 +59,10 @@ def test_a_loaded_operation_may_be_said_without_its_hash(tmp_path: Path) -> None
     second = write(tmp_path, TEXT + "# mended\n")
     second.register()
     assert Architecture(V2, project=("mine", "conv", *["mine"] * 5)).project[0] == f"mine@{second.hash}"
-    # The former version is known still, and is another network.
+    # Whoever takes the edit back has the former version again.
+    first.register()
+    assert Architecture(V2, project="mine").project == f"mine@{first.hash}"
+    # The other version is known still, and is another network.
     both = [Architecture(V2, project=f"mine@{file.hash}") for file in (first, second)]
     assert len({architecture_hash(architecture) for architecture in both}) == 2
 
@@ -68,6 +71,11 @@ def test_an_operation_of_another_family_is_refused(tmp_path: Path) -> None:
     write(tmp_path).register()
     with pytest.raises(UserError, match=r"^expand: must be one of conv"):
         Architecture(V2, expand="third")
+    # Of two files' operations of a name, that of the family is meant, though the other was loaded last.
+    other = write(tmp_path, TEXT.replace('("v3",)', '("v2",)'), "other.py")
+    other.register()
+    write(tmp_path).register()
+    assert Architecture(V2, expand="third").expand == f"third@{other.hash}"
     assert str(Architecture("mobilenet_v3_small", expand="third").expand).startswith("third@")
 
 
@@ -122,7 +130,7 @@ def test_a_folder_keeps_the_file_and_runs_it_only_unchanged(
     file = write(tmp_path)
     file.register()
     keep_files(tmp_path / "run", [file.hash])
-    kept = tmp_path / "run" / "ops" / "mine.py"
+    kept = tmp_path / "run" / "ops" / f"mine-{file.hash}.py"
     assert kept.read_bytes() == file.source
 
     monkeypatch.setattr("cheapsearch.space.known_operations._OWN", {})
@@ -140,9 +148,25 @@ def test_a_folder_keeps_the_file_and_runs_it_only_unchanged(
     register_kept(tmp_path / "nothing", [])
 
 
+def test_a_folder_keeps_files_of_one_name_and_of_any_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [write(tmp_path), write(tmp_path, TEXT + "# mended"), write(tmp_path, TEXT + "# 3rd", "mine")]
+    for file in files:
+        file.register()
+    keep_files(tmp_path / "run", [file.hash for file in files])
+    monkeypatch.setattr("cheapsearch.space.operation_file._LOADED", {})
+    (tmp_path / "run" / "ops" / "__pycache__").mkdir()
+    register_kept(tmp_path / "run", [file.hash for file in files])
+    assert [file.source for file in loaded_files()] == [file.source for file in files]
+
+
 @pytest.mark.parametrize(
     ("text", "rule"),
     [
+        ("OPERATIONS = []", "must have a list OPERATIONS of cheapsearch.Operation, got []"),
+        ("raise SystemExit(3)", "must run, and ends in line 1 with SystemExit: 3"),
+        (TEXT.replace('"twin"', '"mine"'), "project mine: must be there once"),
         ("", "must have a list OPERATIONS of cheapsearch.Operation, got None"),
         ("OPERATIONS = [1]", "must have a list OPERATIONS of cheapsearch.Operation, got [1]"),
         ("\n\nraise KeyError('two\\nlines')", "must run, and ends in line 3 with KeyError: 'two\\nlines'"),

@@ -111,6 +111,17 @@ def test_a_run_record_s_data_has_the_table(tmp_path: Path, forget_own: Callable[
     forget_own()
     assert named_backbone(path) == settings.backbone
     assert get_backbone(settings.backbone).stages == 2
+    # That of a run of one of the package's is its name.
+    path.write_text(yaml.safe_dump(replace(record, settings=RunSettings(workers=1, input_size=32)).to_dict()))
+    assert named_backbone(path) == "mobilenet_v2"
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet_v2", V3_TABLE])
+def test_an_exported_yaml_says_its_backbone(tmp_path: Path, backbone: Any) -> None:
+    name = known_backbone(backbone)
+    path = tmp_path / "best.yaml"
+    path.write_text(yaml.safe_dump({"architecture": Architecture(name).to_dict(), "num_classes": 10}))
+    assert named_backbone(path) == name
 
 
 def test_a_file_s_name_is_the_backbone_s(tmp_path: Path) -> None:
@@ -149,6 +160,11 @@ def changed(row: int | None = None, **changes: Any) -> dict[str, Any]:
         (changed(1, expand_ratio="6"), "rows, 2: expand_ratio must be a number from 1 to 32, got '6'"),
         (changed(1, kernel_size=4), "rows, 2: kernel_size must be one of 3, 5, 7, got 4"),
         (changed(1, stride=True), "rows, 2: stride must be one of 1, 2, s, got True"),
+        (changed(1, kernel_size=3.0), "rows, 2: kernel_size must be one of 3, 5, 7, got 3.0"),
+        (changed(1, kernel_size=None), "rows, 2: kernel_size must be one of 3, 5, 7, got None"),
+        (changed(1, stride=[2]), r"rows, 2: stride must be one of 1, 2, s, got \[2\]"),
+        (changed(1, expand_ratio=None), "rows, 2: expand_ratio must be a number from 1 to 32, got None"),
+        (changed(stem_channels=None), "stem_channels must be a whole number from 8, got None"),
         (changed(1, blocks=0), "rows, 2: blocks must be a whole number from 1, got 0"),
         (changed(1, squeeze_excitation=1), "rows, 2: squeeze_excitation must be true or false, got 1"),
         (changed(2, stage=4), "rows, 3: stage must be 2 or 3, got 4"),

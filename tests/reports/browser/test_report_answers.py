@@ -125,7 +125,7 @@ def test_site_filter_dims_figures_and_narrows_tables(page, run):
     wanted = [trial.number for trial in run.trials if trial.architecture.expand == "reuse"]
     assert wanted == [1]
     page.select_option("select[data-site=expand]", "reuse")
-    settled(page, "1 of 5 networks, 1 of the front that fit; the most accurate of them:")
+    settled(page, "1 of 5 networks fit, 1 of the front; the most accurate:")
     assert numbers(page, "trials") == numbers(page, "front") == wanted
     assert set(bright(page, "accuracy-params")) == set(bright(page, "progress")) == set(wanted)
     page.click("#show-all")
@@ -139,8 +139,8 @@ def said_within(run, most):
     expected, front = run.claims.expected, {1, 3}
     left = [number for number in expected if run.trials[number].costs["params"] <= most]
     best = max(left, key=lambda number: expected[number].mean)
-    said = f"{len(left)} of {len(expected)} networks, {len(front & set(left))} of the front within the budget"
-    return f"{said}; the most accurate of them:", best
+    said = f"{len(left)} of {len(expected)} networks fit the budget, {len(front & set(left))} of the front"
+    return f"{said}; the most accurate:", best
 
 
 def test_budget_counts_what_is_left(page, run):
@@ -151,8 +151,35 @@ def test_budget_counts_what_is_left(page, run):
     page.click("#within button")
     assert page.inner_text("#selected p").startswith(f"trial {best} ")
     page.fill("#budget-params", "0.1")
-    settled(page, "0 of 5 networks, 0 of the front within the budget")
-    assert page.locator("#within button").is_hidden()
+    settled(page, "None of 5 networks fit the budget; the smallest there is:")
+    smallest = min(run.trials[:4], key=lambda trial: trial.costs["params"])
+    million = f"{smallest.costs['params'] / 1e6:g}"
+    said = f"trial {smallest.number}, {million} M parameters"
+    assert page.inner_text("#within button") == said
+    under = page.locator("p.budget .fits").all_inner_texts()  # where it was typed, and nowhere else
+    assert under == [f"None of 5 networks fit the budget; the smallest there is: {said}", ""]
+    page.fill("#budget-params", million)
+    page.wait_for_function("document.querySelector('#within span').textContent.startsWith('1 of 5')")
+
+
+def test_selected_trial_is_exported_by_a_command_to_copy(open_page, run):
+    page = open_page(write_report(run.path), permissions=["clipboard-read", "clipboard-write"])
+    page.click("#front tr[data-trial='3'] button.pick")
+    page.click("#selected button.copy")
+    page.wait_for_selector("#selected button.copy:text('Copied')")
+    command = f"cheapsearch export {run.path} --pick trial=3"
+    assert page.evaluate("navigator.clipboard.readText()") == command
+    page.click("#trials tr[data-trial='5'] button.pick")  # it was not trained
+    assert page.locator("#selected .export").is_hidden()
+
+
+def test_phone_shows_whole_rows_of_the_pick_and_a_short_selection(open_page, run):
+    page = open_page(write_report(run.path), width=390, has_touch=True)
+    assert page.locator(".scroll:has(.compare)").evaluate("box => box.scrollWidth <= box.clientWidth")
+    page.locator("#front tbody button.pick").first.click()
+    assert page.locator("#selected").bounding_box()["height"] < 130
+    assert "expand" not in page.inner_text("#selected p")
+    assert page.locator("#selected kbd").is_hidden()
 
 
 def test_budget_is_dragged_and_input_and_line_stay_in_step(page, run):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cheapsearch.search.cli.main import make_parser
-from cheapsearch.search.cli.run_flags import GROUPS, given_settings
+from cheapsearch.search.cli.run_flags import given_settings, groups
 from cheapsearch.search.training.policy import Policy
 from cheapsearch.space import RunSettings, UserError
 
@@ -93,6 +93,20 @@ def test_parser_refuses_in_one_line_and_says_where_help_is(arguments: tuple[str,
     assert "--help`" in refusal(*arguments)
 
 
+def test_help_cuts_no_word_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    parser = make_parser()
+    for name, command in parser.commands.items():
+        _, _, below_usage = command.format_help().partition("\n\n")
+        lines = below_usage.partition("\nexample")[0].splitlines()
+        # Flags with their values are not cut either.
+        assert max(len(line) for line in lines if not line.startswith("  -")) <= 40, name
+        words = set(command.format_help().split())
+        for action in command._actions:
+            said = command._get_formatter()._expand_help(action) if action.help else ""
+            assert action.help == argparse.SUPPRESS or set(said.split()) <= words, name
+
+
 def test_other_commands_have_defaults() -> None:
     assert vars(parse("show", "cheap_v2")) == {
         "command": "show",
@@ -115,7 +129,7 @@ def test_other_commands_have_defaults() -> None:
 
 
 def test_every_setting_of_a_run_has_a_place_in_the_help() -> None:
-    placed = [name for names in GROUPS.values() for name in names]
+    placed = [name for names in groups().values() for name in names]
     assert sorted(placed) == sorted(RunSettings.declared())
 
 

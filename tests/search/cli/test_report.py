@@ -71,10 +71,13 @@ def test_report_watches_until_ctrl_c(digits_run: Path, tmp_path: Path) -> None:
         said = process.stdout.readline()
         url, _, rest = said.partition(" ")
         assert rest.strip() == f"the report of {run}, kept up to date; Ctrl-C ends this, not the run"
-        with urlopen(f"{url}report") as answer:
-            assert "mobilenet_v2 on digits" in answer.read().decode("utf-8")
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            with urlopen(f"{url}report") as answer:
+                assert "mobilenet_v2 on digits" in answer.read().decode("utf-8")
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, err) == (0, "")
     assert out.strip() == f"no longer watched; `cheapsearch report {run}` writes the report to its folder"
     assert not (run / "report.html").exists()

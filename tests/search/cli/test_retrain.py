@@ -54,7 +54,9 @@ def test_retrain_asks_first_and_shows_the_front_retrained(
 
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     assert main(command) == 0
-    assert "test %" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "test %" in said
+    assert f"cheapsearch predict {run}/retrain/NAME IMAGE|FOLDER" in said
     (result,) = (run / "retrain").glob("*/result.json")
     settings = json.loads(result.read_text())["settings"]
     assert settings["architecture"]["width"] == 0.25

@@ -61,6 +61,12 @@ def test_arrays_and_tensors_are_the_same_bytes(images: Any) -> None:
         assert found.fingerprint == taken((RGB, LABELS)).fingerprint
 
 
+def test_tensors_of_bfloat16_are_read_as_floats() -> None:
+    halves = torch.full((4, 1, 5, 5), 0.5, dtype=torch.bfloat16)
+    found = taken((halves, [0, 1, 0, 1]))
+    assert {int(value) for image in pixels(found) for value in image.ravel()} == {round(0.5 * 255)}
+
+
 def test_grey_images_have_three_equal_channels() -> None:
     found = taken((RGB[..., 0], LABELS))
     np.testing.assert_array_equal(pixels(found), np.repeat(RGB[..., :1], 3, axis=-1))
@@ -131,6 +137,7 @@ def test_images_are_only_in_memory() -> None:
     with pytest.raises(UserError) as caught:
         open_images(HANDED, seed=0)
     assert "dataset: 'arrays' are images handed over in Python" in str(caught.value)
+    assert "`dataset=(images, labels)`; a folder of that name is './arrays'" in str(caught.value)
     with pytest.raises(UserError, match="must be one of digits, cifar10, cifar100, imagenet, a path ending"):
         open_images("array", seed=0)
 
@@ -166,6 +173,17 @@ WIDE = RGB.astype(np.float64)
         ),
         (RGB, r"train images of a Dataset must come as \(image, label\), got ndarray for item 0"),
         ([], "train images must be one or more, got none"),
+        ((RGB[:3], ["a", 1, "b"]), "train labels must be all numbers or all names of classes, got 1 of int"),
+        ((RGB[:3], np.array([0, 1, None])), "train labels must be all .*, got 0 of int"),
+        ((RGB[:2], ["a", float("nan")]), "train labels must be all .*, got nan of float"),
+        ([(RGB[0], "a"), (RGB[1], 1)], "train labels must be all .*, got 1 of int"),
+        (
+            {"train": (RGB[:2], ["1", "2"]), "val": (RGB[:1], [1])},
+            "validation labels must be classes of the training images, 1, 2, got 1",
+        ),
+        ((RGB[:2], [[0], [1, 0]]), "train labels must make one array, got parts of different shapes"),
+        (([RGB[0], RGB[1, 1:]], [0, 1]), "train images must make one array, got parts of different"),
+        ([(RGB[0], 0), (RGB[1], torch.tensor([1, 0]))], "train labels must make one array"),
         ([(RGB[0], 0), (WIDE[0] - 1, 1)], "train image 1 must be bytes, or floats from 0 to 1"),
         ([(Image.new("F", (8, 8)), 0)], "train image 0: floating-point pixels have no known range"),
     ],

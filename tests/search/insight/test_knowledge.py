@@ -130,10 +130,16 @@ def test_what_goes_wrong_is_logged_and_kept_and_tried_again(
     assert insight is not None
     assert insight.missing == "working it out failed (ValueError: too odd)"
     assert "goes without it (ValueError: too odd)\nTraceback" in caplog.text
-    write_insight(folder)
+    told: list[str] = []
+    write_insight(folder, say=told.append)
     insight = load_run(folder).insight
     assert insight is not None
     assert insight.missing.endswith("are needed")
+    assert told == []  # of few trials it does not take long
+    monkeypatch.setattr("cheapsearch.search.insight.writing._MANY", FEWEST - 2)
+    (folder / "insight.json").unlink()
+    write_insight(folder, say=told.append)
+    assert told == [f"working out what the model knows of {FEWEST - 1} trials"]
     (folder / "insight.json").unlink()
     monkeypatch.setattr("cheapsearch.models.cost_table", fails)
     caplog.clear()

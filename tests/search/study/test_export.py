@@ -149,6 +149,11 @@ def test_export_names_the_file_as_the_source_is_called(
             {},
             r"weights: must be there, gone\.safetensors is not; a training writes it when",
         ),
+        (
+            "trainin",
+            {},
+            "arch: must be a preset's name or an exported YAML, got 'trainin'; did you mean 'training'",
+        ),
         ("empty", {}, r"run: must hold run\.yaml and trials\.csv"),
         (
             "cheap_v2",

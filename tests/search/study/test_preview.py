@@ -61,6 +61,10 @@ def test_preview_says_how_long_what_is_left_takes(tmp_path: Path) -> None:
     new = preview_run(SETTINGS, out=tmp_path / "run")
     assert new.seconds == pytest.approx(SECONDS)
     assert new.seconds_in_all == pytest.approx(12 * SECONDS)
+    with open_run(SETTINGS, out=tmp_path / "ended", make_executor=LocalExecutor):
+        (tmp_path / "ended" / "trials.csv").unlink(missing_ok=True)
+    ended = preview_run({"workers": 0}, out=tmp_path / "ended")
+    assert (ended.begun, ended.done, ended.wanted) == (True, 0, 12)
 
     with open_run(SETTINGS, out=tmp_path / "run", make_executor=LocalExecutor) as run:
         list(islice(run.search(), 3))

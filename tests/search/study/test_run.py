@@ -639,6 +639,7 @@ def test_run_refuses_a_study_without_its_record(begun: Path) -> None:
         ({"dataset": "/data/pathmnist.npz"}, "runs/mobilenet_v2-pathmnist"),
         ({"dataset": "my/photos/"}, "runs/mobilenet_v2-photos"),
         ({"dataset": "flowers/train"}, "runs/mobilenet_v2-flowers-train"),
+        ({"backbone": "examples/small_net.yaml"}, "runs/small_net-cifar10"),
     ],
 )
 def test_default_folder_goes_by_backbone_and_data_set(given: dict[str, Any], folder: str) -> None:

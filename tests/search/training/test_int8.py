@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -68,6 +69,9 @@ def test_int8_is_measured_beside_float_on_the_validation_images(
     assert images.shape == (80, 3, 8, 8)
     assert json.loads(read_metadata(out)["int8"]) == vars(found)
     assert json.loads(read_metadata(out)["form"]) == "training"
+    with np.load(few_digits) as kept:
+        handed = {split: (kept[f"{split}_images"], kept[f"{split}_labels"]) for split in ("train", "val")}
+    assert write_int8(written, out, network, None, dataset=handed) == found
 
 
 def test_int8_refuses_images_of_another_training(

@@ -412,6 +412,9 @@ def test_predict_refuses_what_it_cannot_look_up(photos: Path, npz: Path, trained
         (npz, "val", r"^images: must have the classes of the network, grün, 猫 2, got 0, 1, 2;"),
         ([photos / "test", "digits"], None, r"^images: must be files and folders, or one data set, got 2"),
         ([photos, photos], "val", r"^images: must be files and folders, or one data set, got 2"),
+        (torch.zeros(2, 3, 8, 8), None, r"^images: must be paths of files and folders, .* got Tensor"),
+        (([torch.zeros(3, 8, 8)], [0]), None, r"^images: must be paths of files and folders, .* got list"),
+        ([(Image.new("L", (8, 8)), 0)], None, r"^images: must be paths of files and folders, .* got tuple"),
     ]
     for images, split, message in cases:
         with pytest.raises(UserError, match=message):
