@@ -13,6 +13,7 @@ from typing import Any
 
 import cheapsearch
 from cheapsearch.search.cli.main import make_parser
+from cheapsearch.search.cli.parser import said_of_fields as _said
 from cheapsearch.search.training.policies import POLICIES
 from cheapsearch.search.training.policy import Policy
 from cheapsearch.search.training.proxy import Proxy
@@ -78,20 +79,6 @@ def _code(value: object) -> str:
     return f"`{value}`"
 
 
-def _said(record: type) -> dict[str, str]:
-    """What the docstring of a dataclass says of its attributes."""
-    _, _, section = (record.__doc__ or "").partition("Attributes:\n")
-    section = section.partition("\n\n")[0]
-    found: dict[str, str] = {}
-    name = ""
-    for line in section.splitlines():
-        if begins := re.match(r" {8}(\w+): (.*)", line):
-            name, found[begins[1]] = begins[1], begins[2]
-        elif name:
-            found[name] += f" {line.strip()}"
-    return found
-
-
 def _type(annotation: object) -> str:
     return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
 
@@ -145,7 +132,7 @@ def _metavar(action: argparse.Action) -> str:
 def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
     if action.help:
         return parser._get_formatter()._expand_help(action)
-    return _said(Policy).get(action.dest.removeprefix("policy_"), "")
+    return ""
 
 
 # --- files ------------------------------------------------------------------------------------------

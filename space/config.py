@@ -180,6 +180,11 @@ def find_architecture(reference: str) -> Architecture | ArchitectureConfig:
         if isinstance(data, Mapping) and "rows" in data:
             return Architecture(load_backbone(reference))
         return ArchitectureConfig.from_dict(data, reference)
+    if (Path(reference) / "run.yaml").is_file():
+        raise UserError(
+            f"ARCH: must be a preset's name or an exported YAML, and {reference!r} is the folder of a run; "
+            f"its pick is `{Path(reference) / 'best.yaml'}`"
+        )
     near = nearest_path(reference)
     if near and ("/" in reference or not nearest(reference, PRESETS)):
         raise UserError(f"ARCH: must be a preset's name or an exported YAML, got {reference!r}{near}")

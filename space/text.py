@@ -74,6 +74,8 @@ def duration(seconds: float) -> str:
     """A time span with its two largest units: `2 h 5 min`."""
     if isnan(seconds):
         return MISSING
+    if seconds < 0.1:
+        return f"{seconds:.1g} s"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes = round(seconds / 60)

@@ -65,7 +65,7 @@ def test_commands_have_every_flag(made: ModuleType) -> None:
         assert "%(" not in sections[name]
         assert re.match(r"\n+[A-Z`]", sections[name]), name
         assert "\nNone\n" not in sections[name], name
-    # A flag of a policy's field has no help of its own: it says what the field does.
+    # The flag of a policy's field says what the field does.
     weight_decay = [row for row in rows(sections["train"]) if "--weight-decay" in row[0]]
     assert [row[1] for row in weight_decay] == ["Of every parameter."]
     assert "weight_decay: Of every parameter." in str(Policy.__doc__)

@@ -51,7 +51,10 @@ def lines(found: "Preview") -> Iterator[str]:
         f"at width {proxy.network_width(settings.width):g}; scored on {found.val_images:,}"
     )
     if found.tried:
-        yield "pilot      tries that on two networks first, and makes it longer where they learn nothing"
+        yield (
+            "pilot      tries that on two networks first, and makes it longer where they learn nothing: "
+            "epochs, width, and with --hours the number of trainings, may be others"
+        )
     kind = "shortest training" if settings.has_rungs else "training"
     repeats = f", {settings.repeats} of them repeats" if settings.repeats else ""
     done = f", {found.done:,} done" if found.begun else ""

@@ -1,8 +1,10 @@
 """What the flags of several commands share."""
 
 import argparse
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import fields
+from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +107,12 @@ def add_training(parser: argparse.ArgumentParser, *, pretrained: str | None, beg
         help=f"{names(POLICY_NAMES)} (default: by the data set; with pretrained weights finetune)",
     )
     group = parser.add_argument_group("policy", "fields to change, from those of --policy")
-    kinds: dict[object, Any] = {int: int, float: float}
+    kinds: dict[object, Any] = {int: int, float: number}
+    said = said_of_fields(Policy)
     for field in fields(Policy):
         name = flag(field.name)
         where: dict[str, Any] = {"dest": f"policy_{field.name}", "default": argparse.SUPPRESS}
+        where["help"] = said.get(field.name, "").replace("%", "%%")
         if field.type is bool:
             group.add_argument(name, action=argparse.BooleanOptionalAction, **where)
         elif field.type in kinds:
@@ -164,6 +168,20 @@ def given_workplace(options: argparse.Namespace) -> dict[str, Any]:
     """What `add_workplace` added and was typed."""
     known = ("executor", "ray_address", "ray_cpus", "ray_gpus")
     return {name: value for name, value in vars(options).items() if name in known}
+
+
+def said_of_fields(record: type) -> dict[str, str]:
+    """What the docstring of a dataclass says of its attributes; nothing where Python leaves them out."""
+    _, _, section = (getdoc(record) or "").partition("Attributes:\n")
+    section = section.partition("\n\n")[0]
+    found: dict[str, str] = {}
+    name = ""
+    for line in section.splitlines():
+        if begins := re.match(r" {4}(\w+): (.*)", line):
+            name, found[begins[1]] = begins[1], begins[2]
+        elif name:
+            found[name] += f" {line.strip()}"
+    return found
 
 
 def names(known: Iterable[str]) -> str:

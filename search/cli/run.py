@@ -94,9 +94,9 @@ def perform(options: argparse.Namespace) -> int:
                 raise
             shown.close()
             run = begun[0][0]
+            done = spent(run.record.settings, run.done, "architectures trained", timed=run.plan.timed)
             return complain(
-                f"interrupted with {spent(run.record.settings, run.done, 'architectures trained')}; "
-                f"go on with: cheapsearch run --out {run.folder.path}",
+                f"interrupted with {done}; go on with: cheapsearch run --out {run.folder.path}",
                 EXIT_INTERRUPTED,
             )
         except (SearchFailedError, WorkersFailedError) as error:
@@ -125,11 +125,12 @@ def print_start(console: "Console", run: "Run") -> None:
             print_prose(console, line)
     settings = run.record.settings
     workers = f"{_many(len(run.devices), 'worker')} on {settings.device}"
+    done = spent(settings, run.done, "trained", timed=run.plan.timed)
     scored = "" if settings.metric == "accuracy" else f"; accuracy is {METRIC_TITLES[settings.metric]}"
     print_prose(
         console,
         f"{settings.backbone} on {settings.dataset}: {run.space.distinct_size:,} distinct architectures, "
-        f"{spent(settings, run.done, 'trained')}, {workers}, in {run.folder.path}{scored}",
+        f"{done}, {workers}, in {run.folder.path}{scored}",
     )
     if settings.has_rungs:
         epochs = Proxy.from_dict(settings.proxy).epochs
@@ -144,13 +145,14 @@ def print_start(console: "Console", run: "Run") -> None:
         )
 
 
-def spent(settings: RunSettings, done: int, trained: str) -> str:
+def spent(settings: RunSettings, done: int, trained: str, *, timed: bool = False) -> str:
     """How much is done of what is wanted, in units of the shortest training.
 
     Args:
         trained: What happened to so many, where all are as long.
+        timed: Whether the time alone says when it ends, so that what is wanted is what was expected to fit.
     """
-    wanted = settings.budget + settings.confirm
+    wanted = f"{'about ' if timed else ''}{settings.budget + settings.confirm}"
     if settings.has_rungs:
         return f"{done} of the budget of {wanted} spent"
     return f"{done} of {wanted} {trained}"

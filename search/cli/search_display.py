@@ -45,6 +45,7 @@ class SearchDisplay(LiveDisplay):
         self._unmodified = run.space.unmodified
         self._several = run.saved.record.settings.has_rungs
         self._costs = _costs(run.saved)
+        self._measured = bool(run.known) or any(trial.seconds for trial in run.trials)
         self._start = time.monotonic()
         self._at_start = self._trained + len(run.known)  # what a pilot trained is told at once
         self._shown: tuple[int, Group] = (-1, Group())
@@ -66,10 +67,10 @@ class SearchDisplay(LiveDisplay):
         if self._run.seconds_left is not None:
             return self._run.seconds_left
         done = self._trained - self._at_start
-        if done > 0:
+        if done >= self._workers:  # the first one also waits for the workers to start
             return (time.monotonic() - self._start) / done * (self._run.wanted - self._trained)
         timed = [(trial.seconds, trial.rung) for trial in self._trials if trial.seconds and trial.accuracy]
-        if timed:
+        if self._measured and timed:
             each = sum(seconds for seconds, _ in timed) / sum(rung for _, rung in timed)
             return each * (self._run.wanted - self._trained) / self._workers
         return None

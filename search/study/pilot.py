@@ -169,7 +169,8 @@ def explain(pilot: Pilot, *, images: int, validation: int, workers: int) -> list
 
 
 def _named(proxy: Proxy) -> str:
-    return f"{proxy.epochs} epochs of {proxy.input_size}-px images at width {proxy.width:g}"
+    epochs = f"{proxy.epochs} epoch{'' if proxy.epochs == 1 else 's'}"
+    return f"{epochs} of {proxy.input_size}-px images at width {proxy.width:g}"
 
 
 def _trained(

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from ...models import Network, load
-from ...space import Preprocessing, UserError, check_name, shown
+from ...space import RETRAIN_FOLDER, Preprocessing, UserError, check_name, shown
 from ...space.errors import nearest_path
+from ...space.saved_run import RECORD_FILE
 from ...space.training_folder import TrainingFolder
 from ..data import (
     DATASETS,
@@ -88,6 +89,12 @@ def load_trained(path: str | Path) -> Network:
     """
     file = Path(path)
     if file.is_dir():
+        if (file / RECORD_FILE).is_file():
+            raise UserError(
+                f"WEIGHTS: must be of a training, and '{shown(path)}' is a run, whose trials keep "
+                f"no weights; `cheapsearch retrain {shown(path)}` trains its front, into "
+                f"{RETRAIN_FOLDER}/ there"
+            )
         folder = TrainingFolder(file)
         folder.read_record()  # and with it the operations that it was trained with
         file = folder.weights_path

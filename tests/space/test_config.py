@@ -238,3 +238,9 @@ def test_find_architecture_refuses_neither_and_names_the_nearest_preset(tmp_path
         find_architecture("cheap_v")
     with pytest.raises(UserError, match=r"none\.yaml: must be a readable YAML file"):
         find_architecture(str(tmp_path / "none.yaml"))
+
+
+def test_find_architecture_names_the_pick_of_a_run(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").touch()
+    with pytest.raises(UserError, match=rf"is the folder of a run; its pick is `{tmp_path}/best\.yaml`$"):
+        find_architecture(str(tmp_path))

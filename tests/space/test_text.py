@@ -47,7 +47,15 @@ def test_date_shortens_what_it_knows(stamp, shown):
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(4.25, "4.2 s"), (59.0, "59.0 s"), (90.0, "2 min"), (7500.0, "2 h 5 min"), (NAN, "–")],  # noqa: RUF001
+    [
+        (0.0432, "0.04 s"),
+        (0.0, "0 s"),
+        (4.25, "4.2 s"),
+        (59.0, "59.0 s"),
+        (90.0, "2 min"),
+        (7500.0, "2 h 5 min"),
+        (NAN, "–"),  # noqa: RUF001
+    ],
 )
 def test_duration_shows_its_largest_units(seconds, shown):
     assert text.duration(seconds) == shown

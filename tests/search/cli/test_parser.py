@@ -1,6 +1,7 @@
 """How numbers, lists and settings are read, and what is refused."""
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from cheapsearch.search.cli.main import make_parser
 from cheapsearch.search.cli.run_flags import given_settings, groups
+from cheapsearch.search.training.policy import Policy
 from cheapsearch.space import RunSettings, UserError
 
 
@@ -129,3 +131,14 @@ def test_other_commands_have_defaults() -> None:
 def test_every_setting_of_a_run_has_a_place_in_the_help() -> None:
     placed = [name for names in groups().values() for name in names]
     assert sorted(placed) == sorted(RunSettings.declared())
+
+
+def test_flags_of_the_policy_say_what_the_reference_says() -> None:
+    said = " ".join(make_parser().commands["train"].format_help().split())
+    for field in fields(Policy):
+        assert f"{field.name}: " in str(Policy.__doc__)
+    assert "--weight-decay N Of every parameter." in said
+    # Of several lines.
+    assert (
+        "`padded` holds images in memory at the input size, pads them and crops at random, in batches" in said
+    )

@@ -262,6 +262,10 @@ def test_spent_counts_the_budget_where_lengths_differ(settings: RunSettings, sai
     assert spent(settings, 3, "trained") == said
 
 
+def test_spent_of_a_time_alone_is_of_about_so_many() -> None:
+    assert spent(RunSettings(budget=18, hours=0.5), 3, "trained", timed=True) == "3 of about 18 trained"
+
+
 @pytest.mark.parametrize(("multiple", "said"), [(8, True), (4, False)])
 def test_run_says_where_the_proxy_cannot_tell_architectures_apart(
     multiple: int, said: bool, call: Call

@@ -199,10 +199,21 @@ def test_display_estimates_from_earlier_trials_until_one_ends(clock: Callable[[f
     # Two trials of 10 and 5 seconds; eight to go by two workers, 7.5 * 8 / 2 = 30 seconds
     view = SearchDisplay(plain_console(), make_run((BASE, CHEAP), workers=2))
     assert "~ 30.0 s left" in rendered(view)
-    # One more after 20 seconds: seven to go take 140
-    clock(20)
+    # As many more as there are workers in 40 seconds: six to go take 120
+    clock(40)
     view.update(WORSE)
+    view.update(replace(BETTER, number=7))
     assert "~ 2 min left" in rendered(view)
+
+
+def test_display_has_no_estimate_before_every_worker_has_trained_once(clock: Callable[[float], None]) -> None:
+    view = SearchDisplay(plain_console(), make_run(workers=2))
+    clock(30)
+    view.update(BASE)
+    assert " left" not in rendered(view)
+    clock(32)
+    view.update(CHEAP)
+    assert f"~ {text.duration(32 / 2 * 8)} left" in rendered(view)
 
 
 LONGER = replace(CHEAP, number=7, origin="longer", rung=4, accuracy=66.0, seconds=20.0)

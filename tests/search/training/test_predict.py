@@ -393,6 +393,12 @@ def test_predict_refuses_weights_whose_answers_are_no_numbers(
         predict(path, photos / "test")
 
 
+def test_load_trained_says_that_a_run_keeps_no_weights(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").touch()
+    with pytest.raises(UserError, match=rf"is a run, .*; `cheapsearch retrain {tmp_path}` trains its front"):
+        load_trained(tmp_path)
+
+
 def test_predict_refuses_what_it_cannot_look_up(photos: Path, npz: Path, trained: Trained) -> None:
     network: Network = load_trained(trained(photos, "padded"))
     cases: list[tuple[Any, str | None, str]] = [
