@@ -42,11 +42,12 @@ class ArchitectureConfig:
     num_classes: int
     input_size: int
     costs: Cost
-    version: str
+    version: str = field(repr=False)
     hash: str = ""
-    origin: Mapping[str, Any] = field(default_factory=dict)
-    classes: tuple[str, ...] | None = None
-    preprocessing: Preprocessing | None = None
+    # Not in what Python shows: it fills a screen.
+    origin: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    classes: tuple[str, ...] | None = field(default=None, repr=False)
+    preprocessing: Preprocessing | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check_cost(self.costs)

@@ -129,4 +129,7 @@ def retrain_and_show(
 def _agreed(console: "Console") -> bool:
     """Ask for a yes; the end of the input is a no."""
     console.print("begin? [y/N] ", end="")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    answer = sys.stdin.readline()
+    if not answer or not sys.stdin.isatty():  # nobody's return key ended the line
+        console.print()
+    return answer.strip().lower() in ("y", "yes")

@@ -244,3 +244,9 @@ def test_find_architecture_names_the_pick_of_a_run(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").touch()
     with pytest.raises(UserError, match=rf"is the folder of a run; its pick is `{tmp_path}/best\.yaml`$"):
         find_architecture(str(tmp_path))
+
+
+def test_config_is_short_in_what_python_shows() -> None:
+    shown = repr(replace(CONFIG, origin={"run": "runs/a"}))
+    assert f"architecture={CONFIG.architecture!r}, num_classes={CONFIG.num_classes}, " in shown
+    assert "runs/a" not in shown

@@ -49,7 +49,7 @@ def test_retrain_asks_first_and_shows_the_front_retrained(
         said = capsys.readouterr().out
         assert "1 to train for 2 epochs" in said
         assert "about " in said
-        assert "nothing was trained" in said
+        assert "begin? [y/N] \nnothing was trained" in said
         assert not list((run / "retrain").glob("*/*"))
 
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
