@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-import torch
 
 from cheapsearch.models import CostTable, cost_table
 from cheapsearch.search.cli.main import main
@@ -34,15 +33,6 @@ from cheapsearch.space.costs import additive_costs
 
 V2 = "mobilenet_v2"
 Store = TrialStore[Architecture, TrialRecord]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> Iterator[None]:
-    """As in a worker, so that figures computed here equal a worker's."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)

@@ -119,7 +119,7 @@ def test_export_prints_json_of_a_file_and_of_a_config(call: Call, tmp_path: Path
         (("--skip-corrupt",), "--dataset: is for --int8"),
         (
             ("-o", "net.pth"),
-            "--format: must be one of yaml, safetensors, onnx, pt2, executorch, litert, as the file's ending",
+            "--output: must end in one of yaml, safetensors, onnx, pt2, pte, tflite, or --format say one of",
         ),
         (("--format", "onxx"), "--format: must be one of yaml, safetensors, onnx, pt2, executorch, litert"),
     ],

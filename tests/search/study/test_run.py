@@ -390,7 +390,7 @@ def test_run_writes_trials_csv_again_from_the_study(finished: Path) -> None:
         ({"backbone": "mobilenet_v3_small"}, "backbone", "mobilenet_v2"),
         ({"width": 0.5}, "width", "1.0"),
         ({"proxy": {"epochs": 2}}, "proxy epochs", "1"),
-        ({"max_params": 10**7}, "max_params", "None"),
+        ({"max_params": 10**7}, "max_params", "unset"),
         ({"order": "arrival"}, "order", "proposal"),
     ],
 )
