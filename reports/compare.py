@@ -138,7 +138,7 @@ def _length(run: SavedRun) -> str:
     epochs, size = proxy.get("epochs"), proxy.get("input_size")
     if epochs is None:
         return "not recorded"
-    return f"{epochs * run.rung} epochs" + ("" if size is None else f" at {size} pixels")
+    return text.many(epochs * run.rung, "epoch") + ("" if size is None else f" at {size} pixels")
 
 
 def _facts(

@@ -16,7 +16,7 @@ def headline(run: SavedRun, frame: pd.DataFrame) -> str:
     states = ", ".join(f"{count:,} {state}" for state, count in frame["state"].value_counts().items())
     return (
         f"cheapsearch {run.record.version}, started {text.date(run.record.created)}. "
-        f"{many(len(frame), 'trial')}{': ' + states if states else ''}."
+        f"{text.many(len(frame), 'trial')}{': ' + states if states else ''}."
     )
 
 
@@ -27,10 +27,10 @@ def spent(run: SavedRun, frame: pd.DataFrame) -> str:
     wanted = settings.budget + settings.confirm
     if settings.has_rungs:
         return (
-            f"{many(networks_trained(run.trials), 'network')} in {many(trained, 'training')}, which cost "
-            f"{units(run.trials):,} of a budget of {wanted:,} of the shortest"
+            f"{text.many(networks_trained(run.trials), 'network')} in {text.many(trained, 'training')}, "
+            f"which cost {units(run.trials):,} of a budget of {wanted:,} of the shortest"
         )
-    return f"{trained:,} of a budget of {many(wanted, 'training')}"
+    return f"{trained:,} of a budget of {text.many(wanted, 'training')}"
 
 
 def searched(run: SavedRun, frame: pd.DataFrame) -> dict[str, str]:
@@ -104,7 +104,7 @@ def repeated(run: SavedRun) -> dict[str, str]:
     record, settings = run.record, run.record.settings
     return {
         "Seed": f"{settings.seed}, sampler {settings.sampler}, {settings.in_flight} proposals in flight",
-        "Device": f"{settings.device}, {many(record.workers, 'worker')}",
+        "Device": f"{settings.device}, {text.many(record.workers, 'worker')}",
         **_against(run),
         "Data": f"{settings.dataset}{f' in {settings.data_dir}' if settings.data_dir else ''}, "
         f"fingerprint {record.fingerprint}",
@@ -112,11 +112,6 @@ def repeated(run: SavedRun) -> dict[str, str]:
         "Proxy": _settings(settings.proxy) or text.MISSING,
         "Versions": _settings({"cheapsearch": record.version, **record.versions}),
     }
-
-
-def many(count: int, noun: str) -> str:
-    """`1 trial`, `1,200 trials`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _lengths(run: SavedRun) -> dict[str, str]:
@@ -127,8 +122,8 @@ def _lengths(run: SavedRun) -> dict[str, str]:
     epochs = settings.proxy.get("epochs")
     lengths = [
         f"{text.times(rung)} "
-        + (f"({many(rung * epochs, 'epoch')}) " if isinstance(epochs, int) else "")
-        + f"of {many(networks.get(rung, 0), 'network')}"
+        + (f"({text.many(rung * epochs, 'epoch')}) " if isinstance(epochs, int) else "")
+        + f"of {text.many(networks.get(rung, 0), 'network')}"
         for rung in settings.lengths
     ]
     return {

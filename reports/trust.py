@@ -9,7 +9,6 @@ from ..space import text, verdict
 from ..space.agreement import FEW_TO_RANK, RankAgreement, rank_agreement, rung_agreements
 from ..space.saved_run import SavedRun
 from ..space.verdict import correlations
-from .facts import many
 from .retraining import proxy_rungs
 
 _FEW_IMAGES = 1000  # so few that single images show in an accuracy
@@ -40,7 +39,8 @@ def caution(run: SavedRun) -> Caution:
     coarse = 0 < images <= _FEW_IMAGES
     step = f" One of the {images:,} validation images alone is {100 / images:.2g} points." if coarse else ""
     source = (
-        f"measured on {many(claims.repeats, 'further training')} with another seed, and a weak assumption"
+        f"measured on {text.many(claims.repeats, 'further training')} with another seed, and a weak "
+        "assumption"
         if claims.repeats
         else "assumed by the accuracy's own sampling error: nothing was repeated"
         + (" at this length" if settings.has_rungs else "")
@@ -74,8 +74,8 @@ def agreement(retrained: pd.DataFrame) -> str:
     count = max((count for count, ranks in found.values() if ranks is not None), default=0)
     if not count:
         return (
-            f"{many(len(retrained), 'network')} trained in full: too few, or too alike, to say how well the "
-            "proxy ranks."
+            f"{text.many(len(retrained), 'network')} trained in full: too few, or too alike, to say how well "
+            "the proxy ranks."
         )
     few = " So few networks say little." if count < FEW_TO_RANK else ""
     said = "Rank correlation of proxy and retrained validation accuracy"
@@ -84,7 +84,7 @@ def agreement(retrained: pd.DataFrame) -> str:
         ((_, ranks),) = found.values()
         return f"{said} over {count} networks, {intervals}: {correlations(ranks)}.{few}"
     each = "; ".join(
-        f"trainings {text.times(rung)} of {many(of, 'network')}, {correlations(ranks)}"
+        f"trainings {text.times(rung)} of {text.many(of, 'network')}, {correlations(ranks)}"
         for rung, (of, ranks) in found.items()
     )
     return f"{said}, {intervals}: {each}.{few}"

@@ -19,6 +19,11 @@ def count(value: float) -> str:
     return f"{value:.4g}"
 
 
+def many(count: int, noun: str) -> str:
+    """`1 trial`, `1,200 trials`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def measured(value: float, unit: str) -> str:
     """Three digits and the unit of a measurement: `8.12 ms`."""
     if isnan(value):

@@ -8,7 +8,7 @@ from .costs import COSTS, shown_costs
 from .noise import averaged
 from .run_record import RunRecord
 from .saved_run import SavedRun
-from .text import percent, signed, times
+from .text import many, percent, signed, times
 
 _FEW_NETWORKS = 8  # below which it is too early to say that a proxy tells nothing
 _SIGNAL = 0.5
@@ -81,7 +81,7 @@ def foretold(pairs: Sequence[RungAgreement]) -> list[str]:
     """How well trainings of each length foretold those of a longer one, a line for each pair."""
     lines = []
     for pair in pairs:
-        networks = f"{pair.count} network{'' if pair.count == 1 else 's'}"
+        networks = many(pair.count, "network")
         lengths = f"trainings {times(pair.shorter)} and {times(pair.longer)} of {networks}"
         intervals = "" if pair.ranks is None else ", 95 % intervals"
         if pair.ranks is not None and pair.count < FEW_TO_RANK:

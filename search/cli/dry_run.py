@@ -46,7 +46,7 @@ def lines(found: "Preview") -> Iterator[str]:
     lengths = text.listed([str(rung * proxy.epochs) for rung in settings.lengths])
     steps = max(1, found.train_images // proxy.batch_size)
     yield (
-        f"train      {lengths} epoch{'' if lengths == '1' else 's'} of {_many(steps, 'step')}, "
+        f"train      {lengths} epoch{'' if lengths == '1' else 's'} of {text.many(steps, 'step')}, "
         f"{found.train_images:,} images of {proxy.input_size} px in batches of {proxy.batch_size}, "
         f"at width {proxy.network_width(settings.width):g}; scored on {found.val_images:,}"
     )
@@ -58,14 +58,14 @@ def lines(found: "Preview") -> Iterator[str]:
     kind = "shortest training" if settings.has_rungs else "training"
     repeats = f", {settings.repeats} of them repeats" if settings.repeats else ""
     done = f", {found.done:,} done" if found.begun else ""
-    yield f"budget     {_many(found.wanted, kind)}{repeats}{done}"
+    yield f"budget     {text.many(found.wanted, kind)}{repeats}{done}"
     folder = RunFolder(found.out)
     names = ", ".join(path.name for path in (folder.report_path, folder.best_path, folder.trials_path))
     yield (
         f"store      {found.out} ({'goes on' if found.begun else 'new'}): {names} and others, about "
         f"{found.bytes / 1e6:.0f} MB in all"
     )
-    workers = _many(found.workers, "worker")
+    workers = text.many(found.workers, "worker")
     yield (
         f"time       about {text.duration(found.seconds_in_all)} on {workers}, less what is stopped early; "
         f"{text.duration(found.seconds)} a training, by timed steps on {settings.device}"
@@ -80,7 +80,3 @@ def _within(found: "Preview") -> str:
         return ""
     named = ", ".join(f"{flag(f'max_{name}')} {exact(name, most)}" for name, most in limits.items())
     return f", {'' if found.counted else 'about '}{found.allowed:,} of them within {named}"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -87,8 +87,9 @@ def retrain_and_show(
         def approve(retraining: "Retraining") -> bool:
             epochs, device = retraining.policy.epochs, retraining.devices[0].partition(":")[0]
             console.print(
-                f"{len(retraining.open)} to train for {epochs} epochs, {len(retraining.finished)} "
-                f"done already; measuring how long they take on {len(retraining.devices)} x {device} ..."
+                f"{len(retraining.open)} to train for {text.many(epochs, 'epoch')}, "
+                f"{len(retraining.finished)} done already; measuring how long they take on "
+                f"{len(retraining.devices)} x {device} ..."
             )
             console.print(f"about {text.duration(retraining.estimate())} in all")
             if ask and not _agreed(console):

@@ -124,7 +124,7 @@ def print_start(console: "Console", run: "Run") -> None:
         for line in run.summary.lines():
             print_prose(console, line)
     settings = run.record.settings
-    workers = f"{_many(len(run.devices), 'worker')} on {settings.device}"
+    workers = f"{text.many(len(run.devices), 'worker')} on {settings.device}"
     done = spent(settings, run.done, "trained", timed=run.plan.timed)
     scored = "" if settings.metric == "accuracy" else f"; accuracy is {METRIC_TITLES[settings.metric]}"
     print_prose(
@@ -169,7 +169,7 @@ def print_result(console: "Console", result: "RunResult") -> None:
     if longer:
         longest = max(trial.rung for trial in result.saved.trials if trial.state == "complete")
         trained += f", {longer} of them up to {longest} times as long"
-    repeats = f", {_many(states['repeat'], 'repeat')}" if states["repeat"] else ""
+    repeats = f", {text.many(states['repeat'], 'repeat')}" if states["repeat"] else ""
     repeats += f", {states['pruned']} stopped early" if states["pruned"] else ""
     objectives = ", ".join(settings.objectives)
     if several:
@@ -192,7 +192,9 @@ def print_result(console: "Console", result: "RunResult") -> None:
     for line in foretold(result.agreements):
         console.print(line)
     claims = result.saved.claims
-    source = f"by {_many(claims.repeats, 'repeat')}" if claims.repeats else "assumed, nothing was repeated"
+    source = (
+        f"by {text.many(claims.repeats, 'repeat')}" if claims.repeats else "assumed, nothing was repeated"
+    )
     source += " at this length" if several else ""
     console.print(
         "expected: accuracy on new images in the mean over seeds, with 95 % either way; sure: the "
@@ -240,7 +242,7 @@ def refusals(run: "SavedRun") -> str:
     refused = [trial.origin for trial in run.trials if trial.state == "refused"]
     published = [origin for origin in refused if origin == "unmodified" or origin.startswith("preset ")]
     proposed = len(refused) - len(published)
-    what = [*published, *([_many(proposed, "proposal")] if proposed else [])]
+    what = [*published, *([text.many(proposed, "proposal")] if proposed else [])]
     limits = " or ".join(flag(f"max_{name}") for name in run.record.settings.limits)
     return f"{len(refused)} refused, over {limits}: {', '.join(what)}"
 
@@ -255,7 +257,3 @@ def other_than_best(claims: "Claims", best: int, folder: str) -> Iterator[str]:
 
 def _as_long(rung: int) -> str:
     return "of the shortest length" if rung == 1 else f"{rung} times as long as the shortest"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -152,8 +152,8 @@ def explain(pilot: Pilot, *, images: int, validation: int, workers: int) -> list
         f"for, {text.duration(record.seconds)} a training (images a second and worker: {speeds})",
         ", ".join(f"{origin} {text.percent(value)} %" for origin, value in record.accuracies.items())
         + f" after it, the largest class {text.percent(record.largest_class)} %; {record.trainings} "
-        f"trainings take about {text.duration(3600 * record.hours)} on {workers} "
-        f"worker{'' if workers == 1 else 's'}",
+        f"trainings take about {text.duration(3600 * record.hours)} on "
+        f"{text.many(workers, 'worker')}",
     ]
     if record.images_needed > validation:
         lines.append(
@@ -169,7 +169,7 @@ def explain(pilot: Pilot, *, images: int, validation: int, workers: int) -> list
 
 
 def _named(proxy: Proxy) -> str:
-    epochs = f"{proxy.epochs} epoch{'' if proxy.epochs == 1 else 's'}"
+    epochs = text.many(proxy.epochs, "epoch")
     return f"{epochs} of {proxy.input_size}-px images at width {proxy.width:g}"
 
 

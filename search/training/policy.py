@@ -14,6 +14,7 @@ from ...space import (
     check_complete,
     check_name,
     flag,
+    text,
 )
 from .recipe import Recipe
 
@@ -138,11 +139,11 @@ class Policy:
             images: That are trained on.
         """
         batch = self.recipe(flip=self.flip).whole_batch(images)
-        crop = f"random resized crops by {_many(self.data_workers, 'data worker')}"
+        crop = f"random resized crops by {text.many(self.data_workers, 'data worker')}"
         said = (
-            f"{_many(self.epochs, 'epoch')} of {_many(images // batch, 'step')} of {batch} images",
+            f"{text.many(self.epochs, 'epoch')} of {text.many(images // batch, 'step')} of {batch} images",
             f"rate {self.learning_rate:.4g}",
-            f"warm-up {self.warmup_epochs:g} epochs",
+            f"warm-up {self.warmup_epochs:g} epoch{'' if self.warmup_epochs == 1 else 's'}",
             *([f"{self.frozen_epochs} of them for what is fresh"] if self.frozen_epochs else []),
             f"weight decay {self.weight_decay:g}",
             f"label smoothing {self.label_smoothing:g}",
@@ -183,7 +184,3 @@ def _check_range(
         rules = {"at least": least, "above": above, "at most": most, "below": below}
         rule = " and ".join(f"{words} {limit:g}" for words, limit in rules.items() if limit is not None)
         raise UserError(f"{flag(name)}: must be {rule}, got {value!r}")
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -78,3 +78,8 @@ def test_times_says_how_long_a_training_is():
 )
 def test_listed_joins_words(words, said):
     assert text.listed(words) == said
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 trials"), (1, "1 trial"), (1200, "1,200 trials")])
+def test_many_says_one_of_a_thing_without_an_s(count: int, said: str) -> None:
+    assert text.many(count, "trial") == said

@@ -83,7 +83,7 @@ def test_run_goes_straight_on_to_retraining(
     assert main(["run", "--out", str(run), "--workers", "0", "--retrain"]) == 0
     said = capsys.readouterr().out
     assert "begin?" not in said
-    assert "to train for 1 epochs" in said
+    assert "to train for 1 epoch," in said
     assert list((run / "retrain").glob("*/result.json"))
 
 
