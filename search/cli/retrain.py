@@ -49,7 +49,7 @@ def add(commands: Any) -> None:
 
 
 def perform(options: argparse.Namespace) -> int:
-    """Say how long it will take, ask, train and print the results."""
+    """Say what is trained and how long it will take, ask, train and print the results."""
     from .console import print_json
 
     names = ("trial", "top", "all", "dataset", "data_dir", "workers")
@@ -74,10 +74,11 @@ def retrain_and_show(
     Returns:
         The exit code, and the result where anything was trained.
     """
+    from ...space.saved_run import load_run
     from .. import api
     from ..workers.pool import WorkersFailedError
     from .console import make_console, print_line, print_table
-    from .retrain_display import RetrainDisplay, results_table
+    from .retrain_display import RetrainDisplay, results_table, waiting_lines
 
     console = make_console(stderr=quiet, markup=False)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -86,6 +87,8 @@ def retrain_and_show(
 
         def approve(retraining: "Retraining") -> bool:
             epochs, device = retraining.policy.epochs, retraining.devices[0].partition(":")[0]
+            for line in waiting_lines(retraining.open, load_run(run).space.unmodified):
+                print_line(console, line)
             console.print(
                 f"{len(retraining.open)} to train for {text.many(epochs, 'epoch')}, "
                 f"{len(retraining.finished)} done already; measuring how long they take on "

@@ -1,16 +1,18 @@
 """What a person sees of full trainings."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from ...space import TrainingResult, shown_costs, text
+from ...space import Architecture, TrainingResult, shown_costs, text
 from ..training.full import TrainingJob
 from ..workers.jobs import Failed, Outcome, Progress, Trained
 from .console import LiveDisplay
+from .search_display import operations
 
 _PLAIN_SECONDS = 60.0  # between two lines of progress where the output is no terminal
 
@@ -57,6 +59,17 @@ class RetrainDisplay(LiveDisplay):
 def name_of(job: TrainingJob) -> str:
     """`trial 3, seed 0`, or the folder where the network is of no run."""
     return f"trial {job.trial}, seed {job.seed}" if job.trial is not None else str(job.folder)
+
+
+def waiting_lines(jobs: Sequence[TrainingJob], unmodified: Architecture) -> list[str]:
+    """A line for each network of these jobs: its trial, its operations, and how often where more than once."""
+    often = Counter(job.architecture for job in jobs)
+    first = {job.architecture: job for job in reversed(jobs)}
+    return [
+        f"trial {first[network].trial}  {operations(network, unmodified)}"
+        + (f", {text.many(count, 'seed')}" if count > 1 else "")
+        for network, count in often.items()
+    ]
 
 
 def results_table(results: Sequence[TrainingResult]) -> Table:

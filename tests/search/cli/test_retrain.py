@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import signal
 import sys
@@ -47,7 +48,7 @@ def test_retrain_asks_first_and_shows_the_front_retrained(
         monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
         assert main(command) == 0
         said = capsys.readouterr().out
-        assert "1 to train for 2 epochs" in said
+        assert re.search(r"^trial \d+  \w.*\n1 to train for 2 epochs", said, re.MULTILINE)
         assert "about " in said
         assert "begin? [y/N] \nnothing was trained" in said
         assert not list((run / "retrain").glob("*/*"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cheapsearch.search.cli.retrain_display import RetrainDisplay, name_of
+from cheapsearch.search.cli.retrain_display import RetrainDisplay, name_of, waiting_lines
 from cheapsearch.search.training.full import TrainingJob
 from cheapsearch.search.workers.jobs import Failed, Progress, Trained
 from cheapsearch.space import Architecture
@@ -57,3 +57,12 @@ def test_name_of_a_network_of_no_run_is_its_folder() -> None:
     assert name_of(TrainingJob(0, Architecture("mobilenet_v2"), 0, Path("runs/mine"))) == str(
         Path("runs/mine")
     )
+
+
+def test_waiting_networks_are_listed_once_with_their_operations_and_seeds() -> None:
+    plain, cheap = Architecture("mobilenet_v2"), Architecture("mobilenet_v2", expand="reuse")
+    jobs = [
+        TrainingJob(index, network, seed, Path("folder"), trial=trial)
+        for index, (seed, trial, network) in enumerate([(0, 4, plain), (0, 9, cheap), (1, 9, cheap)])
+    ]
+    assert waiting_lines(jobs, plain) == ["trial 4  unmodified", "trial 9  expand reuse, 2 seeds"]
