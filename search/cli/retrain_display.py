@@ -62,7 +62,7 @@ def name_of(job: TrainingJob) -> str:
 
 
 def waiting_lines(jobs: Sequence[TrainingJob], unmodified: Architecture) -> list[str]:
-    """A line for each network of these jobs: its trial, its operations, and how often where more than once."""
+    """A line for each network of these jobs: its trial, its operations, and how many seeds where several."""
     often = Counter(job.architecture for job in jobs)
     first = {job.architecture: job for job in reversed(jobs)}
     return [
