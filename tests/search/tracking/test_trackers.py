@@ -43,9 +43,9 @@ def test_mlflow_has_each_trial_and_retraining_once(
     mlflow.set_tracking_uri(mlflow_server)
     run(2, "mlflow")
     kept = json.loads((tmp_path / "run" / "tracking.json").read_text())
-    assert kept["mlflow"]["trials"] == 2
+    assert kept["mlflow"]["trials"] == [0, 1]
     # Killed between logging and writing that down.
-    kept["mlflow"]["trials"] = 1
+    kept["mlflow"]["trials"] = [0]
     (tmp_path / "run" / "tracking.json").write_text(json.dumps(kept))
     run(4, "mlflow", retrain=True)
     client = mlflow.MlflowClient()
@@ -64,6 +64,29 @@ def test_mlflow_has_each_trial_and_retraining_once(
     curve = client.get_metric_history(retrained.info.run_id, "epoch_val_score")
     assert [point.step for point in curve] == [1, 2]
     assert max(point.value for point in curve) == retrained.data.metrics["val_score"]
+
+
+def test_mlflow_has_the_settings_of_a_search_that_was_killed_before_they_were_logged(
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, mlflow_server: str
+) -> None:
+    mlflow = pytest.importorskip("mlflow", reason="needs the extra cheapsearch[mlflow]")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+    mlflow.set_tracking_uri(mlflow_server)
+
+    def kill(*arguments: Any, **keywords: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mlflow.MlflowClient, "log_batch", kill)
+        with pytest.raises(KeyboardInterrupt):
+            run(1, "mlflow")
+    run(1, "mlflow")
+    client = mlflow.MlflowClient()
+    (experiment,) = [e for e in client.search_experiments() if e.name == "cheapsearch"]
+    runs = {found.info.run_name: found for found in client.search_runs([experiment.experiment_id])}
+    assert sorted(runs) == ["run", "trial 0"]
+    assert runs["run"].data.params["dataset"] == "digits"
+    assert {found.info.status for found in runs.values()} == {"FINISHED"}
 
 
 @pytest.fixture

@@ -83,6 +83,29 @@ def test_tracking_logs_each_trial_once_and_what_a_tracker_missed_when_it_is_back
     assert len(said) == 1
 
 
+def test_tracking_logs_each_trial_once_in_whatever_order_they_were_told(
+    tmp_path: Path, notebook: type[Notebook], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with `--order arrival`, where those that were told are in the order of their numbers later."""
+    monkeypatch.setattr(notebook, "away_after", 1)
+    first = Tracking(("mlflow",), tmp_path, RECORD, say=lambda line: None)
+    first.trials([TRIALS[3]])
+    first.trials([TRIALS[3], TRIALS[0]])
+    monkeypatch.setattr(notebook, "away_after", 99)
+    again = Tracking(("mlflow",), tmp_path, RECORD, say=print)
+    again.trials([TRIALS[0], TRIALS[3]])
+    again.trials([TRIALS[0], TRIALS[3], TRIALS[1]])
+    assert [page[1:] for page in notebook.pages] == [("trial 3", 0), ("trial 0", 1), ("trial 1", 2)]
+
+
+def test_tracking_takes_up_a_file_that_has_how_many_were_logged(
+    tmp_path: Path, notebook: type[Notebook]
+) -> None:
+    (tmp_path / "tracking.json").write_text('{"mlflow": {"key": "k", "trials": 2, "retrainings": []}}')
+    Tracking(("mlflow",), tmp_path, RECORD, say=print).trials(TRIALS[:3])
+    assert notebook.pages == [("k", "trial 2", 2)]
+
+
 def test_tracking_without_trackers_writes_nothing(tmp_path: Path) -> None:
     tracking = Tracking((), tmp_path, RECORD, say=print)
     tracking.trials(TRIALS)
