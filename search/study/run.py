@@ -202,6 +202,12 @@ class Run:
         Raises:
             UserError: If no trial is complete.
         """
-        config = export_trial(self.record, self.trials, None, run_name=self.folder.path.name)
+        config = export_trial(
+            self.record,
+            self.trials,
+            None,
+            run_name=self.folder.path.name,
+            worthless=self.plan.reference_accuracy,
+        )
         write_text(self.folder.best_path, config.to_yaml())
         return config
