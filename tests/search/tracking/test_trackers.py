@@ -18,6 +18,8 @@ import cheapsearch
 
 pytestmark = pytest.mark.slow
 
+Needed = Callable[[str, str], Any]
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., None]:
@@ -36,9 +38,13 @@ def run(tmp_path: Path) -> Callable[..., None]:
 
 
 def test_mlflow_has_each_trial_and_retraining_once(
-    tmp_path: Path, run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, mlflow_server: str
+    tmp_path: Path,
+    run: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    mlflow_server: str,
+    needed: Needed,
 ) -> None:
-    mlflow = pytest.importorskip("mlflow", reason="needs the extra cheapsearch[mlflow]")
+    mlflow = needed("mlflow", "pip install mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
     mlflow.set_tracking_uri(mlflow_server)
     run(2, "mlflow")
@@ -67,9 +73,9 @@ def test_mlflow_has_each_trial_and_retraining_once(
 
 
 def test_mlflow_has_the_settings_of_a_search_that_was_killed_before_they_were_logged(
-    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, mlflow_server: str
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, mlflow_server: str, needed: Needed
 ) -> None:
-    mlflow = pytest.importorskip("mlflow", reason="needs the extra cheapsearch[mlflow]")
+    mlflow = needed("mlflow", "pip install mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
     mlflow.set_tracking_uri(mlflow_server)
 
@@ -90,9 +96,9 @@ def test_mlflow_has_the_settings_of_a_search_that_was_killed_before_they_were_lo
 
 
 @pytest.fixture
-def mlflow_server(tmp_path: Path) -> Any:
+def mlflow_server(tmp_path: Path, needed: Needed) -> Any:
     """A server of MLflow on the loopback interface."""
-    pytest.importorskip("mlflow.server", reason="needs the whole package mlflow, which has the server")
+    needed("mlflow.server", "pip install mlflow, the whole of it")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -118,9 +124,9 @@ def mlflow_server(tmp_path: Path) -> Any:
 
 
 def test_wandb_keeps_trials_and_retrainings_offline(
-    tmp_path: Path, run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, needed: Needed
 ) -> None:
-    pytest.importorskip("wandb", reason="needs the extra cheapsearch[wandb]")
+    needed("wandb", "pip install 'cheapsearch[wandb]'")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
     run(2, "wandb")

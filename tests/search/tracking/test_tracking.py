@@ -1,9 +1,9 @@
 """What has ended is logged once, wherever a search stops, and a tracker that fails ends nothing."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -139,8 +139,10 @@ def test_tracking_without_the_package_names_the_extra(
     )
 
 
-def test_mlflow_server_that_is_away_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("mlflow", reason="needs the extra cheapsearch[mlflow]")
+def test_mlflow_server_that_is_away_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needed: Callable[[str, str], Any]
+) -> None:
+    needed("mlflow", "pip install 'cheapsearch[mlflow]'")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     said: list[str] = []
     tracking = Tracking(("mlflow",), tmp_path, RECORD, say=said.append)
