@@ -142,7 +142,7 @@ def add_workplace(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--ray-address",
         metavar="URL",
-        help="of the cluster (default: RAY_ADDRESS, else one begun here)",
+        help="of the cluster (default: RAY_ADDRESS, else the latest of this machine, else one begun here)",
         **where,
     )
     parser.add_argument(

@@ -26,7 +26,8 @@ def connect(address: str | None) -> None:
     """Join a cluster, or begin one on this machine where there is none; a connection there is stays.
 
     Args:
-        address: As `ray.init` takes it; None for the one that RAY_ADDRESS names, if any.
+        address: As `ray.init` takes it; None for the one that RAY_ADDRESS names, else the latest that was
+            started on this machine, else one begun here.
 
     Raises:
         UserError: If Ray is not installed, or there is no such cluster.
@@ -47,7 +48,7 @@ def connect(address: str | None) -> None:
     except (OSError, RuntimeError, ValueError) as error:
         raise UserError(
             f"--ray-address: must be a cluster that this machine can join, got {named or 'none'} "
-            f"({reason_of(error)}); give that of `ray status`, or leave it out to begin one here"
+            f"({reason_of(error)}); give that of `ray status`, or local to begin one here"
         ) from None
 
 

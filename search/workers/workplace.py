@@ -25,7 +25,8 @@ class Workplace:
 
     Attributes:
         executor: `local` or `ray`.
-        ray_address: Of the cluster, as `ray.init` takes it; None for that of RAY_ADDRESS, or one begun here.
+        ray_address: Of the cluster, as `ray.init` takes it; None for that of RAY_ADDRESS, else the
+            latest of this machine, else one begun here.
         ray_cpus: That each worker reserves in a cluster; None for one.
         ray_gpus: That each reserves there, below 1 for a share of one; None for one where GPUs are used.
         trial_timeout: Seconds the shortest training of a search may take; None to work it out.
