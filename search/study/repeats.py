@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ...space.claims import Claims
+from ...space.rungs import is_copy
 from .domain import RecordT
 from .plan import Plan
 
@@ -26,7 +27,7 @@ def early_repeat(plan: Plan, told: Sequence[RecordT], under_way: Counter[str]) -
     begun = _done(told) + under_way
     if begun.total() >= min(EARLY_REPEATS, plan.repeats):
         return None
-    known = [record for record in told if record.state == "complete"][:EARLY_REPEATS]
+    known = [record for record in told if record.state == "complete" and not is_copy(record)][:EARLY_REPEATS]
     return next((record for record in known if not begun[record.hash]), None)
 
 
