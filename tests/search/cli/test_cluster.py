@@ -24,8 +24,10 @@ OPTIONS = (
     *("--proxy", "epochs=1,images=60,input_size=8,width=0.25,batch_size=10"),
 )
 # Trainings of one length, and of two; of a search that is killed often there are more.
-LENGTHS = {"one length": (("--budget", "10"), ("--budget", "30"))}
-LENGTHS["two lengths"] = tuple(("--rungs", "1,3", "--budget", budget) for budget in ("30", "60"))
+LENGTHS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "one length": (("--budget", "10"), ("--budget", "30")),
+    "two lengths": (("--rungs", "1,3", "--budget", "30"), ("--rungs", "1,3", "--budget", "60")),
+}
 KILLS = 20
 POLICY = ("--epochs", "4", "--warmup-epochs", "1", "--learning-rate", "0.02", "--width", "0.25")
 
