@@ -223,7 +223,7 @@ def test_run_with_rungs_counts_by_length_and_says_which_counts(call: Call) -> No
     assert 20 - 3 < paid[-1] <= 20
     words = " ".join(out.split())
     assert "0 of the budget of 20 spent" in words
-    assert "trainings of 1 and 3 epochs; the front is of the longest" in words
+    assert "trainings of 1 and 3 epochs; the front is of the longest that three networks have" in words
     networks = len({trial.hash for trial in trials})
     longer = len({trial.hash for trial in trials if trial.rung == 3})
     assert compared_rung(trials) == 3
