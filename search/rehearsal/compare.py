@@ -1,6 +1,6 @@
 """Samplers replayed on a table of finished results, without training anything."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from typing import Any
 
@@ -58,8 +58,10 @@ def rehearse(
 
     Returns:
         By sampler, in a table of several lengths as `NAME at 1,4,16`: `share` of the front reported by number
-        of evaluations, or of units, each with mean, min and std over the seeds; `share_tried`, the same of
-        all points evaluated, as if their means were known; `evaluations_to` 95 and 99 percent, from which on
+        of evaluations, or of units, each with mean, min and std over the seeds; `share_in_time`, where the
+        table has the seconds of every length, the same after the `seconds` that so many of the shortest
+        trainings take in the table's mean, one after the other; `share_tried`, after so many again, of all
+        points evaluated, as if their means were known; `evaluations_to` 95 and 99 percent, from which on
         the front reported stays there (the mean, None where a search ends below); `seconds_per_proposal`,
         `epochs`, the share of all epochs that was trained, and `training_seconds`, what the trainings of a
         search take by the table, in the mean; 0 where it does not say.
@@ -127,18 +129,18 @@ def rehearse(
                 rungs=lengths,
             )
             runs.append(replay(table, plan))
-        counts = range(1, budget + 1)
-        shares = np.array([_shares(run, counts, scaled, volume) / best for run in runs])
-        shown = _checkpoints(budget)
+        counts, shown = range(1, budget + 1), _checkpoints(budget)
+        shares = np.array([_shares(run, map(run.within, counts), scaled, volume) / best for run in runs])
         tried = np.array([[volume(run.finished(run.within(n))) / best for n in shown] for run in runs])
         full = f"{name} at {','.join(map(str, lengths))}" if several else name
         results[f"{full}, stopping" if stops else full] = {
             "share": _summary(shown, shares[:, np.array(shown) - 1]),
+            **_in_time(table, shown, runs, lambda run, counts: _shares(run, counts, scaled, volume) / best),
             "share_tried": _summary(shown, tried),
             "evaluations_to": {str(target): _evaluations_to(shares, target / 100) for target in TARGETS},
             "seconds_per_proposal": float(np.mean([run.seconds for run in runs])),
             "epochs": float(np.mean([run.epochs for run in runs])),
-            "training_seconds": float(np.mean([run.trained for run in runs])),
+            "training_seconds": float(np.mean([sum(run.lasted) for run in runs])),
         }
     return results
 
@@ -185,17 +187,35 @@ def _check_repeats(repeats: int, lengths: tuple[int, ...], trainings: int) -> No
 
 
 def _shares(
-    run: Replay, counts: Sequence[int], costs: Floats, volume: Callable[[Sequence[int]], float]
+    run: Replay, counts: Iterable[int], costs: Floats, volume: Callable[[Sequence[int]], float]
 ) -> Floats:
-    """Hypervolumes of the fronts reported after so many evaluations, or units."""
+    """Hypervolumes of the fronts reported after so many trainings."""
     by_trainings: dict[int, float] = {}
     found = []
-    for count in counts:
-        trainings = run.within(count)
+    for trainings in counts:
         if trainings not in by_trainings:
             by_trainings[trainings] = volume(run.reported(trainings, costs))
         found.append(by_trainings[trainings])
     return np.array(found)
+
+
+def _in_time(
+    table: ResultTable,
+    shown: Sequence[int],
+    runs: Sequence[Replay],
+    shares: Callable[[Replay, Iterable[int]], Floats],
+) -> dict[str, Any]:
+    """The shares after the time that so many of the shortest trainings take, where the table says it."""
+    if table.unit_seconds is None:
+        return {}
+    times = [count * table.unit_seconds for count in shown]
+    found = _summary(shown, np.array([shares(run, map(run.within_seconds, times)) for run in runs]))
+    return {
+        "share_in_time": {
+            count: {"seconds": seconds} | share
+            for (count, share), seconds in zip(found.items(), times, strict=True)
+        }
+    }
 
 
 def _checkpoints(budget: int) -> list[int]:
