@@ -49,9 +49,11 @@ def rehearse(
         reference_accuracy: In percent, told to the samplers as `run` does; None for the table's 10th
             percentile, which they are not told, since before a search nobody knows it.
         in_flight: Proposals made before their results are known.
-        repeats: How many of the evaluations are of a point evaluated before, where that settles most.
+        repeats: How many of the evaluations are of a point evaluated before, where that settles most; with
+            several lengths the search itself decides that.
         stopping: Replay each sampler once more, as `NAME, stopping`, with evaluations that are stopped where
-            their curve cannot reach the front; they count, and add nothing. For tables with curves.
+            their curve cannot reach the front; they count, and add nothing. For tables with curves, of one
+            length.
         at: Called with how many searches are replayed, and of how many.
 
     Returns:
@@ -80,12 +82,17 @@ def rehearse(
     searches = _searches(table, samplers, rungs, budget)
     several = len(table.rungs) > 1
     budget = budget if several else min(budget, len(table.points))
-    if not 0 <= repeats < budget:
-        raise UserError(f"--repeats: must be from 0 to below the {budget} evaluations, got {repeats}")
+    for _, lengths in searches:
+        _check_repeats(repeats, lengths, _trainings(table, lengths, budget))
     mean = table.truth
     reference = float(np.quantile(mean, 0.1)) if reference_accuracy is None else reference_accuracy
     if stopping and table.curves is None:
         raise UserError("--stopping: needs columns curve_*, the accuracy after every epoch; TABLE has none")
+    if stopping and several:
+        raise UserError(
+            "--stopping: needs trainings of one length, which curve_* are of; TABLE has the lengths "
+            f"{', '.join(map(str, table.rungs))}"
+        )
     if not reference < mean.max():
         raise UserError(f"--reference-accuracy: must be below the best, {mean.max():.2f}, got {reference}")
     scaled = table.costs / np.maximum(table.costs.max(axis=0), 1e-300)
@@ -106,15 +113,13 @@ def rehearse(
     results = {}
     wanted = list(product(searches, (False, True) if stopping else (False,)))
     for place, ((name, lengths), stops) in enumerate(wanted):
-        # With one length a plan counts trainings, of which a table has one for each point and no more.
-        trainings = budget if len(lengths) > 1 else min(budget // lengths[0], len(table.points))
         runs = []
         for seed in range(seeds):
             at(place * seeds + seed, len(wanted) * seeds)
             plan = Plan(
                 sampler=name,
                 seed=seed,
-                budget=trainings,
+                budget=_trainings(table, lengths, budget),
                 in_flight=in_flight,
                 repeats=repeats,
                 stopping=stops,
@@ -162,6 +167,21 @@ def _searches(
         if budget < lengths[-1]:
             raise UserError(f"--budget: must be at least the length {lengths[-1]}, got {budget}")
     return found
+
+
+def _trainings(table: ResultTable, lengths: tuple[int, ...], budget: int) -> int:
+    """The budget of a plan: with one length it counts trainings, one for each point of a table at most."""
+    return budget if len(lengths) > 1 else min(budget // lengths[0], len(table.points))
+
+
+def _check_repeats(repeats: int, lengths: tuple[int, ...], trainings: int) -> None:
+    if len(lengths) > 1 and repeats:
+        raise UserError(
+            "--repeats: must be 0 with several lengths, where the search itself decides who is trained "
+            f"again, got {repeats}; name one length by --rungs"
+        )
+    if not 0 <= repeats < trainings:
+        raise UserError(f"--repeats: must be from 0 to below the {trainings} evaluations, got {repeats}")
 
 
 def _shares(

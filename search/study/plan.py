@@ -27,7 +27,7 @@ class Plan:
         stopping: Whether to stop trainings that cannot reach the front.
         reference_accuracy: In percent; a subject below it is worth nothing. None for no such accuracy.
         rungs: How long trainings are, as multiples of the shortest. With several the budget counts in units
-            of it, and `repeats`, `confirm` and `stopping` are not read: the search decides.
+            of it, `repeats` and `confirm` are not read, since the search decides, and `stopping` is False.
         scoring: How accuracies are measured, as `Claims.of` takes it, where that is known.
         timed: Whether the search goes on until its time is up; the budget is then what was expected to fit.
         order: `proposal`, or `arrival` to tell of trials as they end; the search then depends on the workers.

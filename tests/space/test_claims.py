@@ -329,6 +329,32 @@ def test_most_unsettled_is_as_likely_on_the_front_as_not() -> None:
     assert claims.most_unsettled(FIVE, {first.hash: 30}) not in (first, FIVE[0], FIVE[3])
 
 
+def copy(number: int, of: Network, cost: float) -> Network:
+    reason = f"the same network to the proxy as trial {of.number}"
+    return replace(network(number, of.accuracy, cost), reason=reason, right=of.right)
+
+
+def test_copy_has_the_true_accuracy_of_its_original_and_is_no_network_more() -> None:
+    trials = [*TWICE, network(7, 57.0, 3, "repeat", 3), copy(8, FIVE[3], 5), copy(9, FIVE[1], 1)]
+    alone, claims = Claims.of(trials[:-2], OBJECTIVES), Claims.of(trials, OBJECTIVES)
+    assert claims.expected[8] == claims.expected[3] == alone.expected[3]
+    assert (claims.deviation, claims.signal, claims.repeats) == (alone.deviation, alone.signal, 3)
+    assert {number: claims.front[number] for number in alone.front} == alone.front
+    assert claims.front[8] == 0.0  # the same network for more
+    assert claims.front[9] == claims.front[1]  # for as much
+    front = pareto_front(trials, OBJECTIVES)
+    assert {member.number: member.accuracy for member in front}[3] == pytest.approx((60 + 60.5 + 57) / 3)
+    assert 8 not in {member.number for member in front}
+
+
+def test_most_unsettled_is_the_original_of_a_copy_that_is_in_doubt() -> None:
+    cheap = copy(8, FIVE[2], 0.5)
+    claims = Claims.of([*TWICE, cheap], OBJECTIVES)
+    assert claims.front[2] == 0.0 < 0.05 < claims.front[8] < 0.95  # as accurate, for less
+    settled = {FIVE[number].hash: 30 for number in (0, 1, 3, 4)}
+    assert claims.most_unsettled([*TWICE, cheap], settled) == FIVE[2]
+
+
 def test_deviation_gap_and_signal_come_near_the_truth_with_many_repeats() -> None:
     rng = np.random.default_rng(0)
     true = 50 + 4 * rng.standard_normal(200)

@@ -188,6 +188,21 @@ def test_rehearse_refuses_lengths_that_the_table_lacks(two_lengths):
         rehearse(two_lengths, samplers=["random"], budget=40, seeds=1, rungs=[(1, 4)])
 
 
+def test_rehearse_with_several_lengths_stops_nothing_and_counts_repeats_in_trainings(two_lengths, curved):
+    table = replace(two_lengths, curves=load_table(curved).curves)
+    given = {"samplers": ["cost_aware"], "budget": 40, "seeds": 1}
+    for rungs in ((), [(4,)]):
+        with pytest.raises(UserError, match=r"stopping: needs trainings of one length, .* the lengths 1, 4"):
+            rehearse(table, **given, rungs=rungs, stopping=True)
+    with pytest.raises(UserError, match=r"repeats: must be 0 with several lengths, .* got 2"):
+        rehearse(table, **given, repeats=2)
+    # A budget of 40 has ten trainings that are four times as long.
+    with pytest.raises(UserError, match="repeats: must be from 0 to below the 10 evaluations, got 10"):
+        rehearse(table, **given, rungs=[(4,)], repeats=10)
+    found = rehearse(table, **given, rungs=[(4,)], repeats=9)["cost_aware at 4"]
+    assert found["share"]["40"]["mean"] > 0
+
+
 def test_within_counts_trainings_by_their_length():
     run = Replay([0, 1, 2, 3], [1.0, 2.0, 3.0, 4.0], seconds=0.0, epochs=1.0, rungs=(1, 4, 1, 4))
     assert [run.within(units) for units in (0, 1, 4, 5, 6, 9, 10, 99)] == [0, 1, 1, 2, 3, 3, 4, 4]

@@ -566,6 +566,20 @@ def test_search_leaves_alone_what_is_one_network_to_the_proxy_with_a_failure(
     }
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_search_repeats_what_is_one_network_to_the_proxy_with_a_seed_once(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, seed: int
+) -> None:
+    pool, plan = fake_pool(), make_plan(budget=9, repeats=4, seed=seed)
+    records = list(search(plan, make_store(narrow=by_expand), pool))
+    trained = [(by_expand(job.subject), job.seed) for job in pool.jobs]
+    assert len(set(trained)) == len(trained) == 9
+    assert sum(record.state == "repeat" for record in records) == 4
+    copies = {record.hash for record in records if is_copy(record)}
+    assert copies
+    assert not copies & set(hashes(records, "repeat"))
+
+
 # --- repeats ----------------------------------------------------------------------------------------
 
 

@@ -232,3 +232,21 @@ def test_search_with_rungs_ends_where_a_network_fails_and_its_copies_with_it(
     # What was under way when it was chosen again is trained twice; then nothing of it is left to choose.
     assert max(Counter(record.hash for record in failed).values()) <= 2
     assert units(records) > 30 - 3
+
+
+def test_search_with_rungs_trains_what_is_one_network_to_the_proxy_with_a_seed_once(
+    make_plan: MakePlan, make_store: Callable[..., Store], fake_pool: Callable[..., Any]
+) -> None:
+    def name(architecture: Architecture) -> str:
+        return f"{architecture.expand} {architecture.last_stage} {architecture.shortcut}"
+
+    pool, store = fake_pool(), make_store(narrow=name)
+    records = searched(make_plan(**RUNGS | {"seed": 2}), store, pool)
+    repeated = Counter((name(r.architecture), r.rung) for r in records if r.state == "repeat")
+    assert max(repeated.values()) > 1
+    trained = [(name(job.subject), job.rung, job.seed) for job in pool.jobs]
+    assert len(set(trained)) == len(trained)
+    storage = optuna.storages.InMemoryStorage()
+    searched(make_plan(**RUNGS | {"seed": 2}), make_store(storage, narrow=name), fake_pool(), until=12)
+    searched(make_plan(**RUNGS | {"seed": 2}), make_store(storage, narrow=name), fake_pool("last"))
+    assert known(make_store(storage).records()) == known(records)
