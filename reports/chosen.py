@@ -75,9 +75,7 @@ def picked(run: SavedRun, frame: pd.DataFrame) -> Picked:
     """
     settings = run.record.settings
     rule = default_rule(settings.limits)
-    number = pick(
-        run.trials, rule, settings.objectives, reference_accuracy=settings.reference_accuracy
-    ).number
+    number = pick(run.trials, rule, settings.objectives, reference_accuracy=run.worthless).number
     row = frame[frame["number"] == number].iloc[0]
     known = frame[frame["unmodified"]]
     compared = known[known["compared"]]
@@ -131,7 +129,7 @@ def highlights(run: SavedRun, frame: pd.DataFrame) -> list[Card]:
     front = front_of(frame, run)
     objectives = run.record.settings.objectives
     best, knee = (
-        pick(run.trials, rule, objectives, reference_accuracy=run.record.settings.reference_accuracy).number
+        pick(run.trials, rule, objectives, reference_accuracy=run.worthless).number
         for rule in ("accuracy", "knee")
     )
     titles = {best: ["Most accurate"]}

@@ -47,7 +47,7 @@ class Claims:
         signal: Share of the variance between single trainings that is the networks', 0 to 1; the rest is that
             of seeds and of the images. Hopeless networks are left out; 0 where there is one network.
         deviation: Points between seeds at the mean accuracy, as a standard deviation.
-        repeats: Further trainings that it was measured on; with 0 it is an assumption.
+        repeats: Further trainings that it was measured on, shorter ones too; with 0 it is an assumption.
         gap: Points that single trainings of two equal networks stay within, nineteen times out of twenty.
     """
 
@@ -101,7 +101,8 @@ class Claims:
         runs = {run[0].number: run for run in by_number.values()}
         rows = {number: row for row, number in enumerate(runs)}
         network = np.array([rows[run[0].number] for run in by_number.values()])
-        of = _measured(list(runs.values()), images, weights)
+        shorter = _shorter(trials, max(run[0].rung for run in runs.values()))
+        of = _measured(list(runs.values()), images, weights, shorter)
         found = posterior(of)
         means, draws, rng = found.means[network], found.accuracies[network], np.random.default_rng(1)
 
@@ -129,7 +130,7 @@ class Claims:
             equals=tuple(numbers[row] for row in sorted(equals, key=lambda row: (costs[row, 0], -mean[row]))),
             signal=float(found.signal.mean()) if len(runs) > 1 else 0.0,
             deviation=float(np.median(found.deviations)),
-            repeats=sum(len(run) - 1 for run in runs.values()),
+            repeats=sum(len(run) - 1 for run in (*runs.values(), *shorter)),
             gap=float(np.quantile(differences, 0.95)),
             _objectives=tuple(objectives),
             _trainings={number: len(run) for number, run in by_number.items()},
@@ -188,7 +189,18 @@ class Claims:
         return None if most is None else trained(most)
 
 
-def _measured(runs: Sequence[Sequence[Trial]], images: int, weights: "Floats | None") -> "Measured":
+def _shorter(trials: Sequence[Trial], rung: int) -> list[list[Trial]]:
+    """The trainings below a rung of every network that has several of one length."""
+    runs = {run[0].number: run for run in trainings(trials, every_rung=True).values()}
+    return [run for run in runs.values() if run[0].rung < rung and len(run) > 1]
+
+
+def _measured(
+    runs: Sequence[Sequence[Trial]],
+    images: int,
+    weights: "Floats | None",
+    shorter: Sequence[Sequence[Trial]],
+) -> "Measured":
     import numpy as np
 
     from .measured import measured
@@ -200,8 +212,11 @@ def _measured(runs: Sequence[Sequence[Trial]], images: int, weights: "Floats | N
         bits = np.frombuffer(b"".join(known), dtype=np.uint8).reshape(len(known), -1)
         return np.asarray(np.unpackbits(bits, axis=1, count=images).mean(axis=0, dtype=np.float32))
 
-    accuracies = [[trial.accuracy or 0.0 for trial in run] for run in runs]
-    return measured(accuracies, [share_right(run) for run in runs], images=images, weights=weights)
+    accuracies, beside = (
+        [[trial.accuracy or 0.0 for trial in run] for run in some] for some in (runs, shorter)
+    )
+    right = [share_right(run) for run in runs]
+    return measured(accuracies, right, images=images, weights=weights, beside=beside)
 
 
 def _is_rival(columns: "Sequence[Floats]", own: "Floats", other: "Flags") -> "Flags":

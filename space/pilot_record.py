@@ -6,7 +6,7 @@ from typing import Any
 
 from .errors import UserError, check_complete
 
-_NUMBERS = ("trainings", "hours", "seconds", "largest_class", "images_needed")
+_NUMBERS = ("trainings", "hours", "seconds", "largest_class", "images_needed", "doublings", "took")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class PilotRecord:
         images_needed: Validation images that tell two networks apart which are 2 points apart, by those that
             the two networks tried answer differently; 0 where they could not be tried.
         timed: Whether the time alone says how much is trained, so that the search goes on until it is up.
+        doublings: How often the epochs were doubled since the networks had not learnt.
+        took: Seconds of it all, 0 where a file of before does not say.
     """
 
     trainings: int
@@ -35,6 +37,8 @@ class PilotRecord:
     learnt: bool
     images_needed: int
     timed: bool = False
+    doublings: int = 0
+    took: float = 0.0
 
     def __post_init__(self) -> None:
         for name in _NUMBERS:
@@ -61,7 +65,8 @@ class PilotRecord:
         """
         if not isinstance(data, Mapping):
             raise UserError(f"pilot: must be a mapping, got {data!r}")
-        data = {"timed": False} | dict(data)  # those of before had a budget
+        # Those of before had a budget, and did not say the others.
+        data = {"timed": False, "doublings": 0, "took": 0.0} | dict(data)
         check_complete("pilot", data, [field.name for field in fields(cls)])
         return cls(**data)
 

@@ -24,7 +24,8 @@ class RunFolder:
 
     Costs on a device come from tables beside them, COST.csv; front_latency.csv is what was measured of the
     front, insight.json what the surrogate knew when the search ended. Trials that failed have their traceback
-    in errors/N.txt; ops has a user's own operations.
+    in errors/N.txt; ops has a user's own operations. elapsed.txt has the seconds that a search with a time
+    budget has taken.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,6 +39,7 @@ class RunFolder:
         self.front_latency_path = path / FRONT_LATENCY_FILE
         self.insight_path = path / INSIGHT_FILE
         self.errors_path = path / "errors"
+        self.elapsed_path = path / "elapsed.txt"
         self._listed: tuple[list[str], int] = [], 0  # columns and size of the trials.csv last written
 
     @contextmanager
@@ -125,6 +127,16 @@ class RunFolder:
     def table_path(self, cost: str) -> Path:
         """Of the table of a device by which the run knows a cost."""
         return self.path / table_file(cost)
+
+    def read_elapsed(self) -> float | None:
+        """Seconds that the search has taken so far, None where they were not kept."""
+        try:
+            return max(0.0, float(self.elapsed_path.read_text("utf-8")))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def write_elapsed(self, seconds: float) -> None:
+        write_text(self.elapsed_path, f"{seconds:.1f}\n")
 
     def write_errors(self, traces: Mapping[int, str]) -> None:
         """Keep why trials failed, whole: a file for each, by number; those there already stay."""

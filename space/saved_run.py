@@ -75,13 +75,19 @@ class SavedRun:
     def claims(self) -> Claims:
         """What may be claimed of its networks."""
         settings, validation = self.record.settings, self.validation
-        return Claims.of(
-            self.trials,
-            settings.objectives,
-            images=self.record.val_images,
-            weights=None if validation is None else validation.weights(settings.metric),
-            largest_class=None if validation is None else validation.largest_class(settings.metric),
-        )
+        known = {} if validation is None else validation.scoring(settings.metric)
+        return Claims.of(self.trials, settings.objectives, **{"images": self.record.val_images, **known})
+
+    @property
+    def worthless(self) -> float | None:
+        """The accuracy in percent below which a network is worth nothing, where there is one.
+
+        Unless the run's user named it, that of answering always the largest class.
+        """
+        settings, validation = self.record.settings, self.validation
+        if settings.reference_accuracy is not None or validation is None:
+            return settings.reference_accuracy
+        return validation.largest_class(settings.metric)
 
     @cached_property
     def insight(self) -> Insight | None:

@@ -46,6 +46,14 @@ class Validation:
         counts = np.bincount(self.labels)
         return np.asarray(len(self.labels) / (np.count_nonzero(counts) * counts[self.labels]))
 
+    def scoring(self, metric: str) -> dict[str, Any]:
+        """How accuracies are measured, as `Claims.of` takes it."""
+        return {
+            "images": len(self.labels),
+            "weights": self.weights(metric),
+            "largest_class": self.largest_class(metric),
+        }
+
     def largest_class(self, metric: str) -> float:
         """What answering always the largest class scores, in percent."""
         import numpy as np

@@ -54,6 +54,8 @@ def _equals(claims: Claims, images: int, best: int) -> str:
     found = claims.expected[cheapest]
     expected = f"{percent(found.mean)} % expected ({percent(found.low)} to {percent(found.high)})"
     images_said = f"with {images:,} validation images " if images else ""
+    if networks == 1:
+        return f"trial {best} is the only network so far: {expected}"
     if len(equals) == 1:
         return f"trial {best} is surely the most accurate: {expected}"
     if len(equals) == networks:

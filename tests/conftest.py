@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -124,6 +125,34 @@ def part_costs() -> "Callable[..., PartCosts]":
         return PartCosts(name, width, num_classes, input_size, costs)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def lacking() -> Callable[[str], None]:
+    """Called by a test for which something is not there, with what, and how to get it: it is skipped.
+
+    With CHEAPSEARCH_REQUIRE_SLOW=1 it fails.
+    """
+    return _lacking
+
+
+@pytest.fixture(scope="session")
+def needed() -> Callable[[str, str], Any]:
+    """The same for a package: imports it, by its name and how to get it."""
+
+    def imported(name: str, how: str) -> Any:
+        try:
+            return import_module(name)
+        except ImportError:
+            return _lacking(f"needs {name}: {how}")
+
+    return imported
+
+
+def _lacking(what: str) -> None:
+    if os.environ.get("CHEAPSEARCH_REQUIRE_SLOW"):
+        pytest.fail(what)
+    pytest.skip(what)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,17 @@ def test_every_fault_names_a_test_that_is_there() -> None:
         assert bool(slow) is ("pytestmark = pytest.mark.slow" in text), f"{path}::{name}"
 
 
+def test_every_table_has_a_header() -> None:
+    """Rows without one are not a table, but a paragraph with bars in it."""
+    found = 0
+    for path in (*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")):
+        text = re.sub(r"^```.*?^```", "", path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+        for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
+            found += 1
+            assert re.match(r"\|.*\n\|[-|: ]*---[-|: ]*\n", table), f"{path.name}: {table.splitlines()[0]}"
+    assert found > 20
+
+
 def test_every_page_that_is_named_is_there_and_none_is_empty() -> None:
     folders = ("space", "models", "devices", "search", "reports", "docs", "tests")
     files = [

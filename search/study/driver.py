@@ -70,7 +70,7 @@ class Search(Generic[SubjectT, RecordT]):
         self._ledger = Ledger(store.domain, store.records(), full=full)
         self.proposing, self.choices = 0.0, 0
         self._curves = store.curves() if plan.stopping else []
-        self._noise = SeedNoise(store.domain.objectives, images=plan.images)
+        self._noise = SeedNoise(store.domain.objectives, plan.scoring)
         self._interrupted = deque(store.running())
         self._index = store.proposed  # of the next proposal
         self._aside = store.count(ENQUEUED) + store.count(REPEAT)  # of the proposals before it

@@ -15,22 +15,39 @@ JOURNAL = "journal:"  # before a path it names a storage
 def open_journal(path: Path) -> JournalStorage:
     """The storage in a journal, a new file where there is none.
 
-    A line that a killed process or a full disk left unfinished was never acknowledged and is cut off: Optuna
-    would add the next one to it.
-
     Raises:
         OSError: If the file cannot be read or written.
         StorageInternalError: If it is no journal.
     """
-    path = path.expanduser()
-    lock = JournalFileSymlinkLock(str(path))
-    if path.exists() and not _is_whole(path):
+    # Optuna's lock is a link to this path, which means another file where it is relative.
+    path = path.expanduser().resolve()
+    lock = _MendingLock(path)
+    if not _is_whole(path):
         lock.acquire()
-        try:
-            _cut_unfinished(path)
-        finally:
-            lock.release()
+        lock.release()
     return JournalStorage(_Journal(str(path), lock))
+
+
+class _MendingLock(JournalFileSymlinkLock):
+    """Whoever takes the lock finds whole lines.
+
+    A line that a killed process or a full disk left unfinished was never acknowledged and is cut off: Optuna
+    would add the next one to it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._path = path
+
+    def acquire(self) -> bool:
+        taken = super().acquire()
+        try:
+            if not _is_whole(self._path):
+                _cut_unfinished(self._path)
+        except BaseException:
+            self.release()
+            raise
+        return taken
 
 
 class _Journal(JournalFileBackend):
@@ -54,6 +71,8 @@ def _told() -> Iterator[None]:
 
 
 def _is_whole(path: Path) -> bool:
+    if not path.exists():
+        return True
     with path.open("rb") as file:
         if not file.seek(0, os.SEEK_END):
             return True

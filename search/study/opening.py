@@ -149,10 +149,11 @@ def _taken(trials: Iterable[TrialRecord]) -> list[tuple[float, int]]:
 def _plan(record: RunRecord, data: ImageData) -> Plan:
     """The plan; unless the user says otherwise, what answers always the largest class is worth nothing."""
     settings = record.settings
-    plan = Plan.of(settings, images=len(data.val_labels), timed=record.timed)
+    scoring = Validation(data.val_labels, {}).scoring(settings.metric)
+    plan = Plan.of(settings, scoring=scoring, timed=record.timed)
     if plan.reference_accuracy is not None:
         return plan
-    return replace(plan, reference_accuracy=Validation(data.val_labels, {}).largest_class(settings.metric))
+    return replace(plan, reference_accuracy=scoring["largest_class"])
 
 
 def _narrow_name(proxy: Proxy, architecture: Architecture) -> str:

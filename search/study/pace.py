@@ -57,8 +57,15 @@ class Pace:
         return max(0, fits, self._known - self._count - under_way)
 
 
-def spent_seconds(record: RunRecord, trials: Sequence[TrialRecord]) -> float:
-    """Seconds by the clock that a run's trials have taken, on as many workers as did them."""
+def spent_seconds(record: RunRecord, trials: Sequence[TrialRecord], elapsed: float | None = None) -> float:
+    """Seconds by the clock that a run has taken.
+
+    Args:
+        elapsed: As its folder has them. None where they were not kept: then those that its trials took, on as
+            many workers as did them.
+    """
+    if elapsed is not None:
+        return elapsed
     since = sum(trial.seconds or 0.0 for trial in trials[record.spent_trials :])
     return record.spent_seconds + since / max(1, record.workers)
 
@@ -75,21 +82,20 @@ def with_workers(record: RunRecord, workers: int, trials: Sequence[TrialRecord])
 
 
 def pace_of(
-    record: RunRecord, trials: Sequence[TrialRecord], *, workers: int, began: float, known: int
+    record: RunRecord, trials: Sequence[TrialRecord], *, workers: int, spent: float, known: int
 ) -> Pace | None:
     """The pace of a run, None where its time is no matter.
 
     Args:
-        trials: So far, whose time is spent.
-        began: When this process took the run up, by `time.monotonic`.
+        trials: So far.
+        spent: Seconds by the clock that it has taken.
         known: What a pilot has trained already.
     """
     if record.settings.hours is None:
         return None
     taken = [(trial.seconds, trial.rung) for trial in trials if trial.seconds and trial.state != "failed"]
-    passed = spent_seconds(record, trials) + time.monotonic() - began
     expected = 0.0 if record.pilot is None else record.pilot.seconds
-    left = 3600 * record.settings.hours - passed
+    left = 3600 * record.settings.hours - spent
     pace = Pace(left, workers=workers, expected=expected, known=known)
     for seconds, rung in taken:
         pace.told(seconds, rung)

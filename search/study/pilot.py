@@ -1,5 +1,6 @@
 """The pilot: the proxy that fits the images, the machine and the time, by measurement."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -13,10 +14,11 @@ from ...space import Architecture, SearchSpace, UserError, text
 from ...space.pilot_record import PilotRecord
 from ...space.validation_file import Validation
 from ..data import ImageData, IntArray, OpenImages
+from ..training.balance import class_weights
 from ..training.proxy import Proxy
 from ..training.short import ProxyTrainer
 from ..workers.executor import Executor, ExecutorFactory, perform_all
-from ..workers.jobs import Job, Message, Trained
+from ..workers.jobs import Failed, Job, Message, Trained
 from .domain import first_architectures
 from .proxy_ladder import Wish, choose
 from .seeds import training_seed
@@ -29,7 +31,7 @@ _OVER = 1.5  # times the seconds of a training that networks which learn slowly 
 _SURE = 1.645  # standard errors of 95 percent, one-sided
 _APART = 2.0  # points
 
-Known = tuple[Architecture, int, Trained]  # what was trained, with which seed, and what it came to
+Known = tuple[Architecture, int, Trained | Failed]  # what was trained, with which seed, and what it came to
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Pilot:
     Attributes:
         proxy: For the search.
         data: The images as it wants them.
-        outcomes: Of the trainings that tried it, to be used again.
+        outcomes: Of the trainings that tried it, to be used again; a failure is not tried again either.
     """
 
     proxy: Proxy
@@ -70,26 +72,33 @@ def run_pilot(
     Raises:
         UserError: If the time is not enough for a search.
     """
+    began = time.monotonic()
     say("pilot: timing two networks")
     proxy, seconds, speeds = choose(wish, base, space, images, devices, make_executor)
     check_time(wish, proxy, seconds)
     first = first_architectures(space)[:2]
-    largest = Validation(images.val.labels, {}).largest_class(scored["metric"])
+    validation = Validation(images.val.labels, {})
+    largest = validation.largest_class(scored["metric"])
+    learns = partial(
+        has_learnt,
+        largest=largest,
+        images=effective_images(validation, scored["metric"]),
+        entropy=entropy(images.train.labels, scored["weights"]),
+    )
     data = images.load(proxy.input_size, name="", progress=say)
     for doubling in range(_DOUBLINGS + 1):
         say(f"pilot: trying {_named(proxy)} on {' and '.join(origin for origin, _ in first)}")
         outcomes = _trained(proxy, first, wish, data, devices, make_executor, scored)
-        learnt = len(outcomes) == len(first) and all(
-            has_learnt(outcome, largest, len(images.val.labels), images.train.labels)
-            for _, _, outcome in outcomes
-        )
+        ended = [(found, outcome) for found, _, outcome in outcomes if isinstance(outcome, Trained)]
+        learnt = len(ended) == len(first) and all(learns(outcome) for _, outcome in ended)
         too_long = wish.hours is not None and 2 * seconds > _OVER * wish.seconds_each
-        last = doubling == _DOUBLINGS or "epochs" in wish.given or too_long
+        # What fails, or takes too long, does not become better by being longer.
+        last = doubling == _DOUBLINGS or "epochs" in wish.given or too_long or len(ended) < len(outcomes)
         if learnt or last:
             break
         proxy, seconds = replace(proxy, epochs=2 * proxy.epochs), 2 * seconds
-    if outcomes:
-        seconds = float(np.mean([outcome.seconds for _, _, outcome in outcomes]))
+    if ended:
+        seconds = float(np.mean([outcome.seconds for _, outcome in ended]))
     trainings = wish.trainings_of(seconds)
     names = {architecture: origin for origin, architecture in first}
     record = PilotRecord(
@@ -97,16 +106,18 @@ def run_pilot(
         hours=round(trainings * seconds / len(devices) / 3600, 3),
         seconds=round(seconds, 2),
         images_per_second={side: round(speed, 1) for side, speed in speeds.items()},
-        accuracies={names[found]: round(outcome.accuracy, 2) for found, _, outcome in outcomes},
+        accuracies={names[found]: round(outcome.accuracy, 2) for found, outcome in ended},
         largest_class=round(largest, 2),
         learnt=learnt,
-        images_needed=_needed([outcome.right for _, _, outcome in outcomes], len(images.val.labels)),
+        images_needed=_needed([outcome.right for _, outcome in ended], len(images.val.labels)),
         timed=wish.trainings is None,
+        doublings=doubling,
+        took=round(time.monotonic() - began, 1),
     )
     return Pilot(proxy, record, data, tuple(outcomes))
 
 
-def has_learnt(outcome: Trained, largest: float, images: int, labels: IntArray) -> bool:
+def has_learnt(outcome: Trained, largest: float, images: float, entropy: float) -> bool:
     """Whether a network has learnt more than how common the classes are.
 
     Its accuracy is five standard errors above what answering always the largest class scores, and its last
@@ -115,12 +126,29 @@ def has_learnt(outcome: Trained, largest: float, images: int, labels: IntArray) 
     Args:
         largest: That score in percent.
         images: Validation images.
-        labels: Of the training images.
+        entropy: In nats.
     """
     error = sqrt(largest * (100.0 - largest) / images)
-    shares = np.bincount(labels) / len(labels)
-    entropy = float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
     return outcome.accuracy >= largest + _ERRORS * error and outcome.losses[-1] < _LOSS * entropy
+
+
+def entropy(labels: IntArray, weights: str) -> float:
+    """The loss in nats of a network that has learnt only how common the classes are.
+
+    Args:
+        labels: Of the training images.
+        weights: Of the classes in the loss, by name.
+    """
+    counts = np.bincount(labels)
+    each = class_weights(weights, labels, len(counts))
+    shares = counts * (1.0 if each is None else np.array(each)) / len(labels)
+    return float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
+
+
+def effective_images(validation: Validation, metric: str) -> float:
+    """So many images that count the same leave as much chance in the metric as these do."""
+    weights = validation.weights(metric)
+    return len(validation.labels) / (1.0 if weights is None else float(np.mean(weights**2)))
 
 
 def check_time(wish: Wish, proxy: Proxy, seconds: float) -> None:
@@ -153,7 +181,7 @@ def explain(pilot: Pilot, *, images: int, validation: int, workers: int) -> list
         ", ".join(f"{origin} {text.percent(value)} %" for origin, value in record.accuracies.items())
         + f" after it, the largest class {text.percent(record.largest_class)} %; {record.trainings} "
         f"trainings take about {text.duration(3600 * record.hours)} on "
-        f"{text.many(workers, 'worker')}",
+        f"{text.many(workers, 'worker')}, this pilot took {text.duration(record.took)}",
     ]
     if record.images_needed > validation:
         lines.append(
@@ -188,7 +216,7 @@ def _trained(
     jobs = [Job(index, architecture, seed) for index, (_, architecture) in enumerate(first)]
     with closing(make_executor(setup, devices[: len(jobs)])) as executor:
         done = [(job.subject, seed, outcome) for job, outcome in perform_all(executor, jobs)]
-    ended = [(subject, seed, outcome) for subject, seed, outcome in done if isinstance(outcome, Trained)]
+    ended = [found for found in done if isinstance(found[2], (Trained, Failed))]
     return sorted(ended, key=lambda found: found[2].index)
 
 

@@ -1,7 +1,7 @@
 """What a search does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ...space import RunSettings, UserError
@@ -28,7 +28,7 @@ class Plan:
         reference_accuracy: In percent; a subject below it is worth nothing. None for no such accuracy.
         rungs: How long trainings are, as multiples of the shortest. With several the budget counts in units
             of it, `repeats` and `confirm` are not read, since the search decides, and `stopping` is False.
-        images: Validation images, 0 where that is not known.
+        scoring: How accuracies are measured, as `Claims.of` takes it, where that is known.
         timed: Whether the search goes on until its time is up; the budget is then what was expected to fit.
         order: `proposal`, or `arrival` to tell of trials as they end; the search then depends on the workers.
     """
@@ -42,19 +42,21 @@ class Plan:
     stopping: bool = False
     reference_accuracy: float | None = None
     rungs: tuple[int, ...] = (1,)
-    images: int = 0
+    scoring: Mapping[str, Any] = field(default_factory=dict, compare=False)
     timed: bool = False
     order: str = "proposal"
 
     @classmethod
-    def of(cls, settings: RunSettings, *, images: int = 0, timed: bool = False) -> "Plan":
+    def of(
+        cls, settings: RunSettings, *, scoring: Mapping[str, Any] | None = None, timed: bool = False
+    ) -> "Plan":
         """What of a run's settings the search reads."""
-        read = [f.name for f in fields(cls) if f.name not in ("rungs", "images", "stopping", "timed")]
+        read = [f.name for f in fields(cls) if f.name not in ("rungs", "scoring", "stopping", "timed")]
         return cls(
             **{name: getattr(settings, name) for name in read},
             rungs=settings.lengths,
             stopping=settings.stopping and not settings.has_rungs,
-            images=images,
+            scoring=scoring or {},
             timed=timed,
         )
 

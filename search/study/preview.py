@@ -128,7 +128,8 @@ def preview_run(
         trials = load_run(out).trials if found.folder.trials_path.exists() else ()
         done = units(trials)
         if settings.hours is not None:
-            hours_left = max(0.0, settings.hours - spent_seconds(found.existing, trials) / 3600)
+            spent = spent_seconds(found.existing, trials, found.folder.read_elapsed())
+            hours_left = max(0.0, settings.hours - spent / 3600)
     allowed, counted = _allowed(found)
     wanted = settings.budget + settings.confirm
     return Preview(

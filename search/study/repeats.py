@@ -37,7 +37,7 @@ def late_repeat(
     """The subject of which a training settles most, None where enough are done or none can be."""
     if repeats_left(plan, told, under_way) <= 0:
         return None
-    return Claims.of(told, objectives, images=plan.images).most_unsettled(told, under_way)
+    return Claims.of(told, objectives, **plan.scoring).most_unsettled(told, under_way)
 
 
 def number_of(record: RecordT, told: Sequence[RecordT], under_way: Mapping[str, int]) -> int:

@@ -25,9 +25,10 @@ from ..training.proxy import Proxy
 from ..training.short import ProxyTrainer
 from ..workers.executor import ExecutorFactory
 from .driver import Search, run_search
+from .elapsed import Elapsed, Timed
 from .export import export_trial
 from .full_trainings import FullTrainings, full_trainings
-from .pace import Pace, pace_of
+from .pace import Pace, pace_of, spent_seconds
 from .pilot import Known, KnownFirst
 from .plan import Plan
 from .trial_store import TrialStore
@@ -144,10 +145,13 @@ class Run:
             metric=settings.metric,
             pretrained=self._pretrained,
         )
+        before = spent_seconds(self.record, self.trials, self.folder.read_elapsed())
+        elapsed = Elapsed(self.folder, before=before, began=self.began)
         told = {"workers": len(self.devices), "known": len(self.known)}
-        self._pace = pace_of(self.record, self.trials, began=self.began, **told)
+        self._pace = pace_of(self.record, self.trials, spent=elapsed.seconds, **told)
         search = Search(self.plan, self._store, pace=self._pace, full=self.retrained.known)
-        with closing(self._make_executor(make_trainer, self.devices)) as executor:
+        made = self._make_executor(make_trainer, self.devices)
+        with closing(made if settings.hours is None else Timed(made, elapsed)) as executor:
             try:
                 for trial in run_search(search, KnownFirst(executor, self.known)):
                     self.trials.append(trial)
@@ -185,6 +189,12 @@ class Run:
         Raises:
             UserError: If no trial is complete.
         """
-        config = export_trial(self.record, self.trials, None, run_name=self.folder.path.name)
+        config = export_trial(
+            self.record,
+            self.trials,
+            None,
+            run_name=self.folder.path.name,
+            worthless=self.plan.reference_accuracy,
+        )
         write_text(self.folder.best_path, config.to_yaml())
         return config

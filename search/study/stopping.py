@@ -6,9 +6,10 @@ a training that ends there has reached after an epoch. One that would beat its t
 probability of 6 percent at most, over all looks at it together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot, sqrt
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
@@ -142,17 +143,17 @@ class SeedNoise:
 
     Args:
         objectives: Of the search.
-        images: Validation images, 0 where that is not known.
+        scoring: How accuracies are measured, as `Claims.of` takes it, where that is known.
     """
 
-    def __init__(self, objectives: Sequence[str], *, images: int) -> None:
-        self._objectives, self._images = objectives, images
+    def __init__(self, objectives: Sequence[str], scoring: Mapping[str, Any]) -> None:
+        self._objectives, self._scoring = objectives, scoring
         self._known = (-1, 0.0)
 
     def of(self, told: Sequence[Trial]) -> float:
         """Of the first trials told of: all, or so many that a tenth may be missing."""
         count = len(told) if len(told) <= _EVERY else fitted_count(len(told))
         if count != self._known[0]:
-            claims = Claims.of(told[:count], self._objectives, images=self._images)
+            claims = Claims.of(told[:count], self._objectives, **self._scoring)
             self._known = count, claims.deviation
         return self._known[1]

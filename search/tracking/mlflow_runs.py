@@ -35,9 +35,9 @@ class MlflowRuns:
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "cheapsearch")
         known = self._client.get_experiment_by_name(name)
         self._experiment = known.experiment_id if known else self._client.create_experiment(name)
-        found = self._find({_SEARCH: key})
-        if found is None:
-            found = self._client.create_run(self._experiment, run_name=title, tags={_SEARCH: key})
+        tags = {_SEARCH: key}
+        found = self._find(tags) or self._client.create_run(self._experiment, run_name=title, tags=tags)
+        if found.info.status != "FINISHED":
             self._log(found.info.run_id, settings, ())
             self._client.set_terminated(found.info.run_id)
         self._parent = found.info.run_id

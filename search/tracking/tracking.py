@@ -26,7 +26,9 @@ TRACKERS: Mapping[str, Callable[[str, str, Mapping[str, str]], Tracker]] = {
     "mlflow": MlflowRuns,
     "wandb": WandbRuns,
 }
-_FILE = "tracking.json"  # in the run folder: by tracker the key of the search, and what was logged
+# In the run folder: by tracker the key of the search, and what was logged, trials by their numbers: with
+# `--order arrival` they are in another order when a search goes on.
+_FILE = "tracking.json"
 
 
 class Tracking:
@@ -54,18 +56,24 @@ class Tracking:
             name: str(value) for name, value in record.settings.to_dict().items() if value is not None
         }
         for name in names:
-            self._kept.setdefault(name, {"key": uuid4().hex[:12], "trials": 0, "retrainings": []})
+            self._kept.setdefault(name, {"key": uuid4().hex[:12], "trials": [], "retrainings": []})
             self._write()  # before anything is logged under that key
             self._try(name, partial(self._open, name, folder.name, settings))
 
     def trials(self, trials: Sequence[TrialRecord]) -> None:
         """Log those of all trials of the run, in the order they were told, that are not logged."""
         for name in list(self._trackers):
-            known = self._kept[name]
-            for trial in trials[known["trials"] :]:
-                if not self._log(name, of_trial(trial, known["trials"])):
+            kept = self._kept[name]
+            if isinstance(kept["trials"], int):  # written before the numbers were: so many of the first
+                kept["trials"] = [trial.number for trial in trials[: kept["trials"]]]
+            logged: list[int] = kept["trials"]
+            known = set(logged)
+            for trial in trials:
+                if trial.number in known:
+                    continue
+                if not self._log(name, of_trial(trial, len(logged))):
                     break
-                known["trials"] += 1
+                logged.append(trial.number)
                 self._write()
 
     def retrainings(self, folders: Iterable[Path]) -> None:
@@ -105,7 +113,7 @@ class Tracking:
         return True
 
     def _write(self) -> None:
-        write_text(self._path, json.dumps(self._kept, indent=2) + "\n")
+        write_text(self._path, json.dumps(self._kept) + "\n")
 
 
 def check_trackers(names: str | Sequence[str]) -> tuple[str, ...]:
@@ -125,7 +133,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         kept = json.loads(path.read_text(encoding="utf-8"))
         if all(
             isinstance(known["key"], str)
-            and isinstance(known["trials"], int)
+            and isinstance(known["trials"], list | int)
             and isinstance(known["retrainings"], list)
             for known in kept.values()
         ):

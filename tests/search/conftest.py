@@ -170,10 +170,10 @@ _RAY_BYTES = 100 * 2**20  # of each node's object store
 
 
 @pytest.fixture(scope="session")
-def ray_cluster() -> Iterator[RayCluster]:
+def ray_cluster(needed: Callable[[str, str], Any]) -> Iterator[RayCluster]:
     """A cluster of two nodes, which this process has joined."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray = pytest.importorskip("ray")
+    ray = needed("ray", "pip install 'cheapsearch[ray]'")
     from cheapsearch.search.workers.ray_executor import connect
 
     cluster = RayCluster()

@@ -144,6 +144,7 @@ KEYS: dict[str, tuple[Callable[[], list[str]], set[str]]] = {
             *("proxy", "trainings", "seconds", "images_per_second", "accuracies", "largest_class", "learnt"),
             *("images_needed", "timed", "latency_table", "latency_batch", "latency_threads", "cost_table"),
             *("order", "pretrained", "weights", "began_with", "ops", "spent_trials", "spent_seconds"),
+            *("doublings", "took"),
         },
     ),
     "training": (

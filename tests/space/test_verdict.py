@@ -11,7 +11,7 @@ from cheapsearch.space.agreement import RungAgreement, rank_agreement
 from cheapsearch.space.pilot_record import PilotRecord
 from cheapsearch.space.saved_run import SavedRun
 from cheapsearch.space.search_space import SearchSpace
-from cheapsearch.space.text import signed, times
+from cheapsearch.space.text import percent, signed, times
 from cheapsearch.space.validation_file import Validation
 from cheapsearch.space.verdict import against, foretold, verdict
 
@@ -52,6 +52,21 @@ def test_equal_networks_are_said_first_with_the_cheapest() -> None:
 def test_networks_far_apart_have_one_that_is_surely_the_best() -> None:
     lines = verdict(run([50.0, 60.0, 90.0]))
     assert lines[0].startswith("trial 2 is surely the most accurate: ")
+
+
+def test_one_network_alone_is_not_surely_the_best() -> None:
+    saved = run([90.0])
+    mean = saved.claims.expected[0].mean
+    (line,) = verdict(saved)
+    assert line.startswith(f"trial 0 is the only network so far: {percent(mean)} % expected")
+
+
+def test_what_is_worth_nothing_is_the_user_s_word_or_the_largest_class() -> None:
+    saved = run([60.0])
+    assert saved.worthless == pytest.approx(100 * np.bincount(LABELS).max() / IMAGES)
+    named = replace(RECORD.settings, reference_accuracy=75.0)
+    assert run([60.0], settings=named).worthless == 75.0
+    assert replace(saved, validation=None).worthless is None
 
 
 def test_some_networks_are_not_surely_worse() -> None:

@@ -1,7 +1,11 @@
 """How many trainings fit into the time that is left."""
 
-from time import monotonic
+from collections.abc import Sequence
+from pathlib import Path
+from time import sleep
+from typing import Any
 
+from cheapsearch.search.study.opening import open_run
 from cheapsearch.search.study.pace import Pace, pace_of, spent_seconds, with_workers
 from cheapsearch.space import PRESETS, Cost, RunRecord, RunSettings, TrialRecord
 
@@ -77,6 +81,49 @@ def test_time_spent_is_divided_by_the_workers_that_did_the_trials() -> None:
     assert spent_seconds(more, trials) == 900.0 + 400.0 / 4
     fewer = with_workers(more, 2, trials)
     assert spent_seconds(fewer, [*trials, a_trial(seconds=50.0)]) == 900.0 + 400.0 / 4 + 50.0 / 2
-    pace = pace_of(fewer, trials, workers=2, began=monotonic(), known=0)
+    pace = pace_of(fewer, trials, workers=2, spent=spent_seconds(fewer, trials), known=0)
     assert pace is not None
     assert 2599.0 < pace.left <= 3600.0 - 1000.0
+
+
+class Killed:
+    """An executor in whose first training, after a quarter of a second, the search is killed."""
+
+    def __init__(self) -> None:
+        self.jobs: Sequence[Any] = ()
+
+    def submit(self, job: Any) -> None:
+        self.jobs = (*self.jobs, job)
+
+    def collect(self, timeout: float | None = None) -> list[Any]:
+        sleep(0.25)
+        raise KeyboardInterrupt
+
+    def close(self) -> None:
+        pass
+
+
+def test_time_of_a_search_is_used_up_also_by_trainings_that_were_killed(tmp_path: Path) -> None:
+    """None of them ends; eight of them take the two seconds that there are."""
+    given: dict[str, Any] = {
+        **{"dataset": "digits", "budget": 3, "workers": 0, "device": "cpu"},
+        "proxy": {"epochs": 1, "images": 60, "input_size": 8, "width": 0.25, "batch_size": 20},
+    }
+    with open_run(given, out=tmp_path / "run"):
+        pass
+    killed = 0
+    while True:
+        with open_run({"hours": 2 / 3600}, out=tmp_path / "run", make_executor=lambda *_: Killed()) as run:
+            try:
+                assert list(run.search()) == []
+                break
+            except KeyboardInterrupt:
+                killed += 1
+                assert killed <= 8, "never ends"
+    assert float((tmp_path / "run" / "elapsed.txt").read_text()) >= 0.25 * killed > 0
+
+
+def test_time_of_a_run_from_before_it_was_kept_is_that_of_its_trials() -> None:
+    trials = [a_trial(seconds=600.0)]
+    assert spent_seconds(RECORD, trials, None) == 600.0
+    assert spent_seconds(RECORD, trials, 900.0) == 900.0

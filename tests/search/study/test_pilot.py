@@ -9,12 +9,20 @@ import pytest
 
 from cheapsearch.search.data import OpenImages, open_images
 from cheapsearch.search.study import pilot as pilot_module
-from cheapsearch.search.study.pilot import KnownFirst, explain, has_learnt, run_pilot
+from cheapsearch.search.study.pilot import (
+    KnownFirst,
+    effective_images,
+    entropy,
+    explain,
+    has_learnt,
+    run_pilot,
+)
 from cheapsearch.search.study.proxy_ladder import Wish, choose, ladder
 from cheapsearch.search.training.proxy import CPU, Proxy
 from cheapsearch.search.workers.executor import Setup
 from cheapsearch.search.workers.jobs import Failed, Job, Measured, Message, Trained
 from cheapsearch.space import Architecture, SearchSpace, UserError
+from cheapsearch.space.validation_file import Validation
 
 SPACE = SearchSpace("mobilenet_v2")
 SPEED = 1e6  # pixels of all images a second that the pretended machine trains on
@@ -146,7 +154,7 @@ def test_pilot_doubles_the_epochs_until_networks_have_learnt(images: OpenImages)
         return Machine(lambda proxy: (90.0, 0.1) if proxy.epochs >= least else (12.0, 2.2))
 
     found = run(images, learns_at(2 * first), wish(hours=None, trainings=10))
-    assert (found.record.learnt, found.proxy.epochs) == (True, 2 * first)
+    assert (found.record.learnt, found.proxy.epochs, found.record.doublings) == (True, 2 * first, 1)
     slow = learns_at(10**9)
     never = run(images, slow, wish(hours=None, trainings=1))
     assert never.record.learnt is False
@@ -164,16 +172,62 @@ def test_pilot_refuses_a_time_that_is_too_short(images: OpenImages) -> None:
 
 
 def test_has_learnt_wants_an_accuracy_and_a_loss() -> None:
-    labels = np.repeat(np.arange(2), (70, 30))
     error = 100 * np.sqrt(0.7 * 0.3 / 100)
-    entropy = -(0.7 * np.log(0.7) + 0.3 * np.log(0.3))
+    chance = -(0.7 * np.log(0.7) + 0.3 * np.log(0.3))
 
     def learnt(accuracy: float, loss: float) -> bool:
-        return has_learnt(Trained(0, accuracy, (accuracy,), (loss,)), 70.0, 100, labels)
+        return has_learnt(Trained(0, accuracy, (accuracy,), (loss,)), 70.0, 100, chance)
 
-    assert learnt(70 + 5.1 * error, 0.5 * entropy)
-    assert not learnt(70 + 4.9 * error, 0.5 * entropy)
-    assert not learnt(70 + 5.1 * error, 0.9 * entropy)
+    assert learnt(70 + 5.1 * error, 0.5 * chance)
+    assert not learnt(70 + 4.9 * error, 0.5 * chance)
+    assert not learnt(70 + 5.1 * error, 0.9 * chance)
+
+
+def test_entropy_is_that_of_the_loss_with_its_class_weights() -> None:
+    labels = np.repeat(np.arange(3), (90, 10, 0))
+    assert entropy(labels, "none") == pytest.approx(-(0.9 * np.log(0.9) + 0.1 * np.log(0.1)))
+    assert entropy(labels, "balanced") == pytest.approx(np.log(2))
+
+
+def test_fewer_images_count_where_classes_are_uneven_and_weigh_the_same() -> None:
+    validation = Validation(np.repeat(np.arange(2), (90, 10)), {})
+    assert effective_images(validation, "accuracy") == 100
+    # The variance of the mean of two classes' shares, of deviation s each, is (s²/90 + s²/10) / 4 = s²/36.
+    assert effective_images(validation, "balanced_accuracy") == pytest.approx(36)
+
+
+def test_pilot_tries_no_network_again_that_failed(images: OpenImages) -> None:
+    class Half(Machine):
+        def answers(self, jobs: Sequence[Any]) -> Iterator[Message]:
+            for job, answer in zip(jobs, super().answers(jobs), strict=True):
+                fails = isinstance(job, Job) and job.index == 1
+                yield Failed(job.index, "MemoryError: too large") if fails else answer
+
+    machine = Half(lambda proxy: (12.0, 2.2))
+    found = run(images, machine, wish(hours=None, trainings=10))
+    assert (found.record.learnt, found.record.doublings) == (False, 0)
+    assert machine.trained == [found.proxy] * 2  # each network once
+    assert list(found.record.accuracies) == ["unmodified"]
+    executor = KnownFirst(machine, found.outcomes)
+    for index, (subject, seed, _) in enumerate(found.outcomes):
+        executor.submit(Job(index, subject, seed))
+    assert executor.collect()[1] == Failed(1, "MemoryError: too large")
+
+
+def test_pilot_says_how_many_images_tell_networks_apart(images: OpenImages) -> None:
+    class Unlike(Machine):
+        def answers(self, jobs: Sequence[Any]) -> Iterator[Message]:
+            for answer in super().answers(jobs):
+                unlike = b"\x0f" * 36 if answer.index else b"\xf0" * 36
+                yield replace(answer, right=unlike) if isinstance(answer, Trained) else answer
+
+    found = run(images, Unlike(), wish(hours=1.0))
+    # All are answered differently: the difference of two shares has a variance of 1 / images.
+    needed = found.record.images_needed
+    assert 1.645 * np.sqrt(1 / needed) <= 0.02 < 1.645 * np.sqrt(1 / (needed - 1))
+    few = f"288 validation images are few: to tell networks 2 points apart takes about {needed:,}"
+    assert few in explain(found, images=1000, validation=288, workers=2)
+    assert few not in explain(found, images=1000, validation=needed, workers=2)
 
 
 def test_known_outcomes_are_not_trained_again() -> None:

@@ -100,13 +100,13 @@ class Server:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    pytest.importorskip("psycopg", reason="needs the extra cheapsearch[postgresql]")
+def server(needed: Callable[[str, str], Any], lacking: Callable[[str], None]) -> Iterator[Server]:
+    needed("psycopg", "pip install 'cheapsearch[postgresql]'")
     places = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     found = shutil.which("postgres")
     places += [Path(found).parent] if found else []
     if not places:
-        pytest.skip("needs a PostgreSQL server's programs, such as Debian's package postgresql")
+        lacking("needs a PostgreSQL server's programs: apt-get install postgresql")
     server = Server(places[-1])
     yield server
     server.close()

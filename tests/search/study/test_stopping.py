@@ -162,7 +162,7 @@ def test_seed_noise_of_many_trials_is_not_worked_out_anew_for_each(monkeypatch: 
         return of(told, *args, **settings)
 
     monkeypatch.setattr(Claims, "of", counted)
-    noise, again = (SeedNoise(("accuracy", "params"), images=50) for _ in range(2))
+    noise, again = (SeedNoise(("accuracy", "params"), {"images": 50}) for _ in range(2))
     found = [noise.of(trials[:count]) for count in range(95, 200)]
     assert counts[:6] == [*range(95, 101)]
     assert len(counts) < 6 + 10  # a tenth more each time

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import optuna
 import pytest
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 from cheapsearch.search.study.driver import Search, run_search
 from cheapsearch.search.study.plan import Plan
@@ -48,6 +50,47 @@ def test_journal_with_lines_half_written_goes_on_to_the_same_trials(
         assert not journal.read_bytes().endswith(b"\n")
     monkeypatch.undo()
     assert search(f"journal:{journal}") == search("sqlite://")
+
+
+def test_journal_has_whole_lines_though_another_who_had_it_open_was_killed_in_one(tmp_path: Path) -> None:
+    """What is open already goes on behind a line that was never finished, and all studies stay readable."""
+    journal = tmp_path / "shared.log"
+    study = optuna.create_study(storage=open_storage(f"journal:{journal}"), study_name="goes on")
+    with journal.open("ab") as file:
+        file.write(b'{"op_code":8,"worker_id":"')
+    for _ in range(3):
+        study.tell(study.ask(), 1.0)
+    again = optuna.load_study(storage=open_storage(f"journal:{journal}"), study_name="goes on")
+    assert [trial.value for trial in again.trials] == [1.0] * 3
+
+
+class Clock(SimpleNamespace):
+    """Time that passes where somebody waits for it, or asks for it a million times."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 1e-3
+        assert self.now < 1000.0, "waits for ever"
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_journal_whose_lock_a_killed_process_left_is_taken_after_30_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    killed = open_storage("journal:sub/shared.log")
+    assert isinstance(killed, JournalStorage)
+    killed._backend._lock.acquire()  # type: ignore[attr-defined]
+    clock = Clock()
+    monkeypatch.setattr("optuna.storages.journal._file.time", clock)
+    study = optuna.create_study(storage=open_storage("journal:sub/shared.log"), study_name="goes on")
+    assert 30.0 < clock.now < 35.0
+    assert study.trials == []
 
 
 def test_journal_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:

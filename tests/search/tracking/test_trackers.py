@@ -18,6 +18,8 @@ import cheapsearch
 
 pytestmark = pytest.mark.slow
 
+Needed = Callable[[str, str], Any]
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., None]:
@@ -36,16 +38,20 @@ def run(tmp_path: Path) -> Callable[..., None]:
 
 
 def test_mlflow_has_each_trial_and_retraining_once(
-    tmp_path: Path, run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, mlflow_server: str
+    tmp_path: Path,
+    run: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    mlflow_server: str,
+    needed: Needed,
 ) -> None:
-    mlflow = pytest.importorskip("mlflow", reason="needs the extra cheapsearch[mlflow]")
+    mlflow = needed("mlflow", "pip install mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
     mlflow.set_tracking_uri(mlflow_server)
     run(2, "mlflow")
     kept = json.loads((tmp_path / "run" / "tracking.json").read_text())
-    assert kept["mlflow"]["trials"] == 2
+    assert kept["mlflow"]["trials"] == [0, 1]
     # Killed between logging and writing that down.
-    kept["mlflow"]["trials"] = 1
+    kept["mlflow"]["trials"] = [0]
     (tmp_path / "run" / "tracking.json").write_text(json.dumps(kept))
     run(4, "mlflow", retrain=True)
     client = mlflow.MlflowClient()
@@ -66,10 +72,33 @@ def test_mlflow_has_each_trial_and_retraining_once(
     assert max(point.value for point in curve) == retrained.data.metrics["val_score"]
 
 
+def test_mlflow_has_the_settings_of_a_search_that_was_killed_before_they_were_logged(
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, mlflow_server: str, needed: Needed
+) -> None:
+    mlflow = needed("mlflow", "pip install mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+    mlflow.set_tracking_uri(mlflow_server)
+
+    def kill(*arguments: Any, **keywords: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mlflow.MlflowClient, "log_batch", kill)
+        with pytest.raises(KeyboardInterrupt):
+            run(1, "mlflow")
+    run(1, "mlflow")
+    client = mlflow.MlflowClient()
+    (experiment,) = [e for e in client.search_experiments() if e.name == "cheapsearch"]
+    runs = {found.info.run_name: found for found in client.search_runs([experiment.experiment_id])}
+    assert sorted(runs) == ["run", "trial 0"]
+    assert runs["run"].data.params["dataset"] == "digits"
+    assert {found.info.status for found in runs.values()} == {"FINISHED"}
+
+
 @pytest.fixture
-def mlflow_server(tmp_path: Path) -> Any:
+def mlflow_server(tmp_path: Path, needed: Needed) -> Any:
     """A server of MLflow on the loopback interface."""
-    pytest.importorskip("mlflow.server", reason="needs the whole package mlflow, which has the server")
+    needed("mlflow.server", "pip install mlflow, the whole of it")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -95,9 +124,9 @@ def mlflow_server(tmp_path: Path) -> Any:
 
 
 def test_wandb_keeps_trials_and_retrainings_offline(
-    tmp_path: Path, run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, needed: Needed
 ) -> None:
-    pytest.importorskip("wandb", reason="needs the extra cheapsearch[wandb]")
+    needed("wandb", "pip install 'cheapsearch[wandb]'")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
     run(2, "wandb")

@@ -1,9 +1,9 @@
 """What has ended is logged once, wherever a search stops, and a tracker that fails ends nothing."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -83,6 +83,29 @@ def test_tracking_logs_each_trial_once_and_what_a_tracker_missed_when_it_is_back
     assert len(said) == 1
 
 
+def test_tracking_logs_each_trial_once_in_whatever_order_they_were_told(
+    tmp_path: Path, notebook: type[Notebook], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with `--order arrival`, where those that were told are in the order of their numbers later."""
+    monkeypatch.setattr(notebook, "away_after", 1)
+    first = Tracking(("mlflow",), tmp_path, RECORD, say=lambda line: None)
+    first.trials([TRIALS[3]])
+    first.trials([TRIALS[3], TRIALS[0]])
+    monkeypatch.setattr(notebook, "away_after", 99)
+    again = Tracking(("mlflow",), tmp_path, RECORD, say=print)
+    again.trials([TRIALS[0], TRIALS[3]])
+    again.trials([TRIALS[0], TRIALS[3], TRIALS[1]])
+    assert [page[1:] for page in notebook.pages] == [("trial 3", 0), ("trial 0", 1), ("trial 1", 2)]
+
+
+def test_tracking_takes_up_a_file_that_has_how_many_were_logged(
+    tmp_path: Path, notebook: type[Notebook]
+) -> None:
+    (tmp_path / "tracking.json").write_text('{"mlflow": {"key": "k", "trials": 2, "retrainings": []}}')
+    Tracking(("mlflow",), tmp_path, RECORD, say=print).trials(TRIALS[:3])
+    assert notebook.pages == [("k", "trial 2", 2)]
+
+
 def test_tracking_without_trackers_writes_nothing(tmp_path: Path) -> None:
     tracking = Tracking((), tmp_path, RECORD, say=print)
     tracking.trials(TRIALS)
@@ -116,8 +139,10 @@ def test_tracking_without_the_package_names_the_extra(
     )
 
 
-def test_mlflow_server_that_is_away_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("mlflow", reason="needs the extra cheapsearch[mlflow]")
+def test_mlflow_server_that_is_away_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needed: Callable[[str, str], Any]
+) -> None:
+    needed("mlflow", "pip install 'cheapsearch[mlflow]'")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     said: list[str] = []
     tracking = Tracking(("mlflow",), tmp_path, RECORD, say=said.append)

@@ -26,8 +26,10 @@ pytestmark = pytest.mark.slow
 EXPAND = ("conv", "reuse", "partial_conv")
 
 
-def test_connect_names_a_cluster_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    ray = pytest.importorskip("ray")
+def test_connect_names_a_cluster_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, needed: Callable[[str, str], Any]
+) -> None:
+    ray = needed("ray", "pip install 'cheapsearch[ray]'")
     monkeypatch.setattr(ray, "is_initialized", lambda: False)  # another test may have joined one
     with pytest.raises(UserError) as caught:
         connect("127.0.0.1:1")
