@@ -498,7 +498,7 @@ def test_killed_run_goes_on_to_the_trials_of_an_undisturbed_one(story: Story, di
 
     # Not the number: what is killed while it is proposed loses that.
     def facts(out: Path) -> list[tuple[Any, ...]]:
-        return [(t.architecture, t.state, t.origin, t.accuracy) for t in trials_of(out)]
+        return [(t.architecture, t.rung, t.state, t.origin, t.accuracy) for t in trials_of(out)]
 
     assert facts(story.out) == facts(digits_run)
     numbers = [trial.number for trial in trials_of(story.out)]
