@@ -67,7 +67,7 @@ def hashes(records: list[TrialRecord], state: str = "complete") -> list[str]:
 
 def told(records: list[TrialRecord]) -> list[tuple[object, ...]]:
     """What must not depend on the pool or on interruptions: all but numbers and times."""
-    return [(r.hash, r.architecture, r.rung, r.state, r.origin, r.accuracy, r.costs) for r in records]
+    return [(r.hash, r.architecture, r.state, r.origin, r.accuracy, r.costs, r.rung) for r in records]
 
 
 @pytest.fixture(scope="module")
