@@ -11,21 +11,24 @@ the report took.
 """
 
 import argparse
+import json
 import random
 import resource
 import time
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import optuna
-from optuna.distributions import CategoricalDistribution
+import sqlalchemy
+from optuna.distributions import CategoricalDistribution, distribution_to_json
 
 from cheapsearch.models import CostTable, cost_table
 from cheapsearch.reports import write_report
 from cheapsearch.search.study.opening import open_run
 from cheapsearch.search.study.proposal import Result
-from cheapsearch.search.study.storage import sqlite_url
 from cheapsearch.search.study.trial_store import PROPOSAL, RESULT
 from cheapsearch.search.workers.jobs import Job, Message, Trained
 from cheapsearch.space import Architecture, SearchSpace
@@ -64,23 +67,63 @@ class StandIn:
         self.jobs.clear()
 
 
-def put_in(study: optuna.Study, table: CostTable, count: int, images: int) -> None:
-    """Put random networks into a study, as if they had been tried."""
-    rng, options = random.Random(0), SPACE.parameters
-    distributions = {name: CategoricalDistribution(names) for name, names in options.items()}
-    for number in range(len(study.trials), count):
-        params: dict[str, Any] = {name: rng.choice(names) for name, names in options.items()}
-        architecture = SPACE.architecture(params)
+def put_in(path: Path, table: CostTable, count: int, images: int) -> None:
+    """Put random networks into an empty study, as if they had been tried.
+
+    By the tables of Optuna's database: its own `add_trial` waits for the disk a few times for each.
+    """
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+    known = sqlalchemy.MetaData()
+    known.reflect(engine)
+    rng, rows = random.Random(0), defaultdict[str, list[dict[str, Any]]](list)
+    declared = {name: CategoricalDistribution(names) for name, names in SPACE.parameters.items()}
+    kinds = {name: distribution_to_json(distribution) for name, distribution in declared.items()}
+    now = datetime.now(UTC)
+    for number in range(count):
+        params: dict[str, Any] = {name: rng.choice(one.choices) for name, one in declared.items()}
+        architecture, of = SPACE.architecture(params), {"trial_id": number + 1}
         found, cost = trained(architecture, number, rung=1, images=images), table.cost(architecture)
         result = Result("complete", found.accuracy, seconds=60.0, curve=found.curve, right=found.right)
-        study.add_trial(
-            optuna.create_trial(
-                params=params,
-                distributions=distributions,  # type: ignore[arg-type]
-                values=[found.accuracy, cost.params, cost.flops],
-                user_attrs={PROPOSAL: {"origin": "random"}, RESULT: result.to_dict()},
-            )
-        )
+        times = {"datetime_start": now, "datetime_complete": now}
+        rows["trials"].append(of | {"number": number, "study_id": 1, "state": "COMPLETE"} | times)
+        for name, one in declared.items():
+            index = one.to_internal_repr(params[name])
+            param = {"param_name": name, "param_value": index, "distribution_json": kinds[name]}
+            rows["trial_params"].append(of | param)
+        for objective, value in enumerate((found.accuracy, cost.params, cost.flops)):
+            rows["trial_values"].append(of | {"objective": objective, "value": value, "value_type": "FINITE"})
+        for key, kept in ((PROPOSAL, {"origin": "random"}), (RESULT, result.to_dict())):
+            rows["trial_user_attributes"].append(of | {"key": key, "value_json": json.dumps(kept)})
+    with engine.begin() as connection:
+        for name, its in rows.items():
+            connection.execute(known.tables[name].insert(), its)
+    engine.dispose()
+
+
+def begin(out: Path, known: int, settings: dict[str, Any]) -> int:
+    """Begin a search in a folder, with so many results; gives the number of validation images."""
+    given: dict[str, Any] = {
+        **{"dataset": "digits", "per_stage": SPACE.per_stage, "proxy": {"epochs": 1}, "workers": 0},
+        **settings,
+    }
+    with open_run(given, out=out) as run:
+        images, side = run.record.val_images, run.record.input_size
+        table = cost_table(SPACE.backbone, num_classes=run.record.num_classes, input_size=side)
+    if known:
+        put_in(run.folder.study_path, table, known, images)
+    return images
+
+
+def go_on(out: Path, images: int) -> Iterator[tuple[int, float]]:
+    """Go on with it: the number of trials after each, and the seconds of the processor that it took.
+
+    The first has in it what is done once where a search goes on.
+    """
+    start = time.process_time()
+    with open_run({}, out=out, make_executor=lambda *_: StandIn(images)) as run:
+        for count, _ in enumerate(run.search(), len(run.trials) + 1):
+            yield count, time.process_time() - start
+            start = time.process_time()
 
 
 def resident() -> float:
@@ -99,29 +142,21 @@ def main() -> None:
     parser.add_argument("--rungs", default="1")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True)
     given = parser.parse_args()
-    settings: dict[str, Any] = {
-        **{"dataset": "digits", "per_stage": SPACE.per_stage, "proxy": {"epochs": 1}, "workers": 0},
+    settings = {
         **{"budget": given.trials, "sampler": given.sampler},
         "rungs": tuple(map(int, given.rungs.split(","))),
         **({"repeats": 0} if given.rungs == "1" else {}),
     }
-    with open_run(settings, out=given.out) as run:
-        images, side = run.record.val_images, run.record.input_size
-        table = cost_table(SPACE.backbone, num_classes=run.record.num_classes, input_size=side)
-    storage = sqlite_url(run.folder.study_path)
-    put_in(optuna.load_study(study_name="cheapsearch", storage=storage), table, given.known, images)
-    start = time.process_time()
-    with open_run({}, out=given.out, make_executor=lambda *_: StandIn(images)) as run:
-        count, taken, before = len(run.trials), [], len(run.trials)
-        for _ in run.search():
-            taken.append(time.process_time() - start)
-            count += 1
-            if count == before + 1:  # what has to be done once
-                print(f"{before:6,} trials taken up in {taken.pop():.1f} s", flush=True)
-            elif count in SAID_AT or count == given.trials:
-                last = 1_000 * float(np.mean(taken[-max(10, count // 10) :]))
-                print(f"{count:6,} trials  {last:7.1f} ms a trial  {resident():6.0f} MB", flush=True)
-            start = time.process_time()
+    images = begin(given.out, given.known, settings)
+    taken: list[float] = []
+    for count, seconds in go_on(given.out, images):
+        if count == given.known + 1:
+            print(f"{given.known:6,} trials taken up in {seconds:.1f} s", flush=True)
+            continue
+        taken.append(seconds)
+        if count in SAID_AT or count == given.trials:
+            last = 1_000 * float(np.mean(taken[-max(10, count // 10) :]))
+            print(f"{count:6,} trials  {last:7.1f} ms a trial  {resident():6.0f} MB", flush=True)
     start = time.process_time()
     size = write_report(given.out).stat().st_size / 1e6
     print(f"report   {time.process_time() - start:.1f} s  {size:.1f} MB", flush=True)

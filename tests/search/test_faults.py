@@ -21,6 +21,7 @@ from cheapsearch.search.study.driver import SearchFailedError
 from cheapsearch.search.study.opening import open_run
 from cheapsearch.search.workers.workplace import Workplace
 from cheapsearch.space import TrialRecord, UserError
+from cheapsearch.space.saved_run import load_run
 
 PROXY = {"epochs": 1, "images": 60, "input_size": 8, "width": 0.25, "batch_size": 20}
 SETTINGS: dict[str, Any] = {
@@ -200,6 +201,8 @@ def test_search_is_the_same_while_the_clock_jumps(
         monkeypatch.setattr(module, "datetime", Jumping)
     monkeypatch.setattr("time.time", lambda: 1e9 + 86_400.0 * jump())
     assert go_on(tmp_path / "run") == undisturbed
+    # Not by the clock that jumps; a training takes a fraction of a second.
+    assert all(0.0 < (trial.seconds or 0.0) < 60.0 for trial in load_run(tmp_path / "run").trials)
     study = optuna.load_study(study_name="cheapsearch", storage=f"sqlite:///{tmp_path}/run/study.db")
     durations = [trial.duration for trial in study.trials if trial.duration is not None]
     assert len(durations) == 3 < len(looks)

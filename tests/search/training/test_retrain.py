@@ -11,7 +11,7 @@ from cheapsearch.search.data import load_images
 from cheapsearch.search.training.full import FullTrainer, TrainingJob
 from cheapsearch.search.training.images import DataSource, searched_images
 from cheapsearch.search.training.policy import Policy
-from cheapsearch.search.training.retrain import Retraining, choose_trials, retrain_jobs
+from cheapsearch.search.training.retrain import Retraining, choose_trials, failures_of, retrain_jobs
 from cheapsearch.search.workers.jobs import Failed, Message, Progress, Trained
 from cheapsearch.search.workers.local import LocalExecutor
 from cheapsearch.space import (
@@ -198,6 +198,24 @@ def test_retraining_counts_the_epochs_an_interrupted_training_has_behind_it(
         assert retraining.estimate() == 100.0  # one of two epochs is left
         under_way, ended = next(retraining.train())
     assert (under_way, ended) == ([(job, Progress(0, 1, first.val.top1))], [])
+
+
+def test_retraining_has_failed_where_its_worker_wrote_to_a_path_of_another_machine(tmp_path: Path) -> None:
+    """The worker says that it has trained, and there is no result in the run folder."""
+    (job,) = retrain_jobs(tmp_path, TRIALS[:1], SMALL, first_seed=0, seeds=1)
+
+    class Elsewhere(LocalExecutor):
+        def collect(self, timeout: float | None = None) -> list[Message]:
+            return [Trained(self._waiting.pop(0).index, 50.0)]
+
+    with Retraining(SOURCE, SMALL, [job], devices=["cpu"], make_executor=Elsewhere) as retraining:
+        ((_, ended),) = retraining.train()
+    (line,) = failures_of(ended)
+    assert line.startswith(f"trial 0, seed 0: {job.folder} has no result.json, ")
+    assert line.endswith("need the run on a path that all of them share")
+    assert (job.folder / "error.txt").read_text().strip() in line
+    with Retraining(SOURCE, SMALL, [job], devices=["cpu"], make_executor=LocalExecutor) as retraining:
+        assert retraining.open == [job]  # it is trained when the same command goes on
 
 
 def test_retraining_tells_of_a_network_that_cannot_be_measured_or_trained(

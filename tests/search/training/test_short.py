@@ -1,5 +1,8 @@
 """A job in, an outcome out, whatever happens between them."""
 
+import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -218,6 +221,43 @@ def test_perform_tells_of_any_error_in_one_line_and_keeps_its_traceback(
     assert outcome.trace.startswith("Traceback (most recent call last):\n")
     assert "in broken" in outcome.trace
     assert outcome.seconds > 0
+
+
+CRAMPED = """
+import pickle, resource, sys
+from pathlib import Path
+from cheapsearch.search.training.short import ProxyTrainer
+from cheapsearch.search.workers.jobs import Job
+from cheapsearch.space import Architecture
+
+def outcome(index, width):
+    return list(trainer.perform(Job(index, Architecture("mobilenet_v2", width), 1)))[-1]
+
+trainer = ProxyTrainer(*pickle.load(sys.stdin.buffer), "cpu")
+outcomes = [outcome(0, 0.25)]
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+limits = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (used + 16 * 2**20, limits[1]))
+outcomes.append(outcome(1, 2.0))
+resource.setrlimit(resource.RLIMIT_AS, limits)
+outcomes.append(outcome(2, 0.25))
+pickle.dump(outcomes, sys.stdout.buffer)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+def test_perform_outlives_an_architecture_for_which_there_is_no_memory(
+    tiny_images: ImageData, tiny_proxy: Proxy
+) -> None:
+    """In a process that may take 16 MiB more: the weights of a network twice as wide as usual are 35 MB."""
+    given = pickle.dumps((tiny_images, replace(tiny_proxy, width=1.0)))
+    done = subprocess.run([sys.executable, "-c", CRAMPED], input=given, stdout=subprocess.PIPE, check=True)
+    before, large, after = pickle.loads(done.stdout)
+    assert isinstance(large, Failed)
+    assert "memory" in large.reason
+    assert large.trace.startswith("Traceback (most recent call last):\n")
+    assert isinstance(after, Trained)
+    assert figures(replace(after, index=0)) == figures(before)
 
 
 def test_perform_tells_a_diverged_training(trainer: ProxyTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
