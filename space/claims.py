@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .costs import DEFAULT_OBJECTIVES
-from .rungs import at_rung
+from .noise import trainings
+from .rungs import original_of
 from .trial import Trial, TrialT
 
 if TYPE_CHECKING:
-    from .measured import Floats, Measured, Rows, Shares
+    from .measured import Flags, Floats, Measured, Rows, Shares
 
 SURE = 0.95
 
@@ -46,7 +47,7 @@ class Claims:
         signal: Share of the variance between single trainings that is the networks', 0 to 1; the rest is that
             of seeds and of the images. Hopeless networks are left out; 0 where there is one network.
         deviation: Points between seeds at the mean accuracy, as a standard deviation.
-        repeats: Further trainings that it was measured on; with 0 it is an assumption.
+        repeats: Further trainings that it was measured on, shorter ones too; with 0 it is an assumption.
         gap: Points that single trainings of two equal networks stay within, nineteen times out of twenty.
     """
 
@@ -88,31 +89,38 @@ class Claims:
         from .measured import sampling_error
         from .posterior import posterior
 
-        runs = _runs(trials)
-        if not runs:
+        by_number = trainings(trials)
+        if not by_number:
             return cls({}, frozenset(), {}, 0.0, (), 0.0, 0.0, 0, 0.0, tuple(objectives), {}, {})
-        numbers = [run[0].number for run in runs]
+        numbers = list(by_number)
         names = [name for name in objectives if name != "accuracy"]
-        costs = np.array([[run[0].costs[name] for name in names] for run in runs])
-        of = _measured(runs, images, weights)
+        costs = np.array(
+            [[trial.costs[name] for name in names] for trial in trials if trial.number in by_number]
+        )
+        # A copy is one network with its original: it has the same trainings, and the same true accuracy.
+        runs = {run[0].number: run for run in by_number.values()}
+        rows = {number: row for row, number in enumerate(runs)}
+        network = np.array([rows[run[0].number] for run in by_number.values()])
+        shorter = _shorter(trials, max(run[0].rung for run in runs.values()))
+        of = _measured(list(runs.values()), images, weights, shorter)
         found = posterior(of)
-        draws, rng = found.accuracies, np.random.default_rng(1)
+        means, draws, rng = found.means[network], found.accuracies[network], np.random.default_rng(1)
 
         untrained: Floats | None = None
         if largest_class is not None:
             # Its balanced accuracy is one over the number of classes, whatever the images are.
             error = sampling_error(largest_class, images) if weights is None else 0.0
             untrained = np.asarray(rng.normal(largest_class, error, draws.shape[1]))
-        strongest = np.argsort(-found.means)
-        columns = list(costs[strongest].T)
-        rivals = [_rivals(columns, costs[row], strongest, row) for row in range(len(runs))]
-        chances = [_above(draws, row, rivals[row], untrained) for row in range(len(runs))]
+        strongest, count = np.argsort(-means), len(numbers)
+        columns, networks = list(costs[strongest].T), network[strongest]
+        rivals = [strongest[_is_rival(columns, costs[row], networks != network[row])] for row in range(count)]
+        chances = [_above(draws, row, rivals[row], untrained) for row in range(count)]
 
-        best, luckiest = int(np.argmax(found.means)), int(np.argmax(of.accuracy))
+        best, luckiest = int(np.argmax(means)), int(np.argmax(of.accuracy))
         beaten = (draws[best] > draws).mean(axis=1)
-        equals = [row for row in range(len(runs)) if row == best or beaten[row] < SURE]
+        equals = [row for row in range(count) if row == best or beaten[row] < SURE]
         low, high = np.clip(np.quantile(draws, [0.025, 0.975], axis=1), 0.0, 100.0).tolist()
-        mean = np.clip(found.means, 0.0, 100.0).tolist()
+        mean = np.clip(means, 0.0, 100.0).tolist()
         differences = np.sqrt(2.0) * found.noise * np.abs(rng.standard_normal(len(found.noise)))
         return cls(
             front=dict(zip(numbers, chances, strict=True)),
@@ -122,10 +130,10 @@ class Claims:
             equals=tuple(numbers[row] for row in sorted(equals, key=lambda row: (costs[row, 0], -mean[row]))),
             signal=float(found.signal.mean()) if len(runs) > 1 else 0.0,
             deviation=float(np.median(found.deviations)),
-            repeats=sum(len(run) - 1 for run in runs),
+            repeats=sum(len(run) - 1 for run in (*runs.values(), *shorter)),
             gap=float(np.quantile(differences, 0.95)),
             _objectives=tuple(objectives),
-            _trainings={number: len(run) for number, run in zip(numbers, runs, strict=True)},
+            _trainings={number: len(run) for number, run in by_number.items()},
             _draws=dict(zip(numbers, draws, strict=True)),
         )
 
@@ -159,36 +167,40 @@ class Claims:
     def most_unsettled(self, trials: Sequence[TrialT], under_way: Mapping[str, int]) -> TrialT | None:
         """The complete trial of which one more training settles most whether it is on the front.
 
-        That is one as likely on the front as not, and trained few times. None where no trial is complete.
+        That is one as likely on the front as not, and trained few times; of a copy it is its original's. None
+        where no trial is complete.
 
         Args:
             trials: Those the claims are of.
             under_way: Trainings begun and not known yet, by hash.
         """
 
-        def worth(record: Trial) -> float:
+        by_number = {record.number: record for record in trials if record.number in self.front}
+
+        def trained(record: TrialT) -> TrialT:
+            return by_number.get(original_of(record), record)
+
+        def worth(record: TrialT) -> float:
             chance = self.front[record.number]
-            count = self._trainings[record.number] + under_way.get(record.hash, 0)
+            count = self._trainings[record.number] + under_way.get(trained(record).hash, 0)
             return chance * (1.0 - chance) * (1.0 / count - 1.0 / (count + 1))
 
-        return max((record for record in trials if record.number in self.front), key=worth, default=None)
+        most = max(by_number.values(), key=worth, default=None)
+        return None if most is None else trained(most)
 
 
-def _runs(trials: Sequence[Trial]) -> list[list[Trial]]:
-    """The trainings of every complete trial's network, its own first."""
-    trials = at_rung(trials)
-    repeats: dict[str, list[Trial]] = {}
-    for trial in trials:
-        if trial.state == "repeat" and trial.accuracy is not None:
-            repeats.setdefault(trial.hash, []).append(trial)
-    return [
-        [trial, *repeats.get(trial.hash, ())]
-        for trial in trials
-        if trial.state == "complete" and trial.accuracy is not None
-    ]
+def _shorter(trials: Sequence[Trial], rung: int) -> list[list[Trial]]:
+    """The trainings below a rung of every network that has several of one length."""
+    runs = {run[0].number: run for run in trainings(trials, every_rung=True).values()}
+    return [run for run in runs.values() if run[0].rung < rung and len(run) > 1]
 
 
-def _measured(runs: Sequence[Sequence[Trial]], images: int, weights: "Floats | None") -> "Measured":
+def _measured(
+    runs: Sequence[Sequence[Trial]],
+    images: int,
+    weights: "Floats | None",
+    shorter: Sequence[Sequence[Trial]],
+) -> "Measured":
     import numpy as np
 
     from .measured import measured
@@ -200,22 +212,30 @@ def _measured(runs: Sequence[Sequence[Trial]], images: int, weights: "Floats | N
         bits = np.frombuffer(b"".join(known), dtype=np.uint8).reshape(len(known), -1)
         return np.asarray(np.unpackbits(bits, axis=1, count=images).mean(axis=0, dtype=np.float32))
 
-    accuracies = [[trial.accuracy or 0.0 for trial in run] for run in runs]
-    return measured(accuracies, [share_right(run) for run in runs], images=images, weights=weights)
+    accuracies, beside = (
+        [[trial.accuracy or 0.0 for trial in run] for run in some] for some in (runs, shorter)
+    )
+    right = [share_right(run) for run in runs]
+    return measured(accuracies, right, images=images, weights=weights, beside=beside)
 
 
-def _rivals(columns: "Sequence[Floats]", own: "Floats", order: "Rows", row: int) -> "Rows":
-    """The rows, in that order, of the other networks that cost no more in any cost.
+def _is_rival(columns: "Sequence[Floats]", own: "Floats", other: "Flags") -> "Flags":
+    """Whether networks are to be beaten by one: they cost no more in any cost (N,).
+
+    Of what has its true accuracy that alone which costs less.
 
     Args:
-        columns: Each cost of the networks in that order.
-        own: The row's costs.
+        columns: Each cost of the networks (N,).
+        own: The one's costs (K,).
+        other: Whether each is another network than the one (N,).
     """
-    found = order != row
+    import numpy as np
+
+    within, rival = np.ones_like(other), other
     for column, most in zip(columns, own, strict=True):
-        found &= column <= most
-    rivals: Rows = order[found]
-    return rivals
+        within &= column <= most
+        rival = rival | (column < most)
+    return within & rival
 
 
 def _above(draws: "Floats", row: int, rivals: "Rows", untrained: "Floats | None") -> float:

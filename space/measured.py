@@ -7,6 +7,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Shares = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -39,6 +40,8 @@ class Measured:
         common: Mean of what is off the diagonal: the error that all networks share.
         flips: Chance of single images between seeds, as a variance in units of `error`.
         shift: Deviation between seeds beyond that, in units of `error`, that is to be expected.
+        beside: Of trainings of other lengths how many repeat one, and their sum of squares about the mean, in
+            units of their own `error` squared.
     """
 
     accuracy: Floats
@@ -50,10 +53,16 @@ class Measured:
     common: float
     flips: float
     shift: float
+    beside: tuple[float, float] = (0.0, 0.0)
 
 
 def measured(
-    runs: Sequence[Sequence[float]], right: Sequence[Shares | None], *, images: int, weights: Floats | None
+    runs: Sequence[Sequence[float]],
+    right: Sequence[Shares | None],
+    *,
+    images: int,
+    weights: Floats | None,
+    beside: Sequence[Sequence[float]] = (),
 ) -> Measured:
     """Put the trainings of networks together.
 
@@ -63,23 +72,23 @@ def measured(
             not known.
         images: Validation images, 0 where that is not known.
         weights: (images,) share of each image in the accuracy, 1 in the mean; None where it is the same.
+        beside: As `runs`, of trainings of other lengths.
     """
     accuracy = np.array([np.mean(run) for run in runs])
     trainings = np.array([float(len(run)) for run in runs])
     squares = np.array([np.var(run) * len(run) for run in runs])
     unpaired = np.zeros((len(runs),) * (2 if len(runs) <= PAIRED else 1))
     if not images:
-        one = np.ones(len(runs))
-        return Measured(
-            accuracy, trainings, squares, one, unpaired, 0.0, 0.0, 0.0, shift=_SHIFT_WITHOUT_IMAGES
-        )
+        one, shift = np.ones(len(runs)), _SHIFT_WITHOUT_IMAGES
+        others = _repeated(beside, 0.0)
+        return Measured(accuracy, trainings, squares, one, unpaired, 0.0, 0.0, 0.0, shift, others)
     # Unequal weights leave as much chance as fewer images of one weight (Kish 1965).
     effective = images if weights is None else images / float(np.mean(weights**2))
-    error = _sampling_error(accuracy, effective)
+    error, others = _sampling_error(accuracy, effective), _repeated(beside, effective)
     known = [index for index, share in enumerate(right) if share is not None]
     if not known:
         shift = sqrt(_SHIFT * effective + _FLIPS)
-        return Measured(accuracy, trainings, squares, error, unpaired, 0.0, 0.0, 0.0, shift=shift)
+        return Measured(accuracy, trainings, squares, error, unpaired, 0.0, 0.0, 0.0, shift, others)
 
     shares = np.stack([share for share in right if share is not None])
     errors = _errors(shares, weights)
@@ -104,7 +113,17 @@ def measured(
         common=mean,
         flips=flips,
         shift=sqrt(_SHIFT * effective),
+        beside=others,
     )
+
+
+def _repeated(runs: Sequence[Sequence[float]], images: float) -> tuple[float, float]:
+    """How many trainings repeat one, and their squares by the sampling error, which is 1 without images."""
+    squares = 0.0
+    for run in runs:
+        error = _sampling_error(np.array(np.mean(run)), images) if images else 1.0
+        squares += float(np.var(run) * len(run) / error**2)
+    return float(sum(len(run) - 1 for run in runs)), squares
 
 
 def sampling_error(percent: float, images: int) -> float:

@@ -5,31 +5,41 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any, cast
 
-from .rungs import at_rung
+from .rungs import at_rung, original_of
 from .trial import Trial, TrialT
 
 
-def accuracies(records: Sequence[Trial], *, every_rung: bool = False) -> dict[int, list[float]]:
-    """By number of a complete record the accuracy of every training of its architecture, its own first.
+def trainings(records: Sequence[TrialT], *, every_rung: bool = False) -> dict[int, list[TrialT]]:
+    """By number of a complete record every training of its network, its own first.
+
+    What the proxy cannot tell apart is one network to it: a copy has the trainings of its original, and both
+    have those that repeat the one or the other.
 
     Args:
         every_rung: Whether of each rung, with the trainings at that; else of the one that networks are
             compared at.
     """
     records = records if every_rung else at_rung(records)
-    repeats: dict[tuple[str, int], list[float]] = {}
-    for record in records:
-        if record.state == "repeat" and record.accuracy is not None:
-            repeats.setdefault((record.hash, record.rung), []).append(record.accuracy)
-    return {
-        record.number: [record.accuracy, *repeats.get((record.hash, record.rung), ())]
-        for record in records
-        if record.state == "complete" and record.accuracy is not None
-    }
+    known = [record for record in records if record.accuracy is not None]
+    complete = {record.number: record for record in known if record.state == "complete"}
+    first = {number: complete.get(original_of(record), record) for number, record in complete.items()}
+    trained = {(record.hash, record.rung): first[number].hash for number, record in complete.items()}
+    repeats: dict[tuple[str, int], list[TrialT]] = {}
+    for record in known:
+        if record.state == "repeat":
+            network = trained.get((record.hash, record.rung), record.hash)
+            repeats.setdefault((network, record.rung), []).append(record)
+    return {number: [own, *repeats.get((own.hash, own.rung), ())] for number, own in first.items()}
+
+
+def accuracies(records: Sequence[Trial], *, every_rung: bool = False) -> dict[int, list[float]]:
+    """The accuracies of these trainings."""
+    runs = trainings(records, every_rung=every_rung)
+    return {number: [record.accuracy or 0.0 for record in run] for number, run in runs.items()}
 
 
 def averaged(records: Sequence[TrialT], *, every_rung: bool = False) -> list[TrialT]:
-    """The complete records, each with the mean accuracy of all trainings of its architecture at its rung.
+    """The complete records, each with the mean accuracy of all trainings of its network at its rung.
 
     Args:
         every_rung: Whether those of each rung; else of the one that networks are compared at.

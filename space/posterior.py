@@ -100,13 +100,16 @@ def _hopeless(of: Measured) -> Mask:
 def _shifts(of: Measured, count: int) -> tuple[Floats, Floats]:
     """Deviations between seeds beyond single images' chance, and logarithms of their weights.
 
-    A prior times the likelihood of the sums of squares of repeated trainings.
+    A prior times the likelihood of the sums of squares of repeated trainings. Those of shorter lengths count
+    as much: in units of the sampling error their seeds deviate as far or farther, so that claims err on the
+    careful side.
     """
     fine = np.log(of.shift) + np.linspace(-5.0, 5.0, 2001)
     variance = np.exp(2.0 * fine) + of.flips
     density = -0.5 * ((fine - np.log(_SHIFT_TIMES * of.shift)) / _SHIFT_LOG_DEVIATION) ** 2
-    density -= 0.5 * np.sum(of.trainings - 1.0) * np.log(variance)
-    density -= 0.5 * np.sum(of.squares / of.error**2) / variance
+    repeated, squares = of.beside
+    density -= 0.5 * (np.sum(of.trainings - 1.0) + repeated) * np.log(variance)
+    density -= 0.5 * (np.sum(of.squares / of.error**2) + squares) / variance
     below = np.cumsum(np.exp(density - density.max()))
     first, last = np.searchsorted(below / below[-1], [0.0005, 0.9995])
     nodes = np.linspace(fine[first], fine[last], count)

@@ -1,5 +1,6 @@
 """Rungs: how long trainings are, as multiples of the shortest; what they cost, and which a front is of."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -9,6 +10,7 @@ from .trial import Trial, TrialT
 
 FULL = 1_000_000  # the rung of a training under a full policy: above those of any search
 _FEWEST = 3  # networks that a front is of, while shorter trainings have more
+_ORIGINAL = re.compile(r"trial (\d+)$")  # as the reason of a copy ends
 _TRAINED = ("complete", "repeat", "pruned")  # states that cost a training
 
 
@@ -97,3 +99,9 @@ def units(trials: Sequence[Trial]) -> int:
 def is_copy(trial: Trial) -> bool:
     """Whether a trial has its accuracy from another, since the proxy cannot tell the two apart."""
     return trial.state == "complete" and bool(trial.reason)
+
+
+def original_of(trial: Trial) -> int:
+    """Number of the trial whose training gave a complete trial its accuracy: its own, but of a copy."""
+    found = _ORIGINAL.search(trial.reason) if is_copy(trial) else None
+    return int(found[1]) if found else trial.number

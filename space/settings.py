@@ -47,7 +47,7 @@ class RunSettings:
     rungs: tuple[int, ...] | None = setting(
         None,
         "lengths of trainings, e.g. 1,4,16: the search decides who is trained longer; the front is of the "
-        "longest (default: by the budget)",
+        "longest that three networks have (default: by the budget)",
         kind="wholes",
         metavar="1,...",
         fixed=True,

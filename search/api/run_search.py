@@ -76,6 +76,8 @@ def run(
         open_run(settings, out=folder, say=say, place=place, images=images) as opened,
         closing(Tracking(trackers, folder, opened.record, say=say)) as tracking,
     ):
+        for line in opened.retrained.lines():
+            say(line)
         on_start(opened)
         bar.at(opened.done, opened.wanted)
         tracking.trials(opened.trials)

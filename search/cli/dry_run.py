@@ -66,8 +66,9 @@ def lines(found: "Preview") -> Iterator[str]:
         f"{found.bytes / 1e6:.0f} MB in all"
     )
     workers = text.many(found.workers, "worker")
+    stopped = ", less what is stopped early" if settings.stopping and not settings.has_rungs else ""
     yield (
-        f"time       about {text.duration(found.seconds_in_all)} on {workers}, less what is stopped early; "
+        f"time       about {text.duration(found.seconds_in_all)} on {workers}{stopped}; "
         f"{text.duration(found.seconds)} a training, by timed steps on {settings.device}"
     )
     yield "nothing was trained or written"

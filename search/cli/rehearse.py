@@ -100,6 +100,9 @@ def print_rehearsal(results: dict[str, Any]) -> None:
 
     for evaluations in each[0]["share"]:
         add_shares(evaluations, [result["share"][evaluations] for result in each])
+    for count, share in each[0].get("share_in_time", {}).items():
+        in_time = [result["share_in_time"][count] for result in each]
+        add_shares(f"in {text.duration(share['seconds'])}", in_time)
     last = list(each[0]["share_tried"])[-1]
     add_shares(f"{last}, all tried", [result["share_tried"][last] for result in each])
     for percent in each[0]["evaluations_to"]:

@@ -135,7 +135,9 @@ def print_start(console: "Console", run: "Run") -> None:
     if settings.has_rungs:
         epochs = Proxy.from_dict(settings.proxy).epochs
         lengths = text.listed([str(rung * epochs) for rung in settings.lengths])
-        print_prose(console, f"trainings of {lengths} epochs; the front is of the longest")
+        print_prose(
+            console, f"trainings of {lengths} epochs; the front is of the longest that three networks have"
+        )
     networks = run.proxy_networks
     if networks is not None and networks < run.space.distinct_size:
         print_prose(

@@ -1,6 +1,6 @@
 """Samplers replayed on a table of finished results, without training anything."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from typing import Any
 
@@ -49,15 +49,19 @@ def rehearse(
         reference_accuracy: In percent, told to the samplers as `run` does; None for the table's 10th
             percentile, which they are not told, since before a search nobody knows it.
         in_flight: Proposals made before their results are known.
-        repeats: How many of the evaluations are of a point evaluated before, where that settles most.
+        repeats: How many of the evaluations are of a point evaluated before, where that settles most; with
+            several lengths the search itself decides that.
         stopping: Replay each sampler once more, as `NAME, stopping`, with evaluations that are stopped where
-            their curve cannot reach the front; they count, and add nothing. For tables with curves.
+            their curve cannot reach the front; they count, and add nothing. For tables with curves, of one
+            length.
         at: Called with how many searches are replayed, and of how many.
 
     Returns:
         By sampler, in a table of several lengths as `NAME at 1,4,16`: `share` of the front reported by number
-        of evaluations, or of units, each with mean, min and std over the seeds; `share_tried`, the same of
-        all points evaluated, as if their means were known; `evaluations_to` 95 and 99 percent, from which on
+        of evaluations, or of units, each with mean, min and std over the seeds; `share_in_time`, where the
+        table has the seconds of every length, the same after the `seconds` that so many of the shortest
+        trainings take in the table's mean, one after the other; `share_tried`, after so many again, of all
+        points evaluated, as if their means were known; `evaluations_to` 95 and 99 percent, from which on
         the front reported stays there (the mean, None where a search ends below); `seconds_per_proposal`,
         `epochs`, the share of all epochs that was trained, and `training_seconds`, what the trainings of a
         search take by the table, in the mean; 0 where it does not say.
@@ -80,12 +84,17 @@ def rehearse(
     searches = _searches(table, samplers, rungs, budget)
     several = len(table.rungs) > 1
     budget = budget if several else min(budget, len(table.points))
-    if not 0 <= repeats < budget:
-        raise UserError(f"--repeats: must be from 0 to below the {budget} evaluations, got {repeats}")
+    for _, lengths in searches:
+        _check_repeats(repeats, lengths, _trainings(table, lengths, budget))
     mean = table.truth
     reference = float(np.quantile(mean, 0.1)) if reference_accuracy is None else reference_accuracy
     if stopping and table.curves is None:
         raise UserError("--stopping: needs columns curve_*, the accuracy after every epoch; TABLE has none")
+    if stopping and several:
+        raise UserError(
+            "--stopping: needs trainings of one length, which curve_* are of; TABLE has the lengths "
+            f"{', '.join(map(str, table.rungs))}"
+        )
     if not reference < mean.max():
         raise UserError(f"--reference-accuracy: must be below the best, {mean.max():.2f}, got {reference}")
     scaled = table.costs / np.maximum(table.costs.max(axis=0), 1e-300)
@@ -106,15 +115,13 @@ def rehearse(
     results = {}
     wanted = list(product(searches, (False, True) if stopping else (False,)))
     for place, ((name, lengths), stops) in enumerate(wanted):
-        # With one length a plan counts trainings, of which a table has one for each point and no more.
-        trainings = budget if len(lengths) > 1 else min(budget // lengths[0], len(table.points))
         runs = []
         for seed in range(seeds):
             at(place * seeds + seed, len(wanted) * seeds)
             plan = Plan(
                 sampler=name,
                 seed=seed,
-                budget=trainings,
+                budget=_trainings(table, lengths, budget),
                 in_flight=in_flight,
                 repeats=repeats,
                 stopping=stops,
@@ -122,18 +129,18 @@ def rehearse(
                 rungs=lengths,
             )
             runs.append(replay(table, plan))
-        counts = range(1, budget + 1)
-        shares = np.array([_shares(run, counts, scaled, volume) / best for run in runs])
-        shown = _checkpoints(budget)
+        counts, shown = range(1, budget + 1), _checkpoints(budget)
+        shares = np.array([_shares(run, map(run.within, counts), scaled, volume) / best for run in runs])
         tried = np.array([[volume(run.finished(run.within(n))) / best for n in shown] for run in runs])
         full = f"{name} at {','.join(map(str, lengths))}" if several else name
         results[f"{full}, stopping" if stops else full] = {
             "share": _summary(shown, shares[:, np.array(shown) - 1]),
+            **_in_time(table, shown, runs, lambda run, counts: _shares(run, counts, scaled, volume) / best),
             "share_tried": _summary(shown, tried),
             "evaluations_to": {str(target): _evaluations_to(shares, target / 100) for target in TARGETS},
             "seconds_per_proposal": float(np.mean([run.seconds for run in runs])),
             "epochs": float(np.mean([run.epochs for run in runs])),
-            "training_seconds": float(np.mean([run.trained for run in runs])),
+            "training_seconds": float(np.mean([sum(run.lasted) for run in runs])),
         }
     return results
 
@@ -164,18 +171,51 @@ def _searches(
     return found
 
 
+def _trainings(table: ResultTable, lengths: tuple[int, ...], budget: int) -> int:
+    """The budget of a plan: with one length it counts trainings, one for each point of a table at most."""
+    return budget if len(lengths) > 1 else min(budget // lengths[0], len(table.points))
+
+
+def _check_repeats(repeats: int, lengths: tuple[int, ...], trainings: int) -> None:
+    if len(lengths) > 1 and repeats:
+        raise UserError(
+            "--repeats: must be 0 with several lengths, where the search itself decides who is trained "
+            f"again, got {repeats}; name one length by --rungs"
+        )
+    if not 0 <= repeats < trainings:
+        raise UserError(f"--repeats: must be from 0 to below the {trainings} evaluations, got {repeats}")
+
+
 def _shares(
-    run: Replay, counts: Sequence[int], costs: Floats, volume: Callable[[Sequence[int]], float]
+    run: Replay, counts: Iterable[int], costs: Floats, volume: Callable[[Sequence[int]], float]
 ) -> Floats:
-    """Hypervolumes of the fronts reported after so many evaluations, or units."""
+    """Hypervolumes of the fronts reported after so many trainings."""
     by_trainings: dict[int, float] = {}
     found = []
-    for count in counts:
-        trainings = run.within(count)
+    for trainings in counts:
         if trainings not in by_trainings:
             by_trainings[trainings] = volume(run.reported(trainings, costs))
         found.append(by_trainings[trainings])
     return np.array(found)
+
+
+def _in_time(
+    table: ResultTable,
+    shown: Sequence[int],
+    runs: Sequence[Replay],
+    shares: Callable[[Replay, Iterable[int]], Floats],
+) -> dict[str, Any]:
+    """The shares after the time that so many of the shortest trainings take, where the table says it."""
+    if table.unit_seconds is None:
+        return {}
+    times = [count * table.unit_seconds for count in shown]
+    found = _summary(shown, np.array([shares(run, map(run.within_seconds, times)) for run in runs]))
+    return {
+        "share_in_time": {
+            count: {"seconds": seconds} | share
+            for (count, share), seconds in zip(found.items(), times, strict=True)
+        }
+    }
 
 
 def _checkpoints(budget: int) -> list[int]:

@@ -24,7 +24,7 @@ class Replay:
         order: The points, in order; a repeat has its own again.
         observed: The accuracy in percent of each training, None of one that was stopped.
         rungs: How many times as long as the shortest each was; empty where all are as long.
-        trained: Seconds that all of them took together, 0 where the table does not say.
+        lasted: Seconds that each took, 0 where the table does not say.
         seconds: A proposal took, in the mean.
         epochs: Share of the epochs trained.
     """
@@ -34,13 +34,17 @@ class Replay:
     seconds: float
     epochs: float
     rungs: tuple[int, ...] = ()
-    trained: float = 0.0
+    lasted: tuple[float, ...] = ()
 
     def within(self, units: float) -> int:
         """How many of the first trainings cost so much together, each as much as its rung."""
         if not self.rungs:
             return min(int(units), len(self.order))
         return int(np.searchsorted(np.cumsum(self.rungs), units, side="right"))
+
+    def within_seconds(self, seconds: float) -> int:
+        """How many of the first trainings took so long together, one after the other."""
+        return int(np.searchsorted(np.cumsum(self.lasted), seconds, side="right"))
 
     def runs(self, count: int) -> dict[int, dict[int, list[float]]]:
         """By rung the accuracies of each point among the first trainings; stopped ones have none."""
@@ -91,5 +95,5 @@ def replay(table: ResultTable, plan: Plan) -> Replay:
         seconds=search.proposing / max(1, search.choices),
         epochs=executor.epochs / whole if whole else 1.0,
         rungs=tuple(trial.rung for trial in trained) if several else (),
-        trained=sum(trial.seconds or 0.0 for trial in trained),
+        lasted=tuple(trial.seconds or 0.0 for trial in trained),
     )

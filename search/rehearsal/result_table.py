@@ -47,6 +47,12 @@ class ResultTable:
         return tuple(sorted(self.runs))
 
     @property
+    def unit_seconds(self) -> float | None:
+        """Seconds of a training of the shortest length in the mean; None where a length has none."""
+        known = all(rung in self.seconds for rung in self.rungs)
+        return float(self.seconds[self.rungs[0]].mean()) if known else None
+
+    @property
     def truth(self) -> Floats:
         """What the points are scored by: the mean of their longest runs (N,)."""
         return np.asarray(self.runs[self.rungs[-1]].mean(axis=1))

@@ -135,8 +135,8 @@ class TableExecutor:
         curve = () if table.curves is None else tuple(table.curves[number].tolist())
         end = next((e for e in range(1, len(curve)) if is_stopped(curve[:e], job.floors)), None)
         self.epochs += len(curve) if end is None else end
-        if end is not None:
-            return Stopped(job.index, curve[:end])
-        accuracy = runs[0] if self._stopping else self._draws.choice(runs)
         seconds = float(table.seconds[job.rung][number]) if job.rung in table.seconds else 0.0
+        if end is not None:
+            return Stopped(job.index, curve[:end], seconds=seconds * end / len(curve))
+        accuracy = runs[0] if self._stopping else self._draws.choice(runs)
         return Trained(job.index, float(accuracy), curve, seconds=seconds)

@@ -123,8 +123,8 @@ class Decision(Generic[SubjectT, RecordT]):
         if found is None:
             return None
         choices, chosen = found
-        key = self._domain.key(self._domain.subject(choices))
-        repeat = ledger.trainings(key, chosen.rung)
+        subject = self._domain.subject(choices)
+        key, repeat = self._domain.key(subject), ledger.trainings(subject, chosen.rung)
         origin = REPEAT if repeat else LONGER if key in ledger.tried else plan.sampler
         return Wanted(fixed_sampler(choices, seed=seed), origin, chosen.rung, repeat, why(chosen))
 

@@ -10,7 +10,16 @@ from ..data import OpenImages
 from ..training.proxy import FIXED_SIZE, Proxy, default_proxy, fitted
 from ..workers.executor import ExecutorFactory
 from .pilot import Pilot, check_time, explain, run_pilot
-from .plan import ALIKE_WHEN_LONGER, affordable_rungs, check_budget, default_rungs
+from .plan import (
+    ALIKE_WHEN_LONGER,
+    FEWEST_UNITS,
+    LEAST_LONGEST,
+    SEVERAL,
+    affordable_rungs,
+    check_budget,
+    default_rungs,
+    leaves_lengths,
+)
 from .proxy_ladder import Wish, choose
 
 # Trainings that a proxy is chosen for where only the time is given: of one length, and the shortest of some.
@@ -45,7 +54,7 @@ def fit_proxy(
     settings, base = _with_base(settings, images, pretrained, devices)
     if _is_fixed(base, settings, images):
         proxy = fitted(base, settings.proxy, settings.space, images.input_size)
-        return _with_rungs(replace(settings, proxy=proxy.to_dict()), given, say), None
+        return _with_rungs(replace(settings, proxy=proxy.to_dict()), given, devices, say), None
     pilot = run_pilot(
         _wish(settings, given, devices),
         base,
@@ -83,7 +92,7 @@ def time_proxy(
     settings, base = _with_base(settings, images, pretrained, devices)
     if _is_fixed(base, settings, images):
         proxy = fitted(base, settings.proxy, settings.space, images.input_size)
-        settings = _with_rungs(replace(settings, proxy=proxy.to_dict()), given, say)
+        settings = _with_rungs(replace(settings, proxy=proxy.to_dict()), given, devices, say)
         return settings, time_training(settings, images, devices, make_executor), False
     wish = _wish(settings, given, devices)
     proxy, seconds, _ = choose(wish, base, settings.space, images, devices, make_executor)
@@ -142,20 +151,43 @@ def _with_choice(
         repeats = settings.repeats if "repeats" in given else None
         settings = replace(settings, budget=trainings, repeats=repeats)
         check_budget(settings)
-        if settings.rungs is None and settings.budget < _WANTED_OF_A_WORKER * len(devices):
-            return replace(settings, rungs=(1,), repeats=repeats)
-    return _with_rungs(settings, given, say)
+    return _with_rungs(settings, given, devices, say)
 
 
-def _with_rungs(settings: RunSettings, given: Mapping[str, Any], say: Callable[[str], None]) -> RunSettings:
-    """With the lengths of trainings, where they are not given."""
-    if settings.rungs is not None:
-        return settings
-    if settings.dataset in ALIKE_WHEN_LONGER and len(affordable_rungs(settings, given)) > 1:
-        alike = f"longer ones leave networks alike on {settings.dataset}"
-        say(f"trainings of one length: {alike} (else --rungs 1,4)")
-    repeats = settings.repeats if "repeats" in given else None
-    return replace(settings, rungs=default_rungs(settings, given), repeats=repeats)
+def _with_rungs(
+    settings: RunSettings, given: Mapping[str, Any], devices: Sequence[str], say: Callable[[str], None]
+) -> RunSettings:
+    """With the lengths of trainings, where they are not given; what that leaves out is said."""
+    if settings.rungs is None:
+        rungs = default_rungs(settings, given)
+        if why := _why_one(settings, given, devices):
+            say(f"trainings of one length: {why}")
+            rungs = (1,)
+        repeats = settings.repeats if "repeats" in given else None
+        settings = replace(settings, rungs=rungs, repeats=repeats)
+    if settings.has_rungs and given.get("stopping"):
+        say("--stopping has no effect with trainings of several lengths, of which the short ones do its work")
+    return settings
+
+
+def _why_one(settings: RunSettings, given: Mapping[str, Any], devices: Sequence[str]) -> str:
+    """Why a run that leaves its lengths open has one, and what gives it several; empty where it has those."""
+    lengths = ",".join(map(str, SEVERAL))
+    if not leaves_lengths(settings, given):
+        return ""  # who asks for what goes with one length has chosen it
+    if settings.dataset in ALIKE_WHEN_LONGER:
+        alike = f"longer ones leave networks alike on {settings.dataset} (else --rungs {lengths})"
+        return alike if len(affordable_rungs(settings, given)) > 1 else ""
+    budget, fewest = settings.budget, FEWEST_UNITS
+    if settings.hours is not None:
+        fewest = max(fewest, _WANTED_OF_A_WORKER * len(devices))
+    if budget >= fewest:
+        return ""
+    named = f", or --rungs {lengths}" if LEAST_LONGEST * SEVERAL[-1] <= budget else ""
+    if settings.hours is None:
+        return f"longer ones want a budget of {fewest}, got {budget} (else --budget {fewest}{named})"
+    fit = f"longer ones want {fewest} of the shortest, {budget} fit into the time of {len(devices)}"
+    return f"{fit} worker{'' if len(devices) == 1 else 's'} (else more --hours{named})"
 
 
 def _is_fixed(proxy: Proxy, settings: RunSettings, images: OpenImages) -> bool:

@@ -37,6 +37,7 @@ class Ledger(Generic[SubjectT, RecordT]):
         self._domain, self._full = domain, full
         self._known: dict[tuple[str, int], RecordT] = {}  # by key and rung
         self._alike: dict[tuple[str, int], RecordT] = {}  # by what they are to the proxy, and rung
+        self._trainings: Counter[tuple[str, int]] = Counter()  # to the end, by the same
         # What the history says of those told of, which a search of thousands is not to work out every time.
         self._observed: list[tuple[Mapping[str, str], float, int]] = []
         self._closed: list[Mapping[str, str]] = []
@@ -47,15 +48,16 @@ class Ledger(Generic[SubjectT, RecordT]):
     def add(self, record: RecordT) -> None:
         """Take in a trial that was told of."""
         self.told.append(record)
-        choices = self._domain.choices(self._domain.subject_of(record))
+        subject = self._domain.subject_of(record)
+        choices, alike = self._domain.choices(subject), self._domain.alike(subject)
         if record.state in ("complete", "repeat"):
             self._observed.append((choices, record.accuracy or 0.0, record.rung))
+            self._trainings[alike, record.rung] += not is_copy(record)
         elif record.accuracy is None and record.state in ("failed", "refused", "duplicate"):
             self._closed.append(choices)  # a duplicate without an accuracy is of what failed
         if record.state != "refused":
-            subject = self._domain.subject_of(record)
             self._known.setdefault((record.hash, record.rung), record)
-            self._alike.setdefault((self._domain.alike(subject), record.rung), record)
+            self._alike.setdefault((alike, record.rung), record)
 
     def original(self, proposal: Proposal[SubjectT]) -> RecordT | None:
         """The trial that a proposal would repeat."""
@@ -103,13 +105,21 @@ class Ledger(Generic[SubjectT, RecordT]):
         """Repeats under way, by key."""
         return Counter(key for key, _, repeat in self.under_way if repeat)
 
-    def trainings(self, key: str, rung: int) -> int:
-        """How often a subject was trained at a rung, or is."""
-        done = sum(
-            record.hash == key and record.rung == rung and record.state in ("complete", "repeat")
-            for record in self.told
+    def trainings(self, subject: SubjectT, rung: int) -> int:
+        """How often a subject was trained at a rung, or is, with all that the proxy cannot tell from it.
+
+        0 where the subject itself was not tried there: it may be a copy still.
+        """
+        key, alike = self._domain.key(subject), self._domain.alike(subject)
+        known = self._known.get((key, rung))
+        done = known is not None and known.state in ("complete", "repeat")
+        if not done and all(training[:2] != (key, rung) for training in self._open):
+            return 0
+        begun = sum(
+            (self._domain.alike(other.subject), other.rung) == (alike, rung)
+            for other in self.under_way.values()
         )
-        return done + sum(training[:2] == (key, rung) for training in self._open)
+        return self._trainings[alike, rung] + begun
 
     def has_failed(self, key: str) -> bool:
         """Whether a training of a subject has failed."""

@@ -10,8 +10,8 @@ from ..samplers.registry import CHOOSE_RUNGS
 # Data sets on which longer trainings leave networks alike: see docs/search.md.
 ALIKE_WHEN_LONGER = frozenset({"digits"})
 LEAST_LONGEST = 4  # of the longest trainings, that a budget has room for
-# By budget in units of the shortest training: see there too.
-_RUNGS = ((40, (1, 4)), (0, (1,)))
+# With which budget in units of the shortest training a run has several lengths: see there too.
+FEWEST_UNITS, SEVERAL = 40, (1, 4)
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Plan:
         stopping: Whether to stop trainings that cannot reach the front.
         reference_accuracy: In percent; a subject below it is worth nothing. None for no such accuracy.
         rungs: How long trainings are, as multiples of the shortest. With several the budget counts in units
-            of it, and `repeats`, `confirm` and `stopping` are not read: the search decides.
+            of it, `repeats` and `confirm` are not read, since the search decides, and `stopping` is False.
         scoring: How accuracies are measured, as `Claims.of` takes it, where that is known.
         timed: Whether the search goes on until its time is up; the budget is then what was expected to fit.
         order: `proposal`, or `arrival` to tell of trials as they end; the search then depends on the workers.
@@ -92,6 +92,9 @@ def default_rungs(settings: RunSettings, given: Mapping[str, Any]) -> tuple[int,
 
 def affordable_rungs(settings: RunSettings, given: Mapping[str, Any]) -> tuple[int, ...]:
     """The same, whatever the data set."""
-    if settings.sampler not in CHOOSE_RUNGS or any(given.get(name) for name in ("repeats", "confirm")):
-        return (1,)
-    return next(rungs for least, rungs in _RUNGS if settings.budget >= least)
+    return SEVERAL if leaves_lengths(settings, given) and settings.budget >= FEWEST_UNITS else (1,)
+
+
+def leaves_lengths(settings: RunSettings, given: Mapping[str, Any]) -> bool:
+    """Whether a new run that does not name lengths may have several, as far as it is asked for."""
+    return settings.sampler in CHOOSE_RUNGS and not any(given.get(name) for name in ("repeats", "confirm"))

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ...space.claims import Claims
+from ...space.rungs import is_copy, original_of
 from .domain import RecordT
 from .plan import Plan
 
@@ -26,7 +27,7 @@ def early_repeat(plan: Plan, told: Sequence[RecordT], under_way: Counter[str]) -
     begun = _done(told) + under_way
     if begun.total() >= min(EARLY_REPEATS, plan.repeats):
         return None
-    known = [record for record in told if record.state == "complete"][:EARLY_REPEATS]
+    known = [record for record in told if record.state == "complete" and not is_copy(record)][:EARLY_REPEATS]
     return next((record for record in known if not begun[record.hash]), None)
 
 
@@ -45,4 +46,7 @@ def number_of(record: RecordT, told: Sequence[RecordT], under_way: Mapping[str, 
 
 
 def _done(told: Sequence[RecordT]) -> Counter[str]:
-    return Counter(record.hash for record in told if record.origin == REPEAT)
+    """Repeats by hash; those of a copy are its original's."""
+    hashes = {record.number: record.hash for record in told}
+    network = {record.hash: hashes[original_of(record)] for record in told if is_copy(record)}
+    return Counter(network.get(record.hash, record.hash) for record in told if record.origin == REPEAT)

@@ -8,8 +8,6 @@ from functools import partial
 
 from ...models.pretrained import Pretrained
 from ...space import (
-    METRIC_TITLES,
-    RETRAIN_FOLDER,
     Architecture,
     ArchitectureConfig,
     RunRecord,
@@ -20,7 +18,6 @@ from ...space.narrowing import narrow_size
 from ...space.run_folder import RunFolder
 from ...space.rungs import networks_trained, units
 from ...space.saved_run import SavedRun
-from ...space.training_folder import read_results
 from ...space.validation_file import Validation, write_validation
 from ..data import DataSummary, ImageData
 from ..samplers.limits import LISTABLE
@@ -30,6 +27,7 @@ from ..workers.executor import ExecutorFactory
 from .driver import Search, run_search
 from .elapsed import Elapsed, Timed
 from .export import export_trial
+from .full_trainings import FullTrainings, full_trainings
 from .pace import Pace, pace_of, spent_seconds
 from .pilot import Known, KnownFirst
 from .plan import Plan
@@ -151,7 +149,7 @@ class Run:
         elapsed = Elapsed(self.folder, before=before, began=self.began)
         told = {"workers": len(self.devices), "known": len(self.known)}
         self._pace = pace_of(self.record, self.trials, spent=elapsed.seconds, **told)
-        search = Search(self.plan, self._store, pace=self._pace, full=self.retrained)
+        search = Search(self.plan, self._store, pace=self._pace, full=self.retrained.known)
         made = self._make_executor(make_trainer, self.devices)
         with closing(made if settings.hours is None else Timed(made, elapsed)) as executor:
             try:
@@ -172,24 +170,9 @@ class Run:
             self.folder.write_record(self.record)
 
     @property
-    def retrained(self) -> list[tuple[Architecture, float]]:
-        """Networks of the space trained in full, by the same metric, and their validation scores.
-
-        None in a search of one length, which learns from its own alone; and none that were trained no longer
-        than the search's longest.
-        """
-        settings = self.record.settings
-        if not settings.has_rungs:
-            return []
-        longest = settings.lengths[-1] * Proxy.from_dict(settings.proxy).epochs
-        folders = sorted((self.folder.path / RETRAIN_FOLDER).glob("*"))
-        return [
-            (result.settings.architecture, result.val_score)
-            for result in read_results(folders)
-            if result.settings.architecture in self.space
-            and result.metric == METRIC_TITLES[settings.metric]
-            and result.epochs > longest
-        ]
+    def retrained(self) -> FullTrainings:
+        """Its trainings under a full policy: which the search learns from, and which not."""
+        return full_trainings(self.folder.path, self.record)
 
     def write_trials(self) -> None:
         """Write trials.csv and validation.npz anew."""

@@ -115,8 +115,8 @@ class TrialStore(Generic[SubjectT, RecordT]):
         kept |= {"why": dict(reasons)} if reasons else {}
         kept |= {"floors": list(proposal.floors)} if proposal.floors else {}
         kept |= {"due": proposal.due} if proposal.due else {}
-        if proposal.rung != 1:
-            kept["rung"] = proposal.rung
+        kept |= {"rung": proposal.rung} if proposal.rung != 1 else {}
+        if proposal.due or proposal.rung != 1:  # one of several lengths, or longer ones alone
             self._storage.set_trial_user_attr(self._id(proposal.number), RUNG, proposal.rung)
         self._storage.set_trial_user_attr(self._id(proposal.number), PROPOSAL, kept)
 

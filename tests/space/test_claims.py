@@ -203,6 +203,24 @@ def test_claims_are_true_as_often_as_they_say(name: str) -> None:
         assert least <= found.true <= most, f"{kind}, {band}: {found}"
 
 
+@pytest.mark.parametrize("images", [0, 500])
+def test_shorter_trainings_say_how_far_seeds_deviate_too(images: int) -> None:
+    longer = [replace(network(i, 60.0 + i, i), rung=4) for i in range(6)]
+    short = [network(10 + i, 50.0 + i, i) for i in range(6)]
+
+    def with_repeats(apart: float) -> Claims:
+        again = [replace(network(20 + i, 50.0 + i + apart, i), state="repeat") for i in range(3)]
+        hashed = [replace(trial, hash=f"same {trial.number % 10}") for trial in (*longer, *short, *again)]
+        return Claims.of(hashed, OBJECTIVES, images=images)
+
+    without = Claims.of([*longer, *short], OBJECTIVES, images=images)
+    near, far = with_repeats(0.1), with_repeats(6.0)
+    assert set(near.expected) == {trial.number for trial in longer}
+    assert (without.repeats, near.repeats, far.repeats) == (0, 3, 3)
+    assert near.deviation < without.deviation < far.deviation
+    assert far.better(5, 0) < near.better(5, 0)
+
+
 @pytest.mark.slow
 def test_of_claims_that_are_95_percent_sure_93_to_97_percent_are_true() -> None:
     """Whatever the images, classes and accuracies, where nobody knows how far seeds deviate."""
@@ -327,6 +345,32 @@ def test_most_unsettled_is_as_likely_on_the_front_as_not() -> None:
     first = claims.most_unsettled(FIVE, {})
     assert first in (FIVE[1], FIVE[2], FIVE[4])
     assert claims.most_unsettled(FIVE, {first.hash: 30}) not in (first, FIVE[0], FIVE[3])
+
+
+def copy(number: int, of: Network, cost: float) -> Network:
+    reason = f"the same network to the proxy as trial {of.number}"
+    return replace(network(number, of.accuracy, cost), reason=reason, right=of.right)
+
+
+def test_copy_has_the_true_accuracy_of_its_original_and_is_no_network_more() -> None:
+    trials = [*TWICE, network(7, 57.0, 3, "repeat", 3), copy(8, FIVE[3], 5), copy(9, FIVE[1], 1)]
+    alone, claims = Claims.of(trials[:-2], OBJECTIVES), Claims.of(trials, OBJECTIVES)
+    assert claims.expected[8] == claims.expected[3] == alone.expected[3]
+    assert (claims.deviation, claims.signal, claims.repeats) == (alone.deviation, alone.signal, 3)
+    assert {number: claims.front[number] for number in alone.front} == alone.front
+    assert claims.front[8] == 0.0  # the same network for more
+    assert claims.front[9] == claims.front[1]  # for as much
+    front = pareto_front(trials, OBJECTIVES)
+    assert {member.number: member.accuracy for member in front}[3] == pytest.approx((60 + 60.5 + 57) / 3)
+    assert 8 not in {member.number for member in front}
+
+
+def test_most_unsettled_is_the_original_of_a_copy_that_is_in_doubt() -> None:
+    cheap = copy(8, FIVE[2], 0.5)
+    claims = Claims.of([*TWICE, cheap], OBJECTIVES)
+    assert claims.front[2] == 0.0 < 0.05 < claims.front[8] < 0.95  # as accurate, for less
+    settled = {FIVE[number].hash: 30 for number in (0, 1, 3, 4)}
+    assert claims.most_unsettled([*TWICE, cheap], settled) == FIVE[2]
 
 
 def test_deviation_gap_and_signal_come_near_the_truth_with_many_repeats() -> None:

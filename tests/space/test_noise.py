@@ -45,3 +45,15 @@ def test_averaged_of_every_rung_takes_the_trainings_of_each() -> None:
     assert every == {0: 50.0, 1: 52.0, 2: 50.5, 3: 60.0, 4: 59.5, 5: 70.0, 6: 72.0, 7: 72.0}
     assert accuracies(records, every_rung=True)[1] == [51.0, 53.0]
     assert accuracies(records)[6] == [71.0, 73.0]
+
+
+def test_averaged_gives_a_copy_the_trainings_of_its_original() -> None:
+    """Whichever of the two a repeat is of; they are one network to the proxy, at one rung."""
+    copy = replace(trial(5, 5, 50.0, 9), reason="the same network to the proxy as trial 0")
+    longer = replace(trial(8, 5, 70.0, 9), rung=4)
+    records = [*FIVE, copy, trial(6, 0, 46.0, 1, "repeat"), trial(7, 5, 45.0, 9, "repeat"), longer]
+    assert accuracies(records)[0] == accuracies(records)[5] == [50.0, 46.0, 45.0]
+    means = {found.number: found.accuracy for found in averaged(records, every_rung=True)}
+    assert means == {0: 47.0, 1: 51.0, 2: 50.5, 3: 60.0, 4: 59.5, 5: 47.0, 8: 70.0}
+    # Without its original, as in a table that somebody cut, it has its own.
+    assert accuracies(records[1:])[5] == [50.0, 45.0]

@@ -20,9 +20,14 @@ from cheapsearch.space.saved_run import load_run
 
 pytestmark = pytest.mark.slow
 OPTIONS = (
-    *("run", "--dataset", "digits", "--budget", "10"),
+    *("run", "--dataset", "digits"),
     *("--proxy", "epochs=1,images=60,input_size=8,width=0.25,batch_size=10"),
 )
+# Trainings of one length, and of two; of a search that is killed often there are more.
+LENGTHS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "one length": (("--budget", "10"), ("--budget", "30")),
+    "two lengths": (("--rungs", "1,3", "--budget", "30"), ("--rungs", "1,3", "--budget", "60")),
+}
 KILLS = 20
 POLICY = ("--epochs", "4", "--warmup-epochs", "1", "--learning-rate", "0.02", "--width", "0.25")
 
@@ -35,13 +40,21 @@ def search(out: Path, *options: str) -> list[tuple[object, ...]]:
 def facts(out: Path) -> list[tuple[object, ...]]:
     """What must not change of the trials: all but times and numbers."""
     trials = load_run(out).trials
-    return [(t.hash, t.architecture, t.state, t.origin, t.accuracy, t.costs, t.right) for t in trials]
+    return [(t.hash, t.architecture, t.rung, t.state, t.origin, t.accuracy, t.costs, t.right) for t in trials]
+
+
+@pytest.fixture(scope="module", params=LENGTHS)
+def lengths(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Options of a search."""
+    return LENGTHS[request.param][0]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[object, ...]]:
-    """The trials of a search in this process."""
-    return search(tmp_path_factory.mktemp("undisturbed") / "run", "--workers", "0")
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, lengths: tuple[str, ...]
+) -> list[tuple[object, ...]]:
+    """The trials of such a search in this process."""
+    return search(tmp_path_factory.mktemp("undisturbed") / "run", *lengths, "--workers", "0")
 
 
 def rows(path: Path) -> int:
@@ -69,27 +82,27 @@ def wait_until(reached: Callable[[], bool], seconds: float = 120.0) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_search_is_the_same_on_any_number_of_workers(
-    tmp_path: Path, undisturbed: list[tuple[object, ...]], workers: int
+    tmp_path: Path, lengths: tuple[str, ...], undisturbed: list[tuple[object, ...]], workers: int
 ) -> None:
-    assert search(tmp_path / "run", "--workers", str(workers)) == undisturbed
+    assert search(tmp_path / "run", *lengths, "--workers", str(workers)) == undisturbed
 
 
 def test_search_is_the_same_in_a_cluster(
-    tmp_path: Path, undisturbed: list[tuple[object, ...]], ray_cluster: Any
+    tmp_path: Path, lengths: tuple[str, ...], undisturbed: list[tuple[object, ...]], ray_cluster: Any
 ) -> None:
-    found = search(tmp_path / "run", "--executor", "ray", "--ray-address", ray_cluster.address)
+    found = search(tmp_path / "run", *lengths, "--executor", "ray", "--ray-address", ray_cluster.address)
     assert found == undisturbed
     assert load_run(tmp_path / "run").record.workers == 2
 
 
 def test_search_killed_in_a_cluster_leaves_no_worker_and_goes_on_elsewhere(
-    tmp_path: Path, undisturbed: list[tuple[object, ...]], ray_cluster: Any
+    tmp_path: Path, lengths: tuple[str, ...], undisturbed: list[tuple[object, ...]], ray_cluster: Any
 ) -> None:
     import ray
 
     out = tmp_path / "run"
     cluster = ("--executor", "ray", "--ray-address", ray_cluster.address)
-    with start(*OPTIONS, "--out", str(out), *cluster) as driver:
+    with start(*OPTIONS, *lengths, "--out", str(out), *cluster) as driver:
         wait_until(lambda: rows(out / "trials.csv") >= 2)
         assert ray.available_resources().get("CPU", 0.0) == 0.0
         driver.kill()
@@ -99,9 +112,10 @@ def test_search_killed_in_a_cluster_leaves_no_worker_and_goes_on_elsewhere(
     assert facts(out) == undisturbed
 
 
-def test_search_killed_at_random_moments_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", LENGTHS)
+def test_search_killed_at_random_moments_ends_as_an_undisturbed_one(tmp_path: Path, name: str) -> None:
     """Twenty times: while it starts, and around the moment at which another trial is written."""
-    longer = ("--budget", "30", "--workers", "0")
+    longer = (*LENGTHS[name][1], "--workers", "0")
     expected = search(tmp_path / "undisturbed", *longer)
     out, rng = tmp_path / "run", random.Random(0)
     trials, starting = out / "trials.csv", 1.0
@@ -120,7 +134,7 @@ def test_search_killed_at_random_moments_ends_as_an_undisturbed_one(tmp_path: Pa
     assert main(["run", "--out", str(out), "--workers", "0"]) == 0
     assert facts(out) == expected
     numbers = [trial.number for trial in load_run(out).trials]
-    assert numbers == sorted(set(numbers))
+    assert len(set(numbers)) == len(numbers)
 
 
 # --- a retraining -----------------------------------------------------------------------------------

@@ -49,6 +49,13 @@ def test_dry_run_says_what_would_be_done(call: Call, tmp_path: Path) -> None:
     assert out.endswith("nothing was trained or written\n")
 
 
+def test_dry_run_counts_on_no_stopping_where_there_is_none(call: Call) -> None:
+    for more in (("--no-stopping",), ("--budget", 16, "--rungs", "1,4")):
+        _, out, _ = call(*ASKED, *more)
+        assert "stopped early" not in out
+        assert " on 1 worker; " in out
+
+
 def test_dry_run_as_json_is_plain_data(call: Call, tmp_path: Path) -> None:
     code, out, _ = call(*ASKED, "--json")
     assert code == 0

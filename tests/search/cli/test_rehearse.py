@@ -38,6 +38,15 @@ def test_rehearse_command_prints_json_and_writes_a_report(path, tmp_path, capsys
     assert next(row for row in rows if row[:3] == ["12,", "all", "tried"])[6:] == printed
 
 
+def test_rehearse_command_has_rows_of_equal_time_where_the_table_has_seconds(tmp_path, capsys):
+    table = tmp_path / "table.csv"
+    rows = [f"{name},{60 + number},120,{1 + number}" for number, name in enumerate("uvwxyz")]
+    table.write_text("\n".join(["choice_a,accuracy@1_1,seconds@1,cost_flops", *rows]) + "\n")
+    assert main(["rehearse", str(table), "--sampler", "random", "--budget", "5", "--seeds", "1"]) == 0
+    rows = {line.split("  ")[0]: line.split("  ")[-1] for line in capsys.readouterr().out.splitlines()}
+    assert rows["in 10 min"] == rows["5"]  # five of two minutes each
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

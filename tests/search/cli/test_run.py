@@ -223,7 +223,7 @@ def test_run_with_rungs_counts_by_length_and_says_which_counts(call: Call) -> No
     assert 20 - 3 < paid[-1] <= 20
     words = " ".join(out.split())
     assert "0 of the budget of 20 spent" in words
-    assert "trainings of 1 and 3 epochs; the front is of the longest" in words
+    assert "trainings of 1 and 3 epochs; the front is of the longest that three networks have" in words
     networks = len({trial.hash for trial in trials})
     longer = len({trial.hash for trial in trials if trial.rung == 3})
     assert compared_rung(trials) == 3
@@ -498,7 +498,7 @@ def test_killed_run_goes_on_to_the_trials_of_an_undisturbed_one(story: Story, di
 
     # Not the number: what is killed while it is proposed loses that.
     def facts(out: Path) -> list[tuple[Any, ...]]:
-        return [(t.architecture, t.state, t.origin, t.accuracy) for t in trials_of(out)]
+        return [(t.architecture, t.rung, t.state, t.origin, t.accuracy) for t in trials_of(out)]
 
     assert facts(story.out) == facts(digits_run)
     numbers = [trial.number for trial in trials_of(story.out)]

@@ -171,6 +171,28 @@ def test_rehearse_counts_lengths_in_units_of_the_shortest(two_lengths):
     assert 400.0 - 4 * 10.0 < found["cost_aware at 1,4"]["training_seconds"] <= 400.0
 
 
+def test_rehearse_scores_after_equal_times_where_the_table_says_them(two_lengths):
+    """Trainings that are four times as long take eight times as long; two of the short ones 5 and 15 s."""
+    seconds = {1: np.full(len(two_lengths.points), 10.0), 4: np.full(len(two_lengths.points), 80.0)}
+    seconds[1][:2] = 5.0, 15.0
+    given = {"samplers": ["random"], "budget": 40, "seeds": 3}
+    found = rehearse(replace(two_lengths, seconds=seconds), **given, rungs=[(4,)])["random at 4"]
+    in_time = found["share_in_time"]
+    assert {count: share.pop("seconds") for count, share in in_time.items()} == {
+        "10": 100.0,
+        "25": 250.0,
+        "40": 400.0,
+    }
+    # After 100, 250 and 400 seconds there are 1, 3 and 5 of the trainings, which are 4, 12 and 20 units.
+    by_units = rehearse(two_lengths, **given | {"budget": 20}, rungs=[(4,)])["random at 4"]["share"]
+    assert in_time["40"] == by_units["20"]
+    assert in_time["25"]["mean"] < by_units["20"]["mean"]
+    assert found["share"]["40"]["mean"] > in_time["40"]["mean"]
+    assert found["training_seconds"] == 10 * 80.0
+    unsaid = replace(two_lengths, seconds={1: seconds[1]})
+    assert "share_in_time" not in rehearse(unsaid, **given, rungs=[(4,)])["random at 4"]
+
+
 def test_rehearse_scores_every_length_by_the_longest(two_lengths):
     found = rehearse(two_lengths, samplers=["cost_aware"], budget=144, seeds=1, rungs=[(1,), (4,), (1, 4)])
     assert list(found) == ["cost_aware at 1", "cost_aware at 4", "cost_aware at 1,4"]
@@ -188,7 +210,24 @@ def test_rehearse_refuses_lengths_that_the_table_lacks(two_lengths):
         rehearse(two_lengths, samplers=["random"], budget=40, seeds=1, rungs=[(1, 4)])
 
 
+def test_rehearse_with_several_lengths_stops_nothing_and_counts_repeats_in_trainings(two_lengths, curved):
+    table = replace(two_lengths, curves=load_table(curved).curves)
+    given = {"samplers": ["cost_aware"], "budget": 40, "seeds": 1}
+    for rungs in ((), [(4,)]):
+        with pytest.raises(UserError, match=r"stopping: needs trainings of one length, .* the lengths 1, 4"):
+            rehearse(table, **given, rungs=rungs, stopping=True)
+    with pytest.raises(UserError, match=r"repeats: must be 0 with several lengths, .* got 2"):
+        rehearse(table, **given, repeats=2)
+    # A budget of 40 has ten trainings that are four times as long.
+    with pytest.raises(UserError, match="repeats: must be from 0 to below the 10 evaluations, got 10"):
+        rehearse(table, **given, rungs=[(4,)], repeats=10)
+    found = rehearse(table, **given, rungs=[(4,)], repeats=9)["cost_aware at 4"]
+    assert found["share"]["40"]["mean"] > 0
+
+
 def test_within_counts_trainings_by_their_length():
     run = Replay([0, 1, 2, 3], [1.0, 2.0, 3.0, 4.0], seconds=0.0, epochs=1.0, rungs=(1, 4, 1, 4))
     assert [run.within(units) for units in (0, 1, 4, 5, 6, 9, 10, 99)] == [0, 1, 1, 2, 3, 3, 4, 4]
     assert run.runs(3) == {1: {0: [1.0], 2: [3.0]}, 4: {1: [2.0]}}
+    timed = replace(run, lasted=(2.0, 9.0, 3.0, 8.0))
+    assert [timed.within_seconds(seconds) for seconds in (1.9, 2, 11, 13.9, 14, 99)] == [0, 1, 2, 2, 3, 4]

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from cheapsearch.search.rehearsal.result_table import ResultTable, load_table
@@ -68,6 +69,17 @@ def test_executor_draws_one_of_the_runs(table):
     assert {outcome.accuracy for outcome in outcomes} == set(table.runs[1][3].tolist())
     assert all(outcome == Trained(outcome.index, outcome.accuracy, curve) for outcome in outcomes)
     assert executor.epochs == 30 * 3
+
+
+def test_executor_that_stops_has_taken_its_share_of_the_time(table):
+    timed = replace(table, seconds={1: np.full(len(table.points), 30.0)})
+    domain = TableDomain(timed)
+    executor = TableExecutor(domain, seed=0, stopping=True)
+    subject = domain.subject(timed.points[0])
+    for index, floors in enumerate(((0.0, 0.0), (0.0, 99.0), (99.0, 0.0))):
+        executor.submit(Job(index, subject, 0, floors))
+    # Of three epochs all, two and one.
+    assert [found.seconds for found in executor.collect()] == [30.0, 20.0, 10.0]
 
 
 def test_executor_that_stops_takes_the_run_with_the_curve(table):

@@ -67,7 +67,7 @@ def hashes(records: list[TrialRecord], state: str = "complete") -> list[str]:
 
 def told(records: list[TrialRecord]) -> list[tuple[object, ...]]:
     """What must not depend on the pool or on interruptions: all but numbers and times."""
-    return [(r.hash, r.architecture, r.state, r.origin, r.accuracy, r.costs) for r in records]
+    return [(r.hash, r.architecture, r.state, r.origin, r.accuracy, r.costs, r.rung) for r in records]
 
 
 @pytest.fixture(scope="module")
@@ -436,12 +436,20 @@ def break_proposal(store: TrialStore, index: int, *, choices: int | None) -> Non
     store.study.ask = broken  # type: ignore[method-assign, assignment]
 
 
+LENGTHS = {"sampler": "cost_aware", "rungs": (1, 3), "budget": 30, "in_flight": 4}
+
+
 @pytest.mark.parametrize("choices", [1, None])
-@pytest.mark.parametrize("sampler", THREE)
+@pytest.mark.parametrize(
+    "settings", [*({"sampler": sampler, "budget": 12, "in_flight": 3} for sampler in THREE), LENGTHS], ids=str
+)
 def test_search_goes_on_after_a_kill_in_the_middle_of_a_proposal(
-    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, sampler: str, choices: int | None
+    make_plan: MakePlan,
+    make_store: MakeStore,
+    fake_pool: MakePool,
+    settings: dict[str, Any],
+    choices: int | None,
 ) -> None:
-    settings = {"sampler": sampler, "budget": 12, "in_flight": 3}
     expected = list(search(make_plan(**settings), make_store(), fake_pool()))
     for index in (0, 5, 11):
         storage = optuna.storages.InMemoryStorage()
@@ -454,7 +462,7 @@ def test_search_goes_on_after_a_kill_in_the_middle_of_a_proposal(
         list(search(make_plan(**settings), store, fake_pool("last")))
         assert told(store.records()) == told(expected)
         # The number of the broken proposal is the only thing lost.
-        numbers = [record.number for record in store.records()]
+        numbers = sorted(record.number for record in store.records())
         assert numbers == [number for number in range(len(expected) + 1) if number != index]
 
 
@@ -564,6 +572,20 @@ def test_search_leaves_alone_what_is_one_network_to_the_proxy_with_a_failure(
     assert {record.reason for record in again} <= {
         reason for other in records for reason in (f"the same network as trial {other.number}, which failed",)
     }
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_search_repeats_what_is_one_network_to_the_proxy_with_a_seed_once(
+    make_plan: MakePlan, make_store: MakeStore, fake_pool: MakePool, seed: int
+) -> None:
+    pool, plan = fake_pool(), make_plan(budget=9, repeats=4, seed=seed)
+    records = list(search(plan, make_store(narrow=by_expand), pool))
+    trained = [(by_expand(job.subject), job.seed) for job in pool.jobs]
+    assert len(set(trained)) == len(trained) == 9
+    assert sum(record.state == "repeat" for record in records) == 4
+    copies = {record.hash for record in records if is_copy(record)}
+    assert copies
+    assert not copies & set(hashes(records, "repeat"))
 
 
 # --- repeats ----------------------------------------------------------------------------------------

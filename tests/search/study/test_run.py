@@ -31,10 +31,12 @@ from cheapsearch.search.study import prepared as prepared_module
 from cheapsearch.search.study.domain import ArchitectureDomain
 from cheapsearch.search.study.driver import SearchFailedError
 from cheapsearch.search.study.export import export_trial
+from cheapsearch.search.study.full_trainings import FullTrainings, full_trainings
 from cheapsearch.search.study.opening import default_folder, open_run
 from cheapsearch.search.study.storage import sqlite_url
 from cheapsearch.search.study.trial_store import TrialStore
-from cheapsearch.search.training.proxy import DIGITS
+from cheapsearch.search.training.policies import finetune_policy
+from cheapsearch.search.training.proxy import DIGITS, GPU
 from cheapsearch.search.workers import workplace as workplace_module
 from cheapsearch.search.workers.executor import Setup
 from cheapsearch.search.workers.jobs import Job
@@ -832,16 +834,40 @@ def test_run_with_rungs_that_goes_on_knows_its_full_trainings(
         make_result(unmodified, 97.5, epochs=5),
         make_result(replace(unmodified, width=0.5), 91.0, epochs=5),  # no network of the space
         make_result(unmodified, 95.0, epochs=5, policy=balanced),  # no accuracy
-        make_result(unmodified, 96.0, epochs=4),  # as long as the longest of the search
+        # The longest of the search are 4 epochs of 60 images of 8 pixels at a quarter of the width: as much
+        # work as 15 such images at the whole width, of which one more than 7 is half.
+        make_result(unmodified, 94.0, epochs=1, train_images=8, input_size=8),
+        make_result(unmodified, 96.0, epochs=1, train_images=7, input_size=8),
     ]
     for number, result in enumerate(results):
         for folder in (out, finished):
             (folder / "retrain" / str(number)).mkdir(parents=True)
             (folder / "retrain" / str(number) / "result.json").write_text(json.dumps(result.to_dict()))
     with open_run({}, out=out) as run:
-        assert run.retrained == [(unmodified, 97.5)]
+        assert run.retrained.known == [(unmodified, 97.5), (unmodified, 94.0)]
+        assert run.retrained.lines() == [
+            "1 training in full not learnt from: of no network of the space",
+            "1 training in full not learnt from: scored by balanced accuracy, not by accuracy",
+            "1 training in full not learnt from: less than 0.5 of the search's longest trainings, by epochs "
+            "x images x pixels x width^2",
+        ]
     with open_run({}, out=finished) as run:
-        assert run.retrained == []  # it has one length, and learns from that
+        assert run.retrained == FullTrainings([], {})  # it has one length, and learns from that
+
+
+def test_run_with_rungs_learns_from_a_fine_tuning_of_fewer_epochs_than_its_longest_trainings(
+    finished: Path, make_result: Callable[..., TrainingResult]
+) -> None:
+    """CIFAR-10 on a GPU: four times ten epochs at full width and size, and `finetune`, less of the same."""
+    tuned = finetune_policy(45_000, 8, 32)
+    assert 20 < tuned.epochs < 4 * GPU.epochs
+    result = make_result(Architecture("mobilenet_v2"), 93.0, epochs=tuned.epochs)
+    (finished / "retrain" / "0").mkdir(parents=True)
+    (finished / "retrain" / "0" / "result.json").write_text(json.dumps(result.to_dict()))
+    began = read_record(finished)
+    settings = replace(began.settings, rungs=(1, 4), proxy=replace(GPU, width=1.0).to_dict())
+    record = replace(began, settings=settings, train_images=45_000)
+    assert full_trainings(finished, record) == FullTrainings([(Architecture("mobilenet_v2"), 93.0)], {})
 
 
 def test_run_on_digits_says_that_it_has_one_length_where_the_budget_has_room_for_two(tmp_path: Path) -> None:

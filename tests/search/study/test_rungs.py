@@ -159,9 +159,9 @@ def test_trials_say_their_rung_to_whoever_reads_the_study(
     records = searched(make_plan(**RUNGS), make_store(storage), fake_pool())
     (summary,) = optuna.get_all_study_summaries(storage)
     trials = optuna.load_study(study_name=summary.study_name, storage=storage).trials
-    assert {trial.number: trial.user_attrs.get("rung", 1) for trial in trials} == {
-        record.number: record.rung for record in records
-    }
+    rungs = {trial.number: trial.user_attrs["rung"] for trial in trials}
+    assert rungs == {record.number: record.rung for record in records}
+    assert set(rungs.values()) == {1, 3}
 
 
 def test_search_with_rungs_does_not_go_on_with_what_failed(
@@ -232,3 +232,21 @@ def test_search_with_rungs_ends_where_a_network_fails_and_its_copies_with_it(
     # What was under way when it was chosen again is trained twice; then nothing of it is left to choose.
     assert max(Counter(record.hash for record in failed).values()) <= 2
     assert units(records) > 30 - 3
+
+
+def test_search_with_rungs_trains_what_is_one_network_to_the_proxy_with_a_seed_once(
+    make_plan: MakePlan, make_store: Callable[..., Store], fake_pool: Callable[..., Any]
+) -> None:
+    def name(architecture: Architecture) -> str:
+        return f"{architecture.expand} {architecture.last_stage} {architecture.shortcut}"
+
+    pool, store = fake_pool(), make_store(narrow=name)
+    records = searched(make_plan(**RUNGS | {"seed": 2}), store, pool)
+    repeated = Counter((name(r.architecture), r.rung) for r in records if r.state == "repeat")
+    assert max(repeated.values()) > 1
+    trained = [(name(job.subject), job.rung, job.seed) for job in pool.jobs]
+    assert len(set(trained)) == len(trained)
+    storage = optuna.storages.InMemoryStorage()
+    searched(make_plan(**RUNGS | {"seed": 2}), make_store(storage, narrow=name), fake_pool(), until=12)
+    searched(make_plan(**RUNGS | {"seed": 2}), make_store(storage, narrow=name), fake_pool("last"))
+    assert known(make_store(storage).records()) == known(records)
