@@ -98,7 +98,7 @@ PLANS = {
 
 
 def costs_of(plan: Plan) -> CostTable:
-    return cost_table(SPACE.backbone.name, num_classes=10, input_size=plan.full_size)
+    return cost_table(SPACE.backbone, num_classes=10, input_size=plan.full_size)
 
 
 def measure(plan: Plan, results: Path, *, dataset: str, workers: int, hours: float) -> None:
@@ -289,7 +289,7 @@ def row(
 
 def agreement(scores: Floats, truth: Floats) -> RankCorrelation | None:
     found = rank_agreement(list(scores), list(truth))
-    return found and found.kendall
+    return None if found is None else found.kendall
 
 
 def interval(value: RankCorrelation | None) -> str:

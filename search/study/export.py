@@ -208,12 +208,7 @@ def find_source(
 
 
 def export_trial(
-    record: RunRecord,
-    trials: Sequence[TrialRecord],
-    rule: str | None,
-    *,
-    run_name: str,
-    worthless: float | None,
+    record: RunRecord, trials: Sequence[TrialRecord], rule: str | None, *, run_name: str, least: float | None
 ) -> ArchitectureConfig:
     """Choose a trial of a run and describe its network.
 
@@ -223,14 +218,14 @@ def export_trial(
     Args:
         rule: As for `space.pick`; None for the most accurate one where a cost is limited, and the
             knee of the front where none is.
-        worthless: Accuracy in percent below which a network is worth nothing, where there is one.
+        least: Accuracy in percent below which a network is worth nothing, where there is one.
 
     Raises:
         UserError: If the rule is unknown or no trial is complete.
     """
     settings = record.settings
     rule = rule or default_rule(settings.limits)
-    trial = picked(trials, rule, settings.objectives, reference_accuracy=worthless)
+    trial = picked(trials, rule, settings.objectives, reference_accuracy=least)
     return describe(
         trial.architecture,
         num_classes=record.num_classes,
@@ -268,9 +263,7 @@ def _of_weights(path: Path) -> Source:
 
 
 def _of_run(run: SavedRun, rule: str | None, *, weighed: bool) -> Source:
-    config = export_trial(
-        run.record, run.trials, rule, run_name=run.path.resolve().name, worthless=run.worthless
-    )
+    config = export_trial(run.record, run.trials, rule, run_name=run.path.resolve().name, least=run.worthless)
     weights = _retrained(run, config.hash) if weighed else None
     if weights is None:
         return Source(config)

@@ -216,7 +216,9 @@ def _trained(
     jobs = [Job(index, architecture, seed) for index, (_, architecture) in enumerate(first)]
     with closing(make_executor(setup, devices[: len(jobs)])) as executor:
         done = [(job.subject, seed, outcome) for job, outcome in perform_all(executor, jobs)]
-    ended = [found for found in done if isinstance(found[2], (Trained, Failed))]
+    ended = [
+        (subject, seed, outcome) for subject, seed, outcome in done if isinstance(outcome, (Trained, Failed))
+    ]
     return sorted(ended, key=lambda found: found[2].index)
 
 

@@ -194,7 +194,7 @@ class Run:
             self.trials,
             None,
             run_name=self.folder.path.name,
-            worthless=self.plan.reference_accuracy,
+            least=self.plan.reference_accuracy,
         )
         write_text(self.folder.best_path, config.to_yaml())
         return config

@@ -731,9 +731,7 @@ def test_export_trial_picks_by_the_rule_or_by_the_limits(
 ) -> None:
     record = read_record(begun)
     record = replace(record, settings=replace(record.settings, **changes))
-    config = export_trial(
-        record, TRIALS, rule, run_name="first", worthless=record.settings.reference_accuracy
-    )
+    config = export_trial(record, TRIALS, rule, run_name="first", least=record.settings.reference_accuracy)
     picked = TRIALS[number]
     assert config.architecture == picked.architecture
     assert config.hash == architecture_hash(picked.architecture)
@@ -759,7 +757,7 @@ def test_export_trial_picks_by_the_rule_or_by_the_limits(
 
 def test_export_trial_needs_a_complete_one(begun: Path) -> None:
     with pytest.raises(UserError, match=r"^pick: needs a complete trial"):
-        export_trial(read_record(begun), TRIALS[3:], None, run_name="first", worthless=None)
+        export_trial(read_record(begun), TRIALS[3:], None, run_name="first", least=None)
 
 
 def test_write_best_gives_a_file_that_builds_the_network(finished: Path) -> None:
