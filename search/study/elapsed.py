@@ -9,7 +9,7 @@ from ...space.run_folder import RunFolder
 from ..workers.executor import Executor
 from ..workers.jobs import Message
 
-KEPT_EVERY = 10.0  # seconds, the most that a kill makes forgotten
+KEPT_EVERY = 1.0  # seconds, the most that a kill makes forgotten
 
 
 class Elapsed:
