@@ -38,12 +38,12 @@ def caution(run: SavedRun) -> Caution:
     images, claims, settings = run.record.val_images, run.claims, run.record.settings
     coarse = 0 < images <= _FEW_IMAGES
     step = f" One of the {images:,} validation images alone is {100 / images:.2g} points." if coarse else ""
+    shorter = ", of this length or a shorter one" if settings.has_rungs else ""
     source = (
-        f"measured on {text.many(claims.repeats, 'further training')} with another seed, and a weak "
+        f"measured on {text.many(claims.repeats, 'further training')} with another seed{shorter}, and a weak "
         "assumption"
         if claims.repeats
         else "assumed by the accuracy's own sampling error: nothing was repeated"
-        + (" at this length" if settings.has_rungs else "")
     )
     go_on, then, short = "--confirm 10", "trains again where it settles most", "the proxy"
     if settings.has_rungs:  # where the search itself decides who is trained again

@@ -45,9 +45,14 @@ def test_caution_of_several_lengths_hints_at_the_budget(several):
 
 
 @pytest.mark.parametrize(
-    ("rung", "said"), [(1, "nothing was repeated at this length"), (4, "1 further training")]
+    ("rung", "said"),
+    [
+        (1, "measured on 1 further training with another seed, of this length or a shorter one"),
+        (4, "measured on 1 further training with another seed, of this length or a shorter one"),
+        (16, "nothing was repeated"),
+    ],
 )
-def test_caution_counts_repeats_of_the_length_that_is_compared(several, rung, said):
+def test_caution_counts_repeats_of_the_length_that_is_compared_and_of_shorter_ones(several, rung, said):
     moved = tuple(replace(t, rung=rung) if t.state == "repeat" else t for t in several.trials)
     assert said in trust.caution(replace(several, trials=moved)).noise
 
