@@ -1,4 +1,4 @@
-"""How well proxies rank networks, and what their claims are worth: the trainings behind docs/proxy.md.
+"""How well proxies rank networks, and what their claims are worth: what docs/proxy.md waits for.
 
     python docs/proxy_table.py cifar10 --dataset cifar10.npz --hours 3
     python docs/proxy_table.py clothing --dataset clothing --hours 5
@@ -136,12 +136,13 @@ def own_seed(plan: Plan, name: str, seed: int) -> int:
 
 
 def train(dataset: str, under: Proxy, network: Architecture, seed: int, until: float) -> Trained | None:
-    """None where the time is up."""
+    """None where the time is up, or it failed."""
     if time() > until:
         return None
     *_, outcome = trainer(dataset, under).perform(Job(0, network, seed))
     if not isinstance(outcome, Trained):
-        raise RuntimeError(f"{network}: {outcome}")
+        print(f"{network}: {outcome}", flush=True)
+        return None
     return outcome
 
 

@@ -140,11 +140,13 @@ def _pilot(run: SavedRun) -> dict[str, str]:
     tried = ", ".join(f"{name} {text.percent(value)} %" for name, value in pilot.accuracies.items())
     needed = pilot.images_needed
     few = f"; about {needed:,} validation images would tell networks 2 points apart" if needed else ""
+    doubled = f"its epochs doubled {text.many(pilot.doublings, 'time')}, " if pilot.doublings else ""
     took = f"; it took {text.duration(pilot.took)}" if pilot.took else ""
     learnt = "" if pilot.learnt else "; they have hardly learnt more than how common the classes are"
     return {
         "Pilot": f"the proxy is the longest there was time for, {text.duration(pilot.seconds)} a training; "
-        f"under it {tried}, the largest class {text.percent(pilot.largest_class)} %{learnt}{few}{took}"
+        f"{doubled}under it {tried}, the largest class {text.percent(pilot.largest_class)} %"
+        f"{learnt}{few}{took}"
     }
 
 

@@ -194,10 +194,12 @@ def print_result(console: "Console", result: "RunResult") -> None:
     for line in foretold(result.agreements):
         console.print(line)
     claims = result.saved.claims
+    shorter = " of this length or a shorter one" if several else ""
     source = (
-        f"by {text.many(claims.repeats, 'repeat')}" if claims.repeats else "assumed, nothing was repeated"
+        f"by {text.many(claims.repeats, 'repeat')}{shorter}"
+        if claims.repeats
+        else "assumed, nothing was repeated"
     )
-    source += " at this length" if several else ""
     console.print(
         "expected: accuracy on new images in the mean over seeds, with 95 % either way; sure: the "
         "probability of being on the front; ~ N: not surely better than trial N, which is cheaper; "

@@ -9,11 +9,11 @@ from ...space.run_folder import RunFolder
 from ..workers.executor import Executor
 from ..workers.jobs import Message
 
-KEPT_EVERY = 1.0  # seconds, the most that a kill makes forgotten
+KEPT_EVERY = 1.0  # seconds, unless an executor answers later
 
 
 class Elapsed:
-    """Seconds by the clock since a search began, without those in which it was stopped.
+    """Seconds by the clock that processes have searched, one after the other.
 
     Args:
         folder: Where they are kept.
@@ -46,7 +46,11 @@ class Elapsed:
 
 
 class Timed:
-    """An executor, while whose trainings go on the time is kept."""
+    """An executor, while whose trainings go on the time is kept.
+
+    A kill makes forgotten what passed since it was last asked for messages: seconds with workers, and in this
+    process alone the training under way.
+    """
 
     def __init__(self, executor: Executor[Any], elapsed: Elapsed) -> None:
         self._executor, self._elapsed = executor, elapsed

@@ -184,7 +184,7 @@ def _why_one(settings: RunSettings, given: Mapping[str, Any], devices: Sequence[
     if budget >= fewest:
         return ""
     named = f", or --rungs {lengths}" if LEAST_LONGEST * SEVERAL[-1] <= budget else ""
-    if settings.hours is None:
+    if settings.hours is None or given.get("budget") == budget:
         return f"longer ones want a budget of {fewest}, got {budget} (else --budget {fewest}{named})"
     fit = f"longer ones want {fewest} of the shortest, {budget} fit into the time of {len(devices)}"
     return f"{fit} worker{'' if len(devices) == 1 else 's'} (else more --hours{named})"

@@ -20,7 +20,7 @@ def open_journal(path: Path) -> JournalStorage:
         StorageInternalError: If it is no journal.
     """
     # Optuna's lock is a link to this path, which means another file where it is relative.
-    path = path.expanduser().resolve()
+    path = path.expanduser().absolute()
     lock = _MendingLock(path)
     if not _is_whole(path):
         lock.acquire()

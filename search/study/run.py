@@ -24,6 +24,7 @@ from ..samplers.limits import LISTABLE
 from ..training.proxy import Proxy
 from ..training.short import ProxyTrainer
 from ..workers.executor import ExecutorFactory
+from ..workers.jobs import Trained
 from .driver import Search, run_search
 from .elapsed import Elapsed, Timed
 from .export import export_trial
@@ -147,7 +148,10 @@ class Run:
         )
         before = spent_seconds(self.record, self.trials, self.folder.read_elapsed())
         elapsed = Elapsed(self.folder, before=before, began=self.began)
-        told = {"workers": len(self.devices), "known": len(self.known)}
+        told = {
+            "workers": len(self.devices),
+            "known": sum(isinstance(outcome, Trained) for *_, outcome in self.known),
+        }
         self._pace = pace_of(self.record, self.trials, spent=elapsed.seconds, **told)
         search = Search(self.plan, self._store, pace=self._pace, full=self.retrained.known)
         made = self._make_executor(make_trainer, self.devices)

@@ -41,13 +41,11 @@ class MlflowRuns:
             self._log(found.info.run_id, settings, ())
             self._client.set_terminated(found.info.run_id)
         self._parent = found.info.run_id
-        self._sure = False  # whether nothing that is logged next can be there already
 
     def log(self, entry: Entry) -> None:
         """Log an entry, unless it is there."""
         tags = {"mlflow.parentRunId": self._parent, _ENTRY: entry.name}
-        known = None if self._sure else self._find(tags)
-        self._sure = True  # only the first may have been logged without anybody knowing
+        known = self._find(tags)  # a request that timed out may have been answered all the same
         if known is not None and known.info.status == "FINISHED":
             return
         run = known or self._client.create_run(self._experiment, run_name=entry.name, tags=tags)

@@ -43,9 +43,15 @@ def test_searched_names_the_limits(make_run):
 
 def test_measured_says_what_the_pilot_found(run):
     assert "Pilot" not in facts.measured(run)
-    pilot = PilotRecord(45, 0.94, 149.2, {48: 438.0}, {"unmodified": 61.29}, 23.75, False, 1429)
+    pilot = PilotRecord(45, 0.94, 149.2, {48: 438.0}, {"unmodified": 61.29}, 23.75, False, 1429, doublings=2)
     found = facts.measured(replace(run, record=replace(run.record, pilot=pilot)))["Pilot"]
-    for said in ("unmodified 61.29 %", "largest class 23.75 %", "1,429 validation images", "hardly learnt"):
+    for said in (
+        "unmodified 61.29 %",
+        "largest class 23.75 %",
+        "1,429 validation images",
+        "hardly learnt",
+        "doubled 2 times",
+    ):
         assert said in found
 
 

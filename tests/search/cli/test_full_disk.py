@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ OPTIONS = (
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path, lacking: Callable[[str], None]) -> Iterator[Path]:
     """One of 8 MiB."""
     place = tmp_path / "disk"
     place.mkdir()
@@ -27,7 +27,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     try:
         subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"needs to mount a file system, which root may: {error}")
+        lacking(f"needs to mount a file system, which root may: {error}")
     yield place
     subprocess.run(["umount", str(place)], check=True)
 

@@ -81,6 +81,16 @@ def test_fit_proxy_wants_time_for_longer_trainings_of_every_worker(
     assert fitted(images, {"hours": 1.0}, workers) == (lengths, expected)
 
 
+def test_fit_proxy_names_the_budget_where_that_binds_and_not_the_time(
+    images: OpenImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pilot = SimpleNamespace(proxy=CPU, record=SimpleNamespace(trainings=30))
+    monkeypatch.setattr(fit_module, "run_pilot", lambda *arguments, **named: pilot)
+    monkeypatch.setattr(fit_module, "explain", lambda *arguments, **named: [])
+    lengths, (line,) = fitted(images, {"hours": 8.0, "budget": 30}, 2)
+    assert (lengths, "want a budget of 40, got 30 (else --budget 40" in line) == ((1,), True)
+
+
 @pytest.mark.parametrize("rungs", [None, (1, 4)])
 def test_fit_proxy_says_that_nothing_is_stopped_where_lengths_are_several(
     images: OpenImages, rungs: tuple[int, ...] | None

@@ -1,6 +1,7 @@
 """How many trainings fit into the time that is left."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -87,16 +88,22 @@ def test_time_spent_is_divided_by_the_workers_that_did_the_trials() -> None:
 
 
 class Killed:
-    """An executor in whose first training, after a quarter of a second, the search is killed."""
+    """An executor in whose first training, after a quarter of a second, the search is killed.
 
-    def __init__(self) -> None:
+    Attributes:
+        kept: What the file says of the time while it trains.
+    """
+
+    def __init__(self, file: Path) -> None:
         self.jobs: Sequence[Any] = ()
+        self.file, self.kept = file, -1.0
 
     def submit(self, job: Any) -> None:
         self.jobs = (*self.jobs, job)
 
     def collect(self, timeout: float | None = None) -> list[Any]:
         sleep(0.25)
+        self.kept = float(self.file.read_text())
         raise KeyboardInterrupt
 
     def close(self) -> None:
@@ -111,16 +118,19 @@ def test_time_of_a_search_is_used_up_also_by_trainings_that_were_killed(tmp_path
     }
     with open_run(given, out=tmp_path / "run"):
         pass
-    killed = 0
+    killed, kept, file = 0, [0.0], tmp_path / "run" / "elapsed.txt"
     while True:
-        with open_run({"hours": 2 / 3600}, out=tmp_path / "run", make_executor=lambda *_: Killed()) as run:
+        dies = Killed(file)
+        with open_run({"hours": 2 / 3600}, out=tmp_path / "run", make_executor=lambda *_, it=dies: it) as run:
             try:
                 assert list(run.search()) == []
                 break
             except KeyboardInterrupt:
                 killed += 1
+                kept.append(dies.kept)  # also if nobody had closed it
                 assert killed <= 8, "never ends"
-    assert float((tmp_path / "run" / "elapsed.txt").read_text()) >= 0.25 * killed > 0
+    assert float(file.read_text()) >= 0.25 * killed > 0
+    assert all(later - before >= 0.25 for before, later in pairwise(kept[1:]))
 
 
 def test_time_of_a_run_from_before_it_was_kept_is_that_of_its_trials() -> None:
