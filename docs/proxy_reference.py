@@ -27,15 +27,11 @@ from cheapsearch.search.training.short import ProxyTrainer
 from cheapsearch.search.workers.executor import perform_all
 from cheapsearch.search.workers.jobs import Job, Trained
 from cheapsearch.search.workers.pool import WorkerPool
-from cheapsearch.space import COSTS, SITE_NAMES, Architecture, TrialRecord, averaged, join_choice
+from cheapsearch.space import SITE_NAMES, Architecture, TrialRecord, averaged, join_choice
 from cheapsearch.space.agreement import RankCorrelation, rank_agreement
 from cheapsearch.space.saved_run import SavedRun, load_run
 
 REFERENCE, FIXED = "reference", "fixed"
-COLUMNS = (
-    *("proxy", "number", "seed", "epochs", *(f"choice_{site}" for site in SITE_NAMES)),
-    *(*(f"cost_{name}" for name in COSTS), "accuracy", "seconds", "curve"),
-)
 SURE = 0.95
 
 
@@ -118,7 +114,7 @@ def read(results: Path) -> list[dict[str, str]]:
 def add(results: Path, row: dict[str, object]) -> None:
     new = not results.exists()
     with results.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, list(row), lineterminator="\n")
         if new:
             writer.writeheader()
         writer.writerow(row)

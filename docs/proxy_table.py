@@ -12,7 +12,6 @@ networks that were trained at every length, in the form that `cheapsearch rehear
 """
 
 import argparse
-import csv
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from time import time
 
 import numpy as np
 import pandas as pd
+from proxy_reference import add, read  # type: ignore[import-not-found]
 from rungs_table import networks  # type: ignore[import-not-found]
 
 from cheapsearch.models import CostTable, cost_table
@@ -41,7 +41,6 @@ from cheapsearch.space.claims import SURE, Claims
 SPACE = SearchSpace("mobilenet_v2")
 COUNT, SEEDS = 24, (0, 1)
 DEFAULT, FOUR, REFERENCE = "default", "default, 4 times as long", "reference"
-COLUMNS = ("proxy", "hash", "seed", "accuracy", "loss_sum", "seconds", "right", "curve")
 
 
 @dataclass(frozen=True)
@@ -163,22 +162,6 @@ def row_of(name: str, network_hash: str, seed: int, outcome: Trained) -> dict[st
         "right": outcome.right.hex(),
         "curve": " ".join(f"{value:.2f}" for value in outcome.curve),
     }
-
-
-def read(results: Path) -> list[dict[str, str]]:
-    if not results.exists():
-        return []
-    with results.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def add(results: Path, row: dict[str, object]) -> None:
-    new = not results.exists()
-    with results.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
 
 
 class Recorded:
