@@ -15,6 +15,7 @@ Integers = npt.NDArray[np.int64]
 
 _FIT_POINTS = 200  # observations the hyperparameters are fitted to at most
 _JITTER = 1e-8
+_ROUNDING = 1e-14  # of squared lengths, in a distance between them
 _OPTION_SPREAD = 2.0  # of the logarithm of an option's weight
 _ALIKE = 0.8  # correlation of the logarithms of an option's weights at choices of the same options
 _ROUGHNESS = 9.0  # squared ratio of the smooth to the rough length scale
@@ -102,12 +103,17 @@ class Kernel:
 
 
 def _squared_distance(a: Floats, b: Floats, weights: Floats) -> Floats:
-    """Weighted, between the rows of two matrices (len(a), len(b))."""
+    """Weighted, between the rows of two matrices (len(a), len(b)); 0 where it is one of rounding.
+
+    The root of that would be large enough for a matrix of repeated rows to be no covariance.
+    """
     weighted = a * weights
     distance: Floats = (-2.0 * weighted) @ b.T
-    distance += (weighted * a).sum(axis=1)[:, None]
-    distance += (b * b) @ weights
-    return np.maximum(distance, 0.0, out=distance)
+    own, others = (weighted * a).sum(axis=1), (b * b) @ weights
+    distance += own[:, None]
+    distance += others
+    rounded = _ROUNDING * (own.max(initial=0.0) + others.max(initial=0.0))
+    return np.multiply(distance, distance > rounded, out=distance)
 
 
 def _correlations(distance: Floats) -> tuple[Floats, Floats]:

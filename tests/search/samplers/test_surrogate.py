@@ -37,6 +37,17 @@ def test_covariance_is_that_of_each_pair():
             assert KERNEL.covariance(a, b)[i, j] == pytest.approx(expected)
 
 
+def test_covariance_of_points_that_repeat_is_one_with_the_largest_weights_there_are():
+    rng = np.random.default_rng(7)
+    points = _features(rng, 20)[np.repeat(np.arange(20), 9)]
+    most = np.exp(5.0)
+    weights = np.where(rng.random(points.columns.shape[1]) < 0.5, most, rng.random(points.columns.shape[1]))
+    covariance = Kernel(weights, smooth=most, rough=most, noise=0.0).covariance(points, points)
+    for of_one in np.split(np.arange(180), 20):
+        assert set(covariance[np.ix_(of_one, of_one)].ravel()) == {2 * most}
+    np.linalg.cholesky(covariance + np.exp(-9.0) * np.eye(180))
+
+
 def test_posterior_is_the_textbook_one():
     rng = np.random.default_rng(1)
     points = _features(rng, 20)
