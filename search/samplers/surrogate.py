@@ -113,7 +113,8 @@ def _squared_distance(a: Floats, b: Floats, weights: Floats) -> Floats:
     distance += own[:, None]
     distance += others
     rounded = _ROUNDING * (own.max(initial=0.0) + others.max(initial=0.0))
-    return np.multiply(distance, distance > rounded, out=distance)
+    distance *= distance > rounded
+    return distance
 
 
 def _correlations(distance: Floats) -> tuple[Floats, Floats]:
