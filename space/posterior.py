@@ -101,8 +101,7 @@ def _shifts(of: Measured, count: int) -> tuple[Floats, Floats]:
     """Deviations between seeds beyond single images' chance, and logarithms of their weights.
 
     A prior times the likelihood of the sums of squares of repeated trainings. Those of shorter lengths count
-    as much: in units of the sampling error their seeds deviate as far or farther, so that claims err on the
-    careful side.
+    as much, as if in units of the sampling error seeds deviated as far at every length.
     """
     fine = np.log(of.shift) + np.linspace(-5.0, 5.0, 2001)
     variance = np.exp(2.0 * fine) + of.flips

@@ -57,6 +57,17 @@ def test_record_round_trips(folder: RunFolder) -> None:
     assert "Bilder für alle" in folder.record_path.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("kept", "seconds"), [("12.5\n", 12.5), ("-3\n", 0.0), ("abc", None), (None, None)])
+def test_time_that_a_search_has_taken_is_unknown_where_its_file_is_damaged(
+    folder: RunFolder, kept: str | None, seconds: float | None
+) -> None:
+    if kept is not None:
+        folder.elapsed_path.write_text(kept, "utf-8")
+    assert folder.read_elapsed() == seconds
+    folder.write_elapsed(7.0)
+    assert folder.read_elapsed() == 7.0
+
+
 def test_trials_round_trip_and_are_written_anew(folder: RunFolder) -> None:
     for count in (0, 1, 3):
         folder.write_trials(TRIALS[:count])
