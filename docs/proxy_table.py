@@ -2,17 +2,21 @@
 
     python docs/proxy_table.py cifar10 --dataset cifar10.npz --hours 3
     python docs/proxy_table.py clothing --dataset clothing --hours 5
+    python docs/proxy_table.py clothing --dataset clothing --hours 1 --device cuda --only reference
     python docs/proxy_table.py clothing
 
 24 networks over the space are trained with two seeds under the default proxy, under others that take as long,
 under one four times as long and under a reference at least eight times as long, at half of the side in pixels
 of the full networks' images. The trainings go to docs/proxy_NAME.results.csv as they come; started again, it
-goes on where it was. It prints what came of those that are there, and writes docs/proxy_NAME.csv.gz, with the
-networks that were trained at every length, in the form that `cheapsearch rehearse` reads.
+goes on where it was. What a training takes is said of one core of a CPU, whatever it was trained on: longer
+ones are so many times as long as the short one of the same network and size, which is to be trained there.
+
+It prints what came of the trainings that are there, and writes docs/proxy_NAME.csv.gz, with the networks that
+were trained at every length, in the form that `cheapsearch rehearse` reads.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -41,6 +45,7 @@ from cheapsearch.space.claims import SURE, Claims
 SPACE = SearchSpace("mobilenet_v2")
 COUNT, SEEDS = 24, (0, 1)
 DEFAULT, FOUR, REFERENCE = "default", "default, 4 times as long", "reference"
+EPOCH = "one epoch of the reference"
 
 
 @dataclass(frozen=True)
@@ -52,12 +57,18 @@ class Plan:
         validation: Number of validation images.
         proxies: By name, the longest first.
         rungs: What `rehearse` calls the lengths of these, by about what they take.
+        timed_by: Which shorter one a proxy's seconds are worked out from, by how many times its epochs.
     """
 
     full_size: int
     validation: int
     proxies: dict[str, Proxy]
     rungs: dict[str, int]
+    timed_by: dict[str, tuple[str, int]]
+
+    @property
+    def compared(self) -> list[str]:
+        return [name for name in self.proxies if name != EPOCH]
 
 
 def proxy(full_size: int, **own: float) -> Proxy:
@@ -79,6 +90,7 @@ PLANS = {
             "the default before": OLD,
         },
         rungs={DEFAULT: 1, FOUR: 4, REFERENCE: 8},
+        timed_by={FOUR: (DEFAULT, 4), REFERENCE: (DEFAULT, 8)},
     ),
     "clothing": Plan(
         full_size=144,
@@ -90,8 +102,10 @@ PLANS = {
             "larger images, fewer steps": proxy(144, epochs=6, input_size=64),
             "narrower": proxy(144, epochs=15, input_size=40, width=0.25),
             "the default before": OLD,
+            EPOCH: proxy(144, epochs=1, input_size=72),
         },
         rungs={DEFAULT: 1, FOUR: 4, REFERENCE: 20},
+        timed_by={FOUR: (DEFAULT, 4), REFERENCE: (EPOCH, 88)},
     ),
 }
 
@@ -100,8 +114,10 @@ def costs_of(plan: Plan) -> CostTable:
     return cost_table(SPACE.backbone, num_classes=10, input_size=plan.full_size)
 
 
-def measure(plan: Plan, results: Path, *, dataset: str, workers: int, hours: float) -> None:
-    """Do the trainings that the results lack, until the time is up."""
+def measure(
+    plan: Plan, results: Path, *, dataset: str, workers: int, hours: float, device: str, only: Collection[str]
+) -> None:
+    """Do the trainings that the results lack, under the proxies asked for, until the time is up."""
     until = time() + 3600 * hours
     done = {(row["proxy"], row["hash"], row["seed"]) for row in read(results)}
     left = [
@@ -109,23 +125,21 @@ def measure(plan: Plan, results: Path, *, dataset: str, workers: int, hours: flo
         for seed in SEEDS
         for network in networks(SPACE, costs_of(plan), COUNT)
         for name in plan.proxies
-        if (name, architecture_hash(network), str(seed)) not in done
+        if name in only and (name, architecture_hash(network), str(seed)) not in done
     ]
     with ProcessPoolExecutor(
-        workers, get_context("spawn"), partial(prepare_process, "cpu", threads=1)
+        workers, get_context("spawn"), partial(prepare_process, device, threads=1)
     ) as pool:
         begun = {
-            pool.submit(train, dataset, plan.proxies[name], network, own_seed(plan, name, seed), until): (
-                name,
-                architecture_hash(network),
-                seed,
-            )
+            pool.submit(
+                train, dataset, plan.proxies[name], device, network, own_seed(plan, name, seed), until
+            ): (name, network, seed)
             for name, network, seed in left
         }
         for future in as_completed(begun):
             if outcome := future.result():
-                name, network_hash, seed = begun[future]
-                add(results, row_of(name, network_hash, seed, outcome))
+                name, network, seed = begun[future]
+                add(results, row_of(name, network, seed, outcome, device))
                 print(f"{name}: {outcome.accuracy:.2f} % in {outcome.seconds:.0f} s", flush=True)
 
 
@@ -134,11 +148,13 @@ def own_seed(plan: Plan, name: str, seed: int) -> int:
     return 1000 * list(plan.proxies).index(name) + seed
 
 
-def train(dataset: str, under: Proxy, network: Architecture, seed: int, until: float) -> Trained | None:
+def train(
+    dataset: str, under: Proxy, device: str, network: Architecture, seed: int, until: float
+) -> Trained | None:
     """None where the time is up, or it failed."""
     if time() > until:
         return None
-    *_, outcome = trainer(dataset, under).perform(Job(0, network, seed))
+    *_, outcome = trainer(dataset, under, device).perform(Job(0, network, seed))
     if not isinstance(outcome, Trained):
         print(f"{network}: {outcome}", flush=True)
         return None
@@ -146,16 +162,17 @@ def train(dataset: str, under: Proxy, network: Architecture, seed: int, until: f
 
 
 @cache
-def trainer(dataset: str, under: Proxy) -> ProxyTrainer:
+def trainer(dataset: str, under: Proxy, device: str) -> ProxyTrainer:
     data = load_images(dataset, limit=under.images, seed=0, input_size=under.input_size)
-    return ProxyTrainer(data, under, "cpu")
+    return ProxyTrainer(data, under, device)
 
 
-def row_of(name: str, network_hash: str, seed: int, outcome: Trained) -> dict[str, object]:
+def row_of(name: str, network: Architecture, seed: int, outcome: Trained, device: str) -> dict[str, object]:
     return {
         "proxy": name,
-        "hash": network_hash,
+        "hash": architecture_hash(network),
         "seed": seed,
+        "device": device,
         "accuracy": f"{outcome.accuracy:.3f}",
         "loss_sum": f"{sum(outcome.losses):.4f}",
         "seconds": f"{outcome.seconds:.1f}",
@@ -190,6 +207,13 @@ class Recorded:
             [[float(self.rows[name, of, seed][column]) for seed in self.seeds(name)] for of in self.hashes]
         )
 
+    def seconds(self, name: str) -> Floats:
+        """What a training of each network takes on one core."""
+        if name in self.plan.timed_by:
+            shorter, times = self.plan.timed_by[name]
+            return times * self.seconds(shorter)
+        return self.by_network(name, "seconds").min(axis=1)  # other work on the machine only adds to it
+
     def claims(self, name: str) -> Claims:
         """What a search that had trained all the networks under a proxy would claim."""
         trials = [
@@ -210,8 +234,9 @@ class Recorded:
     def table(self) -> pd.DataFrame:
         """One row for each network, with the columns that `rehearse` reads."""
         first = {architecture_hash(network): origin for origin, network in first_architectures(SPACE)}
+        seconds = {rung: self.seconds(name) for name, rung in self.plan.rungs.items()}
         rows: list[dict[str, object]] = []
-        for network, of in zip(self.networks, self.hashes, strict=True):
+        for index, (network, of) in enumerate(zip(self.networks, self.hashes, strict=True)):
             row: dict[str, object] = {
                 f"choice_{site}": join_choice(op) for site, op in SPACE.choices(network).items()
             }
@@ -221,7 +246,7 @@ class Recorded:
                 row |= {
                     f"accuracy@{rung}_{number}": one["accuracy"] for number, one in enumerate(trainings, 1)
                 }
-                row[f"seconds@{rung}"] = min(float(one["seconds"]) for one in trainings)
+                row[f"seconds@{rung}"] = round(float(seconds[rung][index]), 1)
             rows.append(row | {f"cost_{cost}": value for cost, value in self.costs.cost(network).items()})
         return pd.DataFrame(rows)
 
@@ -233,8 +258,8 @@ class Recorded:
         yield "| score | seconds | Kendall, one seed | all seeds | upper half |"
         yield "|---|---|---|---|---|"
         upper = truth.mean(axis=1) >= np.median(truth.mean(axis=1))
-        for name in self.plan.proxies:
-            seconds = f"{np.median(self.by_network(name, 'seconds')):.0f}"
+        for name in self.plan.compared:
+            seconds = f"{np.median(self.seconds(name)):.0f}"
             if name == REFERENCE:
                 if seeds > 1:
                     yield row(f"{name}, the other seed", seconds, truth[:, :1], truth[:, 1], upper)
@@ -288,10 +313,20 @@ def main() -> None:
     parser.add_argument("--dataset", metavar="IMAGES")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--hours", type=float, default=0.0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--only", nargs="+", metavar="PROXY", help="by their names in the table")
     given = parser.parse_args()
     plan, results = PLANS[given.name], Path(__file__).with_name(f"proxy_{given.name}.results.csv")
     if given.hours:
-        measure(plan, results, dataset=given.dataset, workers=given.workers, hours=given.hours)
+        measure(
+            plan,
+            results,
+            dataset=given.dataset,
+            workers=given.workers,
+            hours=given.hours,
+            device=given.device,
+            only=given.only or plan.proxies,
+        )
     recorded = Recorded(plan, results)
     out = results.with_name(f"proxy_{given.name}.csv.gz")
     recorded.table().to_csv(out, index=False, compression={"method": "gzip", "mtime": 0})

@@ -6,7 +6,8 @@
 The networks are the first of a search and others from equal parts of the space by multiply-adds. Every
 length is a training of its own, from fresh weights to the end of its schedule. What is trained is written to
 NAME.results.csv as it comes; started again, it goes on where it was. NAME.csv.gz has the networks of which
-every length is there, with one run of each length for every seed that all of them have.
+every length is there, with one run of each length for every seed that all of them have; with `--filled PATH`
+a second table goes there, in which a network that lacks a seed has its first again.
 """
 
 import argparse
@@ -122,11 +123,20 @@ def add(results: Path, row: tuple[str, ...]) -> None:
 
 
 def table(
-    results: Path, space: SearchSpace, chosen: list[Architecture], costs: CostTable, rungs: tuple[int, ...]
+    results: Path,
+    space: SearchSpace,
+    chosen: list[Architecture],
+    costs: CostTable,
+    rungs: tuple[int, ...],
+    *,
+    filled: bool = False,
 ) -> pd.DataFrame:
     """One row for each network that was trained for every length, in the form that `rehearse` reads.
 
     What a training takes is worked out from the network's fastest.
+
+    Args:
+        filled: Have every seed that a network has, not only those that all have.
     """
     accuracy: dict[tuple[str, int], dict[int, float]] = {}
     each: dict[str, float] = {}  # seconds of the shortest length; other work on the machine only adds to them
@@ -140,8 +150,9 @@ def table(
     ]
     if not whole:
         raise SystemExit(f"{results}: no network has every length yet")
+    of_networks = set.union if filled else set.intersection
     known = {
-        rung: set.intersection(*({*accuracy[architecture_hash(network), rung]} for network in whole))
+        rung: of_networks(*({*accuracy[architecture_hash(network), rung]} for network in whole))
         for rung in rungs
     }
     first = {architecture_hash(network): origin for origin, network in first_architectures(space)}
@@ -153,7 +164,9 @@ def table(
         }
         row["first"] = first.get(name, "")
         for rung in rungs:
-            row |= {f"accuracy@{rung}_{seed + 1}": accuracy[name, rung][seed] for seed in sorted(known[rung])}
+            reached_by = accuracy[name, rung]
+            for seed in sorted(known[rung]):
+                row[f"accuracy@{rung}_{seed + 1}"] = reached_by.get(seed, reached_by[0])
             row[f"seconds@{rung}"] = round(rung * each[name], 1)
         rows.append(row | {f"cost_{cost}": value for cost, value in costs.cost(network).items()})
     return pd.DataFrame(rows)
@@ -178,6 +191,7 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--hours", type=float, default=0.0)
+    parser.add_argument("--filled", metavar="PATH", type=Path)
     given = parser.parse_args()
     rungs = tuple(map(int, given.rungs.split(",")))
     space = SearchSpace(given.backbone)
@@ -206,6 +220,8 @@ def main() -> None:
     out = given.name.with_name(given.name.name + ".csv.gz")
     found.to_csv(out, index=False, compression={"method": "gzip", "mtime": 0})
     print(f"{len(found)} of {len(chosen)} networks in {out}")
+    if given.filled:
+        table(results, space, chosen, costs, rungs, filled=True).to_csv(given.filled, index=False)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from .recipe import Recipe
 from .schedule import learning_rate
 from .splits import Split
 from .statistics import estimate_statistics
+from .step import GraphedStep, PlainStep
 from .team import ALONE, Team
 
 _STATISTICS_IMAGES = 500  # that what stays as it is for some epochs is normalised by
@@ -132,15 +133,22 @@ class Epoch:
 
 
 def train(
-    state: TrainingState, train_split: Split, val_split: Split, recipe: Recipe, *, team: Team = ALONE
+    state: TrainingState,
+    train_split: Split,
+    val_split: Split,
+    recipe: Recipe,
+    *,
+    team: Team = ALONE,
+    graphs: bool = False,
 ) -> Iterator[Epoch]:
     """Train from where the state is to the last epoch, giving the figures of every epoch as it ends.
 
-    The state and both splits are on the same device. On a GPU it computes in bfloat16.
+    The state and both splits are on the same device.
 
     Args:
         team: The processes that train the network together; with batch norm synchronised the loss is
             that of one process with the whole batch.
+        graphs: Record a step once and replay it, where that can be done: on a GPU that one process has.
 
     Raises:
         DivergedError: If the training loss, or what the network answers, is not finite.
@@ -149,10 +157,8 @@ def train(
     total_steps = recipe.epochs * steps_per_epoch
     warmup_steps = min(round(recipe.warmup_epochs * steps_per_epoch), total_steps - 1)
     network = team.parallel(state.network)
-    autocast = torch.autocast(state.device.type, torch.bfloat16, enabled=state.device.type == "cuda")
-    weights = None
-    if recipe.class_weights is not None:
-        weights = torch.tensor(recipe.class_weights, device=state.device)
+    graphed = graphs and state.device.type == "cuda" and team.size == 1 and not state.kept_norms
+    step_once = (GraphedStep if graphed else PlainStep)(network, state.optimizer, recipe)
     start = time.perf_counter()
     if state.kept_norms and state.epoch == 0:
         # Of other images, and perhaps behind other layers, than those that were taken over are of.
@@ -170,12 +176,6 @@ def train(
         loss_sum = torch.zeros((), device=state.device)
         batches = train_split.training_batches(recipe, state.generator, team)
         for step, (images, labels) in enumerate(batches, start=state.epoch * steps_per_epoch):
-            with autocast:
-                loss = _loss(network(images), labels, recipe.label_smoothing, weights)
-            state.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            if recipe.max_gradient_norm is not None:
-                torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.max_gradient_norm)
             rate = learning_rate(
                 step,
                 total_steps=total_steps,
@@ -183,12 +183,10 @@ def train(
                 initial=recipe.learning_rate,
                 minimum=recipe.min_learning_rate,
             )
-            for group in state.optimizer.param_groups:
-                group["lr"] = 0.0 if frozen and group.get("frozen") else rate
-            state.optimizer.step()
+            step_once.set_rates(rate, frozen=frozen)
+            loss_sum += step_once(images, labels)
             if state.average is not None:
                 state.average.update_parameters(state.network)
-            loss_sum += loss.detach()
 
         train_loss = team.sum(loss_sum).item() / (steps_per_epoch * team.size)
         state.epoch += 1
@@ -204,18 +202,6 @@ def train(
             val=val,
             seconds=time.perf_counter() - start,
         )
-
-
-def _loss(answers: Tensor, labels: Tensor, smoothing: float, weights: Tensor | None) -> Tensor:
-    """The mean cross-entropy of a batch, each image weighted by its class.
-
-    `weight` of torch's own function divides by the sum of a batch's weights, which the processes of a team
-    do not share, and weights the smoothed part of the label by all other classes.
-    """
-    if weights is None:
-        return F.cross_entropy(answers, labels, label_smoothing=smoothing)
-    losses = F.cross_entropy(answers, labels, label_smoothing=smoothing, reduction="none")
-    return (losses * weights[labels]).mean()
 
 
 @torch.no_grad()

@@ -80,7 +80,9 @@ class ProxyTrainer:
         epochs: list[Epoch] = []
         curve: list[float] = []
         stopped = False
-        for epoch in train(state, self.train_split, self.val_split, recipe):
+        # What a user's own operation does may not be of a kind that can be recorded.
+        graphs = not subject.own
+        for epoch in train(state, self.train_split, self.val_split, recipe, graphs=graphs):
             epochs.append(epoch)
             curve.append(epoch.val.score)
             yield Progress(job.index, epoch.epoch, epoch.val.score)

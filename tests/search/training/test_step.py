@@ -1,0 +1,70 @@
+"""One step of training, plain and replayed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cheapsearch import load_operations
+from cheapsearch.search.data import ImageData
+from cheapsearch.search.training import short as short_training
+from cheapsearch.search.training.proxy import Proxy
+from cheapsearch.search.training.recipe import Recipe
+from cheapsearch.search.training.short import ProxyTrainer
+from cheapsearch.search.training.step import PlainStep
+from cheapsearch.search.workers.devices import prepare_process
+from cheapsearch.search.workers.jobs import Job, Trained
+from cheapsearch.space import Architecture
+
+V2 = "mobilenet_v2"
+RECIPE = Recipe(epochs=1, batch_size=4, learning_rate=0.1, warmup_epochs=0.0)
+
+
+def test_rates_are_set_for_each_group_and_the_frozen_one_stays() -> None:
+    layers = torch.nn.ModuleList([torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)])
+    groups: list[dict[str, Any]] = [
+        {"params": list(layers[0].parameters()), "frozen": False},
+        {"params": list(layers[1].parameters()), "frozen": True},
+    ]
+    step = PlainStep(layers, torch.optim.SGD(groups, lr=0.0), RECIPE)
+    step.set_rates(0.5, frozen=True)
+    assert [group["lr"] for group in step.optimizer.param_groups] == [0.5, 0.0]
+    step.set_rates(0.25, frozen=False)
+    assert [group["lr"] for group in step.optimizer.param_groups] == [0.25, 0.25]
+
+
+@pytest.mark.usefixtures("forget_own")
+def test_an_own_operation_is_trained_step_by_step(
+    tiny_images: ImageData, tiny_proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_operations(Path(__file__).parents[3] / "examples" / "partial_conv.py")
+    asked: list[bool] = []
+    train = short_training.train
+
+    def watched(*arguments: Any, graphs: bool) -> Any:
+        asked.append(graphs)
+        return train(*arguments, graphs=graphs)
+
+    monkeypatch.setattr(short_training, "train", watched)
+    trainer = ProxyTrainer(tiny_images, tiny_proxy, "cpu")
+    for network in (Architecture(V2, 0.25), Architecture(V2, 0.25, expand="partial_conv")):
+        *_, outcome = trainer.perform(Job(0, network, 0))
+        assert isinstance(outcome, Trained), outcome
+    assert asked == [True, False]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("backbone", [V2, "mobilenet_v3_small"])
+def test_a_replayed_step_does_what_a_plain_one_does(
+    backbone: str, tiny_images: ImageData, tiny_proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare_process("cuda:0", threads=1)
+    job = Job(0, Architecture(backbone, 0.5, expand="reuse"), 1, rung=2)
+    *_, replayed = ProxyTrainer(tiny_images, tiny_proxy, "cuda:0").perform(job)
+    monkeypatch.setattr("cheapsearch.search.training.loop.GraphedStep", PlainStep)
+    *_, plain = ProxyTrainer(tiny_images, tiny_proxy, "cuda:0").perform(job)
+    assert isinstance(replayed, Trained), replayed
+    assert isinstance(plain, Trained), plain
+    assert replayed.losses == pytest.approx(plain.losses, rel=1e-3)
+    assert replayed.curve == pytest.approx(plain.curve, abs=2.0)
