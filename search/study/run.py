@@ -75,7 +75,7 @@ class Run:
         self._pace: Pace | None = None
         self._validated = 0  # trials that were there when validation.npz was written
         self.known: Sequence[Known] = ()
-        self.began = time.monotonic()
+        self.began: float | None = time.monotonic()
 
     @property
     def summary(self) -> DataSummary | None:
@@ -147,7 +147,8 @@ class Run:
             pretrained=self._pretrained,
         )
         before = spent_seconds(self.record, self.trials, self.folder.read_elapsed())
-        elapsed = Elapsed(self.folder, before=before, began=self.began)
+        elapsed = Elapsed(self.folder, before=before, began=self.began or time.monotonic())
+        self.began = None  # a second search of this process begins when it does
         told = {
             "workers": len(self.devices),
             "known": sum(isinstance(outcome, Trained) for *_, outcome in self.known),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 from cheapsearch.search.study.opening import open_run
@@ -131,6 +131,24 @@ def test_time_of_a_search_is_used_up_also_by_trainings_that_were_killed(tmp_path
                 assert killed <= 8, "never ends"
     assert float(file.read_text()) >= 0.25 * killed > 0
     assert all(later - before >= 0.25 for before, later in pairwise(kept[1:]))
+
+
+def test_time_of_a_search_that_was_left_and_taken_up_again_counts_once(tmp_path: Path) -> None:
+    given: dict[str, Any] = {
+        **{"dataset": "digits", "budget": 4, "workers": 0, "device": "cpu"},
+        "proxy": {"epochs": 1, "images": 60, "input_size": 8, "width": 0.25, "batch_size": 20},
+    }
+    with open_run(given, out=tmp_path / "run"):
+        pass
+    began = monotonic()
+    with open_run({"hours": 1, "workers": 0}, out=tmp_path / "run") as run:
+        for _ in range(4):
+            search = run.search()
+            next(search)
+            search.close()
+            sleep(0.3)
+    took, kept = monotonic() - began, float((tmp_path / "run" / "elapsed.txt").read_text())
+    assert 0.0 < kept < took - 3 * 0.3 + 0.2  # what passed between them is nobody's
 
 
 def test_time_of_a_run_from_before_it_was_kept_is_that_of_its_trials() -> None:
