@@ -1,6 +1,6 @@
 """One step of training: a batch goes forward and back, and the weights move."""
 
-from threading import Lock
+import warnings
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,6 @@ from .recipe import Recipe
 
 # In the first, cuDNN chooses its kernels and the optimizer makes its buffers; they are steps like others.
 _STEPS_BEFORE = 3
-_CAPTURE = Lock()
 
 
 class PlainStep:
@@ -48,13 +47,14 @@ class GraphedStep(PlainStep):
     """A step on a GPU that is recorded once and then replayed, for batches of one size.
 
     A small network's step is hundreds of kernels of microseconds each, which Python takes several times as
-    long to launch. The first steps are plain.
+    long to launch. The first steps are plain, and all are where a step cannot be recorded.
     """
 
     def __init__(self, network: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> None:
         super().__init__(network, optimizer, recipe)
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._stream = torch.cuda.Stream(self.device)
+        self._refused = False
+        self._stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
         self._steps = 0
         for group in optimizer.param_groups:
             # What a graph reads must be on the device, and only this form of SGD takes its rate from there.
@@ -66,11 +66,14 @@ class GraphedStep(PlainStep):
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
         self._steps += 1
-        if self._steps <= _STEPS_BEFORE:
-            return self._aside(images, labels)
+        if self._graph is None and not self._refused and self._steps > _STEPS_BEFORE:
+            try:
+                self._record(images, labels)
+            except RuntimeError as error:
+                self._refused = True
+                warnings.warn(f"steps are not replayed, which is slower: {error}", stacklevel=2)
         if self._graph is None:
-            self._record(images, labels)
-        assert self._graph is not None
+            return self._aside(images, labels)
         self._images.copy_(images)
         self._labels.copy_(labels)
         self._graph.replay()
@@ -88,10 +91,8 @@ class GraphedStep(PlainStep):
     def _record(self, images: Tensor, labels: Tensor) -> None:
         self._images, self._labels = images.clone(memory_format=torch.preserve_format), labels.clone()
         graph = torch.cuda.CUDAGraph()
-        with (
-            _CAPTURE,
-            torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
-        ):
+        # What other threads do meanwhile, such as those that load images, is no error.
+        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
             self._loss = super().__call__(self._images, self._labels)
         self._graph = graph
 

@@ -95,7 +95,7 @@ def prepare_process(device: str, *, threads: int) -> None:
         torch.backends.cudnn.benchmark = False
         torch.use_deterministic_algorithms(True, warn_only=True)
         # Nothing here reads memory that it did not write; to fill all of it takes a fifth of a training.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from cheapsearch import load_operations
 from cheapsearch.search.data import ImageData
@@ -12,7 +13,7 @@ from cheapsearch.search.training import short as short_training
 from cheapsearch.search.training.proxy import Proxy
 from cheapsearch.search.training.recipe import Recipe
 from cheapsearch.search.training.short import ProxyTrainer
-from cheapsearch.search.training.step import PlainStep
+from cheapsearch.search.training.step import GraphedStep, PlainStep
 from cheapsearch.search.workers.devices import prepare_process
 from cheapsearch.search.workers.jobs import Job, Trained
 from cheapsearch.space import Architecture
@@ -22,7 +23,7 @@ RECIPE = Recipe(epochs=1, batch_size=4, learning_rate=0.1, warmup_epochs=0.0)
 
 
 def test_rates_are_set_for_each_group_and_the_frozen_one_stays() -> None:
-    layers = torch.nn.ModuleList([torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)])
+    layers = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
     groups: list[dict[str, Any]] = [
         {"params": list(layers[0].parameters()), "frozen": False},
         {"params": list(layers[1].parameters()), "frozen": True},
@@ -52,6 +53,30 @@ def test_an_own_operation_is_trained_step_by_step(
         *_, outcome = trainer.perform(Job(0, network, 0))
         assert isinstance(outcome, Trained), outcome
     assert asked == [True, False]
+
+
+def test_what_cannot_be_recorded_is_trained_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unrecordable(GraphedStep):
+        def _aside(self, images: Tensor, labels: Tensor) -> Tensor:
+            return PlainStep.__call__(self, images, labels)
+
+        def _record(self, images: Tensor, labels: Tensor) -> None:
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: None)
+    images, labels = torch.randn(8, 4, 5, generator=torch.Generator().manual_seed(0)), torch.arange(4) % 3
+
+    def losses(kind: type[PlainStep]) -> list[float]:
+        torch.manual_seed(0)
+        layer = nn.Linear(5, 3)
+        step = kind(layer, torch.optim.SGD(layer.parameters(), lr=0.0, momentum=0.9), RECIPE)
+        step.set_rates(0.1, frozen=False)
+        return [float(step(some, labels)) for some in images]
+
+    with pytest.warns(UserWarning, match="not replayed, which is slower: operation not permitted") as said:
+        found = losses(Unrecordable)
+    assert len(said) == 1
+    assert found == pytest.approx(losses(PlainStep), rel=1e-5)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
