@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cheapsearch import load_operations
 from cheapsearch.search.data import ImageData
 from cheapsearch.search.training import short as short_training
+from cheapsearch.search.training.loop import train
 from cheapsearch.search.training.proxy import Proxy
 from cheapsearch.search.training.recipe import Recipe
 from cheapsearch.search.training.short import ProxyTrainer
@@ -41,7 +42,6 @@ def test_an_own_operation_is_trained_step_by_step(
 ) -> None:
     load_operations(Path(__file__).parents[3] / "examples" / "partial_conv.py")
     asked: list[bool] = []
-    train = short_training.train
 
     def watched(*arguments: Any, graphs: bool) -> Any:
         asked.append(graphs)
