@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from .noise import averaged
+from .rungs import is_copy
 from .trial import TrialT
 
 if TYPE_CHECKING:
@@ -55,13 +56,18 @@ class RungAgreement:
 
 
 def rung_agreements(trials: Sequence[TrialT]) -> list[RungAgreement]:
-    """Every pair of rungs with networks trained at both; the accuracy of a network is the mean over seeds."""
+    """Every pair of rungs with networks trained at both; the accuracy of a network is the mean over seeds.
+
+    What the proxy cannot tell apart counts once: for the one whose longer training it was.
+    """
     means: dict[int, dict[str, float]] = {}
+    trained: dict[int, list[str]] = {}
     for trial in averaged(trials, every_rung=True):
         means.setdefault(trial.rung, {})[trial.hash] = trial.accuracy or 0.0
+        trained.setdefault(trial.rung, []).extend(() if is_copy(trial) else (trial.hash,))
     found = []
     for shorter, longer in combinations(sorted(means), 2):
-        both = [name for name in means[longer] if name in means[shorter]]
+        both = [name for name in trained[longer] if name in means[shorter]]
         if not both:
             continue
         before, after = ([means[rung][name] for name in both] for rung in (shorter, longer))

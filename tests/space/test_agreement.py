@@ -81,3 +81,17 @@ def test_rung_agreements_compare_networks_that_were_trained_at_both() -> None:
     assert quartered.ranks.kendall.value == pytest.approx(expected)
     assert (found[1, 16].count, found[1, 16].ranks) == (1, None)
     assert rung_agreements(trials[:5]) == []
+
+
+def test_rung_agreements_count_once_what_the_proxy_cannot_tell_apart() -> None:
+    as_a, as_b = (f"the same network under the proxy as trial {number}" for number in (0, 4))
+    trials = [
+        *(Tried(number, name, 1, 50.0 + number) for number, name in enumerate("ade")),
+        Tried(3, "b", 1, 50.0, reason=as_a),
+        Tried(4, "b", 4, 60.0),
+        Tried(5, "a", 4, 60.0, reason=as_b),
+        *(Tried(6 + number, name, 4, 63.0 - number) for number, name in enumerate("de")),
+    ]
+    (pair,) = rung_agreements(trials)
+    assert pair.count == 3
+    assert pair.lead == pytest.approx((10 + 12 + 10) / 3)
