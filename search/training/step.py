@@ -1,6 +1,7 @@
 """One step of training: a batch goes forward and back, and the weights move."""
 
 import warnings
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -43,18 +44,24 @@ class PlainStep:
         return loss.detach()
 
 
+@cache
+def _side_stream(device: torch.device) -> torch.cuda.Stream:
+    """The stream of this process that steps on a device are recorded on: each takes memory of its own."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
 class GraphedStep(PlainStep):
     """A step on a GPU that is recorded once and then replayed, for batches of one size.
 
     A small network's step is hundreds of kernels of microseconds each, which Python takes several times as
-    long to launch. The first steps are plain, and all are where a step cannot be recorded.
+    long to launch. The first steps are plain, and all are in a process in which one could not be recorded.
     """
+
+    refused = False  # by this process
 
     def __init__(self, network: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> None:
         super().__init__(network, optimizer, recipe)
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._refused = False
-        self._stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
         self._steps = 0
         for group in optimizer.param_groups:
             # What a graph reads must be on the device, and only this form of SGD takes its rate from there.
@@ -66,11 +73,11 @@ class GraphedStep(PlainStep):
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
         self._steps += 1
-        if self._graph is None and not self._refused and self._steps > _STEPS_BEFORE:
+        if self._graph is None and not self.refused and self._steps > _STEPS_BEFORE:
             try:
-                self._record(images, labels)
+                self._graph = self._record(images, labels)
             except RuntimeError as error:
-                self._refused = True
+                GraphedStep.refused = True
                 warnings.warn(f"steps are not replayed, which is slower: {error}", stacklevel=2)
         if self._graph is None:
             return self._aside(images, labels)
@@ -81,20 +88,27 @@ class GraphedStep(PlainStep):
 
     def _aside(self, images: Tensor, labels: Tensor) -> Tensor:
         """A plain step, on the stream that will be recorded: what it allocates belongs to that one."""
-        current = torch.cuda.current_stream(self.device)
-        self._stream.wait_stream(current)
-        with torch.cuda.stream(self._stream):
-            loss = super().__call__(images, labels)
-        current.wait_stream(self._stream)
-        return loss
+        current, side = torch.cuda.current_stream(self.device), _side_stream(self.device)
+        side.wait_stream(current)
+        try:
+            # By default it is the first GPU that this would come back to, and take memory of.
+            with torch.cuda.device(self.device), torch.cuda.stream(side):
+                return super().__call__(images, labels)
+        finally:
+            current.wait_stream(side)
 
-    def _record(self, images: Tensor, labels: Tensor) -> None:
+    def _record(self, images: Tensor, labels: Tensor) -> torch.cuda.CUDAGraph:
         self._images, self._labels = images.clone(memory_format=torch.preserve_format), labels.clone()
+        current, side = torch.cuda.current_stream(self.device), _side_stream(self.device)
         graph = torch.cuda.CUDAGraph()
-        # What other threads do meanwhile, such as those that load images, is no error.
-        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
-            self._loss = super().__call__(self._images, self._labels)
-        self._graph = graph
+        with torch.cuda.device(self.device):
+            try:
+                # What other threads do meanwhile, such as those that load images, is no error.
+                with torch.cuda.graph(graph, stream=side, capture_error_mode="thread_local"):
+                    self._loss = super().__call__(self._images, self._labels)
+            finally:
+                torch.cuda.set_stream(current)  # which a recording that failed leaves as it was for it
+        return graph
 
 
 def _loss(answers: Tensor, labels: Tensor, smoothing: float, weights: Tensor | None) -> Tensor:
