@@ -14,7 +14,8 @@ asked for, so that the best may be stopped for being the best.
 
 What favours MO-ASHA: to go on costs the difference of two rungs, since Syne Tune's trainings go on from
 checkpoints, and yet shows what a training of that length from fresh weights shows. The first networks of the
-table go first, the others in random order; a table that is used up is gone through again.
+table go first, the others in random order; a table that is used up is gone through again. Of every rung the
+share goes on that the second is longer than the first, whatever the lengths after it are.
 """
 
 import argparse
@@ -53,6 +54,12 @@ class Rungs:
     costs: Floats
     first: list[int]
 
+    @property
+    def eta(self) -> int:
+        """Of so many networks of a rung one goes on: by how many times the second is as long as the first."""
+        shortest, second = list(self.accuracies)[:2]
+        return second // shortest
+
     def proposals(self, rng: np.random.Generator) -> Iterator[int]:
         others = np.setdiff1d(np.arange(len(self.costs)), self.first)
         while True:
@@ -66,9 +73,6 @@ def read(path: Path) -> Rungs:
     frame = pd.read_csv(path, keep_default_na=False)
     runs, costs = frame.filter(like="accuracy@"), frame.filter(regex="^cost_").to_numpy(dtype=np.float64)
     rungs = sorted({int(name.removeprefix("accuracy@").split("_")[0]) for name in map(str, runs)})
-    ratios = {longer / shorter for shorter, longer in pairwise(rungs)}
-    if len(ratios) != 1 or not ratios.pop().is_integer():
-        raise SystemExit(f"TABLE: each rung must be the same multiple of the one before, got {rungs}")
     return Rungs(
         accuracies={rung: runs.filter(like=f"@{rung}_").to_numpy(dtype=np.float64) for rung in rungs},
         costs=costs / np.maximum(costs.max(axis=0), 1e-300),
@@ -96,7 +100,7 @@ def promoted(table: Rungs, rng: np.random.Generator) -> Iterator[Training]:
             below = list(reached[level - 1])
             objectives = np.array(list(reached[level - 1].values()))
             order = np.argsort(places(objectives)).tolist() if below else []
-            best = [below[place] for place in order[: len(below) * rungs[0] // rungs[1]]]
+            best = [below[place] for place in order[: len(below) // table.eta]]
             if waiting := [trial for trial in best if trial not in reached[level]]:
                 trial, units = waiting[0], rungs[level] - rungs[level - 1]
                 break
@@ -119,18 +123,18 @@ def stopped(
         names,
         time_attr="rung",
         multiobjective_priority=priority,
-        grace_period=rungs[0],
-        max_t=rungs[-1],
-        reduction_factor=rungs[1] // rungs[0],
+        grace_period=1,
+        max_t=table.eta ** (len(rungs) - 1),
+        reduction_factor=table.eta,
     )
     for number, network in enumerate(table.proposals(rng)):
         trial = Trial(number, {}, datetime.min)
         scheduler.on_trial_add(trial)
-        for before, rung in pairwise((0, *rungs)):
+        for level, (before, rung) in enumerate(pairwise((0, *rungs))):
             accuracy = float(rng.choice(table.accuracies[rung][network]))
             yield rung - before, network, rung, accuracy
             seen = dict(zip(names, table.objectives(network, accuracy), strict=True))
-            if scheduler.on_trial_result(trial, {"rung": rung, **seen}) == SchedulerDecision.STOP:
+            if scheduler.on_trial_result(trial, {"rung": table.eta**level, **seen}) == SchedulerDecision.STOP:
                 break
 
 

@@ -1,4 +1,4 @@
-"""How well proxies rank networks, and what their claims are worth: what docs/proxy.md waits for.
+"""How well proxies rank networks, and what their claims are worth: the measurement behind docs/proxy.md.
 
     python docs/proxy_table.py cifar10 --dataset cifar10.npz --hours 3
     python docs/proxy_table.py clothing --dataset clothing --hours 5
