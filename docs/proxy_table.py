@@ -16,11 +16,11 @@ were trained at every length, in the form that `cheapsearch rehearse` reads.
 """
 
 import argparse
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import combinations
+from itertools import permutations
 from multiprocessing import get_context
 from pathlib import Path
 from time import time
@@ -214,8 +214,8 @@ class Recorded:
             return times * self.seconds(shorter)
         return self.by_network(name, "seconds").min(axis=1)  # other work on the machine only adds to it
 
-    def claims(self, name: str) -> Claims:
-        """What a search that had trained all the networks under a proxy would claim."""
+    def claims(self, name: str, seeds: Sequence[int]) -> Claims:
+        """What a search that had trained all the networks under a proxy with these seeds would claim."""
         trials = [
             TrialRecord(
                 number=len(self.networks) * seed + number,
@@ -226,7 +226,7 @@ class Recorded:
                 accuracy=float(self.rows[name, of, seed]["accuracy"]),
                 right=bytes.fromhex(self.rows[name, of, seed]["right"]),
             )
-            for seed in self.seeds(name)
+            for seed in seeds
             for number, (network, of) in enumerate(zip(self.networks, self.hashes, strict=True))
         ]
         return Claims.of(trials, images=self.plan.validation)
@@ -271,15 +271,19 @@ class Recorded:
             values = np.array([[self.costs.cost(network)[cost]] for network in self.networks], float)
             yield row(f"{cost}, no training", "0", values, truth.mean(axis=1), upper)
         for name in (DEFAULT, FOUR):
-            claims, mean = self.claims(name), truth.mean(axis=1)
-            sure = [pair for pair in combinations(range(count), 2) if claims.better(*pair) >= SURE]
-            sure += [(b, a) for a, b in combinations(range(count), 2) if claims.better(b, a) >= SURE]
-            held = sum(bool(mean[a] > mean[b]) for a, b in sure)
-            stated = np.mean([claims.better(*pair) for pair in sure]) if sure else np.nan
-            yield (
-                f"{name}: of {count * (count - 1) // 2} pairs {len(sure)} sure at {100 * SURE:.0f} % "
-                f"({100 * stated:.1f} % stated in the mean), of which {held} hold"
-            )
+            for last in self.seeds(name):
+                yield f"{name}, {last + 1} each: {self.held(self.claims(name, range(last + 1)), truth)}"
+
+    def held(self, claims: Claims, truth: Floats) -> str:
+        """Of the pairs that a search is sure of, how many are in the same order in the reference."""
+        mean, pairs = truth.mean(axis=1), [*permutations(range(len(truth)), 2)]
+        sure = [pair for pair in pairs if claims.better(*pair) >= SURE]
+        held = sum(bool(mean[a] > mean[b]) for a, b in sure)
+        stated = np.mean([claims.better(*pair) for pair in sure]) if sure else np.nan
+        return (
+            f"of {len(pairs) // 2} pairs {len(sure)} sure at {100 * SURE:.0f} % "
+            f"({100 * stated:.1f} % stated in the mean), of which {held} hold"
+        )
 
 
 def row(
