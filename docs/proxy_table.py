@@ -212,7 +212,8 @@ class Recorded:
         if name in self.plan.timed_by:
             shorter, times = self.plan.timed_by[name]
             return times * self.seconds(shorter)
-        return self.by_network(name, "seconds").min(axis=1)  # other work on the machine only adds to it
+        # Other work on the machine only adds to it.
+        return np.min(self.by_network(name, "seconds"), axis=1)  # type: ignore[no-any-return]
 
     def claims(self, name: str, seeds: Sequence[int]) -> Claims:
         """What a search that had trained all the networks under a proxy with these seeds would claim."""

@@ -165,8 +165,8 @@ def table(
         row["first"] = first.get(name, "")
         for rung in rungs:
             reached_by = accuracy[name, rung]
-            for seed in sorted(known[rung]):
-                row[f"accuracy@{rung}_{seed + 1}"] = reached_by.get(seed, reached_by[0])
+            for number in sorted(known[rung]):
+                row[f"accuracy@{rung}_{number + 1}"] = reached_by.get(number, reached_by[0])
             row[f"seconds@{rung}"] = round(rung * each[name], 1)
         rows.append(row | {f"cost_{cost}": value for cost, value in costs.cost(network).items()})
     return pd.DataFrame(rows)

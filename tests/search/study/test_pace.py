@@ -1,10 +1,11 @@
 """How many trainings fit into the time that is left."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, cast
 
 from cheapsearch.search.study.opening import open_run
 from cheapsearch.search.study.pace import Pace, pace_of, spent_seconds, with_workers
@@ -143,9 +144,8 @@ def test_time_of_a_search_that_was_left_and_taken_up_again_counts_once(tmp_path:
     began = monotonic()
     with open_run({"hours": 1, "workers": 0}, out=tmp_path / "run") as run:
         for _ in range(4):
-            search = run.search()
-            next(search)
-            search.close()
+            with closing(cast(Generator[TrialRecord, None, None], run.search())) as search:
+                next(search)
             sleep(0.3)
     took, kept = monotonic() - began, float((tmp_path / "run" / "elapsed.txt").read_text())
     assert 0.0 < kept < took - 3 * 0.3 + 0.2  # what passed between them is nobody's
