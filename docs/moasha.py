@@ -73,6 +73,8 @@ def read(path: Path) -> Rungs:
     frame = pd.read_csv(path, keep_default_na=False)
     runs, costs = frame.filter(like="accuracy@"), frame.filter(regex="^cost_").to_numpy(dtype=np.float64)
     rungs = sorted({int(name.removeprefix("accuracy@").split("_")[0]) for name in map(str, runs)})
+    if len(rungs) < 2 or rungs[1] % rungs[0]:
+        raise SystemExit(f"TABLE: the second rung must be a multiple of the first, got {rungs}")
     return Rungs(
         accuracies={rung: runs.filter(like=f"@{rung}_").to_numpy(dtype=np.float64) for rung in rungs},
         costs=costs / np.maximum(costs.max(axis=0), 1e-300),

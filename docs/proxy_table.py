@@ -255,7 +255,11 @@ class Recorded:
         """What came of it, as tables in Markdown."""
         truth = self.by_network(REFERENCE)
         seeds, count = len(self.seeds(REFERENCE)), len(self.networks)
-        yield f"{count} networks, {seeds} reference trainings of each"
+        yield f"{count} networks, {seeds} reference trainings of each, {truth.min():.1f} to {truth.max():.1f} %"
+        for name in self.plan.compared:
+            if len(self.seeds(name)) > 1:
+                deviation = np.sqrt(self.by_network(name).var(axis=1, ddof=1).mean())
+                yield f"{name}: seeds deviate by {deviation:.2f} points"
         yield "| score | seconds | Kendall, one seed | all seeds | upper half |"
         yield "|---|---|---|---|---|"
         upper = truth.mean(axis=1) >= np.median(truth.mean(axis=1))

@@ -86,8 +86,16 @@ def test_a_replayed_step_does_what_a_plain_one_does(
     backbone: str, tiny_images: ImageData, tiny_proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare_process("cuda:0", threads=1)
+    replays, replay = [], torch.cuda.CUDAGraph.replay
+
+    def counted(graph: torch.cuda.CUDAGraph) -> None:
+        replays.append(graph)
+        replay(graph)
+
+    monkeypatch.setattr(torch.cuda.CUDAGraph, "replay", counted)
     job = Job(0, Architecture(backbone, 0.5, expand="reuse"), 1, rung=2)
     *_, replayed = ProxyTrainer(tiny_images, tiny_proxy, "cuda:0").perform(job)
+    assert len(replays) == 2 * 2 * 3 - 3  # epochs of three batches, but for the first steps
     monkeypatch.setattr("cheapsearch.search.training.loop.GraphedStep", PlainStep)
     *_, plain = ProxyTrainer(tiny_images, tiny_proxy, "cuda:0").perform(job)
     assert isinstance(replayed, Trained), replayed
