@@ -255,7 +255,8 @@ class Recorded:
         """What came of it, as tables in Markdown."""
         truth = self.by_network(REFERENCE)
         seeds, count = len(self.seeds(REFERENCE)), len(self.networks)
-        yield f"{count} networks, {seeds} reference trainings of each, {truth.min():.1f} to {truth.max():.1f} %"
+        span = f"{truth.min():.1f} to {truth.max():.1f} %"
+        yield f"{count} networks, {seeds} reference trainings of each, {span}"
         for name in self.plan.compared:
             if len(self.seeds(name)) > 1:
                 deviation = np.sqrt(self.by_network(name).var(axis=1, ddof=1).mean())
