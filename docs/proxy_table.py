@@ -276,19 +276,28 @@ class Recorded:
         for cost in ("params", "flops"):
             values = np.array([[self.costs.cost(network)[cost]] for network in self.networks], float)
             yield row(f"{cost}, no training", "0", values, truth.mean(axis=1), upper)
+        reference = self.claims(REFERENCE, self.seeds(REFERENCE))
+        pairs = count * (count - 1) // 2
+        yield f"of {pairs} pairs the reference is sure of {len(self.sure(reference))} at {100 * SURE:.0f} %"
         for name in (DEFAULT, FOUR):
             for last in self.seeds(name):
-                yield f"{name}, {last + 1} each: {self.held(self.claims(name, range(last + 1)), truth)}"
+                claims = self.claims(name, range(last + 1))
+                yield f"{name}, {last + 1} each: {self.held(claims, truth, reference)}"
 
-    def held(self, claims: Claims, truth: Floats) -> str:
+    def sure(self, claims: Claims) -> list[tuple[int, int]]:
+        """The pairs of which claims say that the first network is better."""
+        pairs = permutations(range(len(self.networks)), 2)
+        return [pair for pair in pairs if claims.better(*pair) >= SURE]
+
+    def held(self, claims: Claims, truth: Floats, reference: Claims) -> str:
         """Of the pairs that a search is sure of, how many are in the same order in the reference."""
-        mean, pairs = truth.mean(axis=1), [*permutations(range(len(truth)), 2)]
-        sure = [pair for pair in pairs if claims.better(*pair) >= SURE]
+        mean, sure = truth.mean(axis=1), self.sure(claims)
         held = sum(bool(mean[a] > mean[b]) for a, b in sure)
-        stated = np.mean([claims.better(*pair) for pair in sure]) if sure else np.nan
+        turned = sum(reference.better(b, a) >= SURE for a, b in sure)
+        stated = 100 * np.mean([claims.better(*pair) for pair in sure]) if sure else np.nan
         return (
-            f"of {len(pairs) // 2} pairs {len(sure)} sure at {100 * SURE:.0f} % "
-            f"({100 * stated:.1f} % stated in the mean), of which {held} hold"
+            f"{len(sure)} pairs sure ({stated:.1f} % stated in the mean), of which {held} hold, "
+            f"and of {turned} the reference is sure the other way"
         )
 
 

@@ -25,7 +25,7 @@ from .proxy_ladder import Wish, choose
 # Trainings that a proxy is chosen for where only the time is given: of one length, and the shortest of some.
 _WANTED, _WANTED_OF_RUNGS = 32, 64
 # The same of one worker alone, with some lengths: else many workers leave none of them time for the longest.
-_WANTED_OF_A_WORKER = 16
+_WANTED_OF_A_WORKER = LEAST_LONGEST * SEVERAL[-1]
 _FEWEST_STEPS = 400  # of the fixed proxy, below which it says little of what it trains
 
 
@@ -159,7 +159,7 @@ def _with_rungs(
 ) -> RunSettings:
     """With the lengths of trainings, where they are not given; what that leaves out is said."""
     if settings.rungs is None:
-        rungs = default_rungs(settings, given)
+        rungs = default_rungs(settings, given, workers=len(devices))
         if why := _why_one(settings, given, devices):
             say(f"trainings of one length: {why}")
             rungs = (1,)

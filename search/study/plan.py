@@ -10,8 +10,9 @@ from ..samplers.registry import CHOOSE_RUNGS
 # Data sets on which longer trainings leave networks alike: see docs/search.md.
 ALIKE_WHEN_LONGER = frozenset({"digits"})
 LEAST_LONGEST = 4  # of the longest trainings, that a budget has room for
-# With which budget in units of the shortest training a run has several lengths: see there too.
-FEWEST_UNITS, SEVERAL = 40, (1, 4)
+# The lengths that a run has from which budget on, in units of the shortest, if it names none: see there too.
+LENGTHS_FROM = {40: (1, 4), 200: (1, 4, 16)}
+FEWEST_UNITS, SEVERAL = next(iter(LENGTHS_FROM.items()))
 
 
 @dataclass(frozen=True)
@@ -81,18 +82,28 @@ def check_budget(settings: RunSettings) -> None:
     )
 
 
-def default_rungs(settings: RunSettings, given: Mapping[str, Any]) -> tuple[int, ...]:
+def default_rungs(settings: RunSettings, given: Mapping[str, Any], *, workers: int = 1) -> tuple[int, ...]:
     """The lengths of trainings of a new run that does not name them.
 
     Args:
         given: Settings that were given; who asks for repeats asks for one length.
+        workers: Each of which has time for some of the longest, where the time is given.
     """
-    return (1,) if settings.dataset in ALIKE_WHEN_LONGER else affordable_rungs(settings, given)
+    return (
+        (1,) if settings.dataset in ALIKE_WHEN_LONGER else affordable_rungs(settings, given, workers=workers)
+    )
 
 
-def affordable_rungs(settings: RunSettings, given: Mapping[str, Any]) -> tuple[int, ...]:
+def affordable_rungs(settings: RunSettings, given: Mapping[str, Any], *, workers: int = 1) -> tuple[int, ...]:
     """The same, whatever the data set."""
-    return SEVERAL if leaves_lengths(settings, given) and settings.budget >= FEWEST_UNITS else (1,)
+    if not leaves_lengths(settings, given):
+        return (1,)
+    each = 0 if settings.hours is None else LEAST_LONGEST * workers
+    found: tuple[int, ...] = (1,)
+    for units, rungs in LENGTHS_FROM.items():
+        if settings.budget >= max(units, each * rungs[-1]):
+            found = rungs
+    return found
 
 
 def leaves_lengths(settings: RunSettings, given: Mapping[str, Any]) -> bool:

@@ -36,6 +36,7 @@ def fitted(images: OpenImages, given: dict[str, Any], workers: int = 1) -> tuple
     ("given", "lengths", "said"),
     [
         ({"budget": 40}, (1, 4), []),
+        ({"budget": 200}, (1, 4, 16), []),
         (
             {"budget": 39},
             (1,),
@@ -63,6 +64,9 @@ def test_fit_proxy_says_why_a_run_that_leaves_its_lengths_open_has_one(
         (63, 4, (1,), "64 of the shortest, 63 fit into the time of 4 workers"),
         (40, 1, (1, 4), None),
         (39, 1, (1,), "40 of the shortest, 39 fit into the time of 1 worker"),
+        (200, 3, (1, 4, 16), None),
+        (255, 4, (1, 4), None),
+        (256, 4, (1, 4, 16), None),
     ],
 )
 def test_fit_proxy_wants_time_for_longer_trainings_of_every_worker(
