@@ -53,7 +53,7 @@ def lines(found: "Preview") -> Iterator[str]:
     if found.tried:
         yield (
             "pilot      tries that on two networks first, and makes it longer where they learn nothing: "
-            "epochs, width, and with --hours the number of trainings, may be others"
+            "epochs, width, and with --hours the number of trainings and their lengths, may be others"
         )
     kind = "shortest training" if settings.has_rungs else "training"
     repeats = f", {settings.repeats} of them repeats" if settings.repeats else ""

@@ -172,12 +172,14 @@ def _with_rungs(
 
 def _why_one(settings: RunSettings, given: Mapping[str, Any], devices: Sequence[str]) -> str:
     """Why a run that leaves its lengths open has one, and what gives it several; empty where it has those."""
-    lengths = ",".join(map(str, SEVERAL))
     if not leaves_lengths(settings, given):
         return ""  # who asks for what goes with one length has chosen it
     if settings.dataset in ALIKE_WHEN_LONGER:
+        rungs = affordable_rungs(settings, given, workers=len(devices))
+        lengths = ",".join(map(str, rungs))
         alike = f"longer ones leave networks alike on {settings.dataset} (else --rungs {lengths})"
-        return alike if len(affordable_rungs(settings, given)) > 1 else ""
+        return alike if len(rungs) > 1 else ""
+    lengths = ",".join(map(str, SEVERAL))
     budget, fewest = settings.budget, FEWEST_UNITS
     if settings.hours is not None:
         fewest = max(fewest, _WANTED_OF_A_WORKER * len(devices))

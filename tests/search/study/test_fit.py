@@ -49,6 +49,11 @@ def fitted(images: OpenImages, given: dict[str, Any], workers: int = 1) -> tuple
         ({"budget": 16, "sampler": "random"}, (1,), []),
         ({"budget": 16, "repeats": 2}, (1,), []),
         ({"budget": 16, "dataset": "digits"}, (1,), []),
+        (
+            {"budget": 200, "dataset": "digits"},
+            (1,),
+            ["longer ones leave networks alike on digits (else --rungs 1,4,16)"],
+        ),
     ],
 )
 def test_fit_proxy_says_why_a_run_that_leaves_its_lengths_open_has_one(
@@ -93,6 +98,16 @@ def test_fit_proxy_names_the_budget_where_that_binds_and_not_the_time(
     monkeypatch.setattr(fit_module, "explain", lambda *arguments, **named: [])
     lengths, (line,) = fitted(images, {"hours": 8.0, "budget": 30}, 2)
     assert (lengths, "want a budget of 40, got 30 (else --budget 40" in line) == ((1,), True)
+
+
+@pytest.mark.parametrize(("workers", "lengths"), [(3, (1, 4, 16)), (4, (1, 4))])
+def test_fit_proxy_wants_time_for_the_longest_of_every_worker_where_the_budget_is_given_too(
+    images: OpenImages, monkeypatch: pytest.MonkeyPatch, workers: int, lengths: tuple[int, ...]
+) -> None:
+    pilot = SimpleNamespace(proxy=CPU, record=SimpleNamespace(trainings=200))
+    monkeypatch.setattr(fit_module, "run_pilot", lambda *arguments, **named: pilot)
+    monkeypatch.setattr(fit_module, "explain", lambda *arguments, **named: [])
+    assert fitted(images, {"hours": 8.0, "budget": 200}, workers) == (lengths, [])
 
 
 @pytest.mark.parametrize("rungs", [None, (1, 4)])

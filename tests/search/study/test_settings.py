@@ -221,6 +221,7 @@ def test_settle_keeps_the_rungs_a_run_began_with() -> None:
     settings = settle({"budget": 60}, record, where=OUT)
     assert (settings.rungs, settings.repeats, settings.budget) == ((1, 4), 0, 60)
     assert "confirm: must be 0 with several rungs" in refusal({"confirm": 3}, record)
+    assert settle({"budget": 200}, record, where=OUT).rungs == (1, 4)
 
 
 def test_rungs_are_typed_and_written_as_numbers() -> None:
