@@ -292,10 +292,10 @@ class Recorded:
     def held(self, claims: Claims, truth: Floats, reference: Claims) -> str:
         """How many of the pairs that a search is sure of hold in the reference, or surely do not."""
         mean, sure = truth.mean(axis=1), self.sure(claims)
-        held = sum(bool(mean[a] > mean[b]) for a, b in sure)
-        turned = sum(reference.better(b, a) >= SURE for a, b in sure)
         if not sure:
             return "no pair sure"
+        held = sum(bool(mean[a] > mean[b]) for a, b in sure)
+        turned = sum(reference.better(b, a) >= SURE for a, b in sure)
         stated = 100 * np.mean([claims.better(*pair) for pair in sure])
         return (
             f"{len(sure)} pairs sure ({stated:.1f} % stated in the mean), of which {held} hold, "

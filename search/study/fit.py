@@ -162,7 +162,6 @@ def _with_rungs(
         rungs = default_rungs(settings, given, workers=len(devices))
         if why := _why_one(settings, given, devices):
             say(f"trainings of one length: {why}")
-            rungs = (1,)
         repeats = settings.repeats if "repeats" in given else None
         settings = replace(settings, rungs=rungs, repeats=repeats)
     if settings.has_rungs and given.get("stopping"):

@@ -10,7 +10,7 @@ from ..samplers.registry import CHOOSE_RUNGS
 # Data sets on which longer trainings leave networks alike: see docs/search.md.
 ALIKE_WHEN_LONGER = frozenset({"digits"})
 LEAST_LONGEST = 4  # of the longest trainings, that a budget has room for
-# The lengths that a run has from which budget on, in units of the shortest, if it names none: see there too.
+# By the least budget, in units of the shortest, the lengths of a run that names none: see docs/search.md.
 LENGTHS_FROM = {40: (1, 4), 200: (1, 4, 16)}
 FEWEST_UNITS, SEVERAL = next(iter(LENGTHS_FROM.items()))
 
@@ -98,10 +98,10 @@ def affordable_rungs(settings: RunSettings, given: Mapping[str, Any], *, workers
     """The same, whatever the data set."""
     if not leaves_lengths(settings, given):
         return (1,)
-    each = 0 if settings.hours is None else LEAST_LONGEST * workers
+    longest = 0 if settings.hours is None else LEAST_LONGEST * workers
     found: tuple[int, ...] = (1,)
     for units, rungs in LENGTHS_FROM.items():
-        if settings.budget >= max(units, each * rungs[-1]):
+        if settings.budget >= max(units, longest * rungs[-1]):
             found = rungs
     return found
 
