@@ -1,11 +1,12 @@
 """What a run's claims are worth against trainings several times as long: part of docs/proxy.md.
 
-    python docs/proxy_reference.py RUN [--dataset IMAGES] [--factor 4] [--networks 8] [--hours 0.5]
+    python docs/proxy_reference.py RUN [--dataset IMAGES] [--factor 4] [--input-size 72] [--hours 0.5]
 
-Networks of the run folder RUN, spread over its accuracies, are trained again under its proxy with so many
-times the epochs, and, for comparison, under the fixed proxy of small images with two seeds. The trainings go
-to RUN/reference.csv as they come; started again, it goes on where it was. At the end it prints what came of
-it: rank correlations, and of pairs of networks that the run is sure of how many hold.
+Networks of the run folder RUN, the first of a search and others spread over its accuracies, are trained again
+under its proxy with so many times the epochs, of larger images where that is asked for, and, for comparison,
+under the fixed proxy of small images with two seeds. The trainings go to RUN/reference.csv as they come;
+started again, it goes on where it was. At the end it prints what came of it: rank correlations, and of pairs
+of networks that the run is sure of how many hold.
 """
 
 import argparse
@@ -22,12 +23,20 @@ import numpy as np
 import pandas as pd
 
 from cheapsearch.search.data import load_images
+from cheapsearch.search.study.domain import first_architectures
 from cheapsearch.search.training.proxy import CPU, Proxy
 from cheapsearch.search.training.short import ProxyTrainer
 from cheapsearch.search.workers.executor import perform_all
 from cheapsearch.search.workers.jobs import Job, Trained
 from cheapsearch.search.workers.pool import WorkerPool
-from cheapsearch.space import SITE_NAMES, Architecture, TrialRecord, averaged, join_choice
+from cheapsearch.space import (
+    SITE_NAMES,
+    Architecture,
+    TrialRecord,
+    architecture_hash,
+    averaged,
+    join_choice,
+)
 from cheapsearch.space.agreement import RankCorrelation, rank_agreement
 from cheapsearch.space.saved_run import SavedRun, load_run
 
@@ -36,34 +45,49 @@ SURE = 0.95
 
 
 def networks(run: SavedRun, count: int) -> list[TrialRecord]:
-    """The first that were tried, then others spread over the accuracies."""
+    """The first of a search, as far as they are compared, then others spread over the accuracies."""
     ordered = sorted(averaged(run.trials), key=lambda trial: trial.accuracy or 0.0)
     spread = [ordered[index] for index in np.linspace(0, len(ordered) - 1, count).round().astype(int)]
-    first = [trial for trial in ordered if trial.origin != run.record.settings.sampler]
+    begun = {architecture_hash(architecture) for _, architecture in first_architectures(run.space)}
+    first = [trial for trial in ordered if trial.hash in begun]
     chosen = {trial.number: trial for trial in [*first, *spread[::-2], *spread[::2]]}
     return list(chosen.values())[:count]
 
 
+def longer(run: SavedRun, factor: int, size: int | None) -> tuple[str, Proxy]:
+    """The reference of a run, with its name."""
+    own = Proxy.from_dict(run.record.settings.proxy)
+    epochs, name = factor * own.epochs, REFERENCE if size is None else f"{REFERENCE} of {size} pixels"
+    return name, replace(own, epochs=epochs, input_size=size or own.input_size)
+
+
 def trainings(
-    run: SavedRun, count: int, factor: int
+    run: SavedRun, count: int, factor: int, size: int | None
 ) -> Iterator[tuple[str, Proxy, list[tuple[TrialRecord, int]]]]:
     """Proxies by name, with the networks and seeds that are to be trained under each."""
     chosen = networks(run, count)
     fixed = replace(CPU, statistics_images=0)
     yield FIXED, fixed, [(trial, seed) for seed in (0, 1) for trial in chosen]
-    own = Proxy.from_dict(run.record.settings.proxy)
     # Another seed than the run's, since the first steps would be the same else.
-    yield REFERENCE, replace(own, epochs=factor * own.epochs), [(trial, 1000) for trial in chosen]
+    yield *longer(run, factor, size), [(trial, 1000) for trial in chosen]
 
 
 def measure(
-    run: SavedRun, results: Path, *, count: int, factor: int, workers: int, hours: float, dataset: str | None
+    run: SavedRun,
+    results: Path,
+    *,
+    count: int,
+    factor: int,
+    size: int | None,
+    workers: int,
+    hours: float,
+    dataset: str | None,
 ) -> None:
     """Train what the results do not have yet, until the time is up."""
     until = monotonic() + 3600 * hours
     settings = run.record.settings
     done = {tuple(row[name] for name in ("proxy", "epochs", "number", "seed")) for row in read(results)}
-    for name, proxy, wanted in trainings(run, count, factor):
+    for name, proxy, wanted in trainings(run, count, factor, size):
         left = [
             (trial, seed)
             for trial, seed in wanted
@@ -120,13 +144,15 @@ def add(results: Path, row: dict[str, object]) -> None:
         writer.writerow(row)
 
 
-def compare(run: SavedRun, results: Path, factor: int) -> None:
+def compare(run: SavedRun, results: Path, factor: int, size: int | None) -> None:
     """Print how the run's accuracies, and those of the fixed proxy, agree with the reference."""
     frame = pd.DataFrame(read(results)).astype({"number": int, "epochs": int, "accuracy": float})
-    epochs = factor * Proxy.from_dict(run.record.settings.proxy).epochs
-    frame = frame[(frame["proxy"] != REFERENCE) | (frame["epochs"] == epochs)]
+    name, reference = longer(run, factor, size)
+    frame = frame[
+        (frame["proxy"] == FIXED) | ((frame["proxy"] == name) & (frame["epochs"] == reference.epochs))
+    ]
     means = frame.groupby(["proxy", "number"])["accuracy"].mean()
-    truth = means[REFERENCE]
+    truth = means[name]
     claims = run.claims
     measured = {trial.number: trial.accuracy or 0.0 for trial in averaged(run.trials)}
     scores = {
@@ -162,6 +188,7 @@ def main() -> None:
     parser.add_argument("run", metavar="RUN", type=Path)
     parser.add_argument("--dataset", metavar="IMAGES", help="where the run's images lie now")
     parser.add_argument("--factor", type=int, default=4)
+    parser.add_argument("--input-size", type=int, help="of the longer trainings, in pixels")
     parser.add_argument("--networks", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--hours", type=float, default=0.0)
@@ -173,11 +200,12 @@ def main() -> None:
             results,
             count=arguments.networks,
             factor=arguments.factor,
+            size=arguments.input_size,
             workers=arguments.workers,
             hours=arguments.hours,
             dataset=arguments.dataset,
         )
-    compare(run, results, arguments.factor)
+    compare(run, results, arguments.factor, arguments.input_size)
 
 
 if __name__ == "__main__":

@@ -276,6 +276,7 @@ class Recorded:
         for cost in ("params", "flops"):
             values = np.array([[self.costs.cost(network)[cost]] for network in self.networks], float)
             yield row(f"{cost}, no training", "0", values, truth.mean(axis=1), upper)
+        yield from self.by_size()
         reference = self.claims(REFERENCE, self.seeds(REFERENCE))
         pairs = count * (count - 1) // 2
         yield f"of {pairs} pairs the reference is sure of {len(self.sure(reference))} at {100 * SURE:.0f} %"
@@ -283,6 +284,18 @@ class Recorded:
             for last in self.seeds(name):
                 claims = self.claims(name, range(last + 1))
                 yield f"{name}, {last + 1} each: {self.held(claims, truth, reference)}"
+
+    def by_size(self) -> Iterator[str]:
+        """What multiply-adds say of accuracies, and how far these lie apart."""
+        flops = np.array([self.costs.cost(network)["flops"] for network in self.networks], float)
+        means = {name: self.by_network(name).mean(axis=1) for name in self.plan.compared}
+        taus = [f"{name} {interval(agreement(flops, mean))}" for name, mean in means.items()]
+        yield f"tau of multiply-adds with accuracies: {', '.join(taus)}"
+        truth = means[REFERENCE]
+        thirds = ", ".join(f"{truth[part].mean():.1f}" for part in np.array_split(np.argsort(flops), 3))
+        yield f"the reference by thirds of multiply-adds, the smallest first: {thirds} %"
+        spread = [float(some.std(ddof=1)) for some in (truth, np.sort(truth)[3:])]
+        yield f"the reference deviates by {spread[0]:.1f} points, by {spread[1]:.1f} without its last three"
 
     def sure(self, claims: Claims) -> list[tuple[int, int]]:
         """The pairs of which claims say that the first network is better."""
@@ -297,9 +310,10 @@ class Recorded:
         held = sum(bool(mean[a] > mean[b]) for a, b in sure)
         turned = sum(reference.better(b, a) >= SURE for a, b in sure)
         stated = 100 * np.mean([claims.better(*pair) for pair in sure])
+        apart = np.mean([mean[a] - mean[b] for a, b in sure])
         return (
             f"{len(sure)} pairs sure ({stated:.1f} % stated in the mean), of which {held} hold, "
-            f"and of {turned} the reference is sure the other way"
+            f"{apart:.1f} points in the mean, and of {turned} the reference is sure the other way"
         )
 
 

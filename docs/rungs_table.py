@@ -7,7 +7,8 @@ The networks are the first of a search and others from equal parts of the space 
 length is a training of its own, from fresh weights to the end of its schedule. What is trained is written to
 NAME.results.csv as it comes; started again, it goes on where it was. NAME.csv.gz has the networks of which
 every length is there, with one run of each length for every seed that all of them have; with `--filled PATH`
-a second table goes there, in which a network that lacks a seed has its first again.
+a second table goes there, in which a network that lacks a seed has its first again. At the end it says how
+the lengths agree.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
+from itertools import combinations, pairwise
 from math import inf
 from pathlib import Path
 from time import monotonic
@@ -33,6 +34,9 @@ from cheapsearch.search.workers.executor import perform_all
 from cheapsearch.search.workers.jobs import Job, Trained
 from cheapsearch.search.workers.pool import WorkerPool
 from cheapsearch.space import Architecture, SearchSpace, architecture_hash, join_choice
+from cheapsearch.space.agreement import rank_agreement
+from cheapsearch.space.text import times
+from cheapsearch.space.verdict import correlations
 
 COLUMNS = ("hash", "rung", "seed", "accuracy", "seconds", "curve")
 
@@ -220,6 +224,9 @@ def main() -> None:
     out = given.name.with_name(given.name.name + ".csv.gz")
     found.to_csv(out, index=False, compression={"method": "gzip", "mtime": 0})
     print(f"{len(found)} of {len(chosen)} networks in {out}")
+    for shorter, longer in combinations(rungs, 2):
+        ranks = rank_agreement(*(found[f"accuracy@{rung}_1"].tolist() for rung in (shorter, longer)))
+        print(f"trainings {times(shorter)} and {times(longer)}: {correlations(ranks)}")
     if given.filled:
         table(results, space, chosen, costs, rungs, filled=True).to_csv(given.filled, index=False)
 

@@ -8,6 +8,7 @@ from statistics import fmean, stdev
 
 from ..space import COSTS, SITE_NAMES, ArchitectureConfig, TrainingResult, get_operation, shown, text
 from ..space.records import join_choice
+from ..space.rungs import networks_trained
 from ..space.saved_run import SavedRun
 from ..space.verdict import verdict
 
@@ -204,13 +205,15 @@ def _setting(name: str, value: object) -> str:
 
 
 def _search(run: SavedRun, trial: int) -> str:
-    trained = sum(one.state == "complete" for one in run.trials)
+    trained, longer = networks_trained(run.trials), networks_trained(run.trials, above=1)
+    compared = f"{longer} of them longer; they are compared after trainings {text.times(run.rung)}"
     objectives = text.listed([_plain(name) for name in run.record.settings.objectives])
     said = [_plain(line[:1].upper() + line[1:] + ".") for line in verdict(run)]
     found = f" What the search found: {' '.join(said)}" if said else ""
     return (
         f"The architecture is trial {trial} of a search by {objectives} among networks of "
-        f"{_plain(run.record.settings.backbone)}; it trained {trained} for a short time.{found}"
+        f"{_plain(run.record.settings.backbone)}; it trained {trained} for a short time"
+        f"{f', {compared}' if longer else ''}.{found}"
     )
 
 

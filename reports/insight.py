@@ -1,5 +1,6 @@
 """What a run's surrogate knows, as frames for figures and as sentences."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import pandas as pd
@@ -47,11 +48,18 @@ def hypervolume_frame(known: Knowledge) -> pd.DataFrame:
     return pd.DataFrame([asdict(point) for point in known.progress], columns=columns).astype(float)
 
 
-def predictions_frame(known: Knowledge) -> pd.DataFrame:
-    """Columns `trial`, `predicted`, `deviation`, `observed`, and `off` by how many deviations."""
+def predictions_frame(known: Knowledge, lengths: Mapping[int, str]) -> pd.DataFrame:
+    """Columns `trial`, `predicted`, `deviation`, `observed`, `off` by how many deviations, and `length`.
+
+    Args:
+        lengths: What is said of how long each trial's training was, by number, where these differ.
+    """
     columns = ["trial", "predicted", "deviation", "observed"]
     frame = pd.DataFrame([asdict(own) for own in known.predictions], columns=columns)
-    return frame.assign(off=[own.off for own in known.predictions])
+    return frame.assign(
+        off=[own.off for own in known.predictions],
+        length=[lengths.get(own.trial, "") for own in known.predictions],
+    )
 
 
 def said_of_predictions(known: Knowledge) -> str:

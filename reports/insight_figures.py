@@ -188,10 +188,10 @@ def predicted_against_observed(frame: pd.DataFrame) -> go.Figure:
             mode="markers",
             marker={"color": colour, "size": 8, "symbol": symbol},
             error_x={"type": "data", "array": width * rows["deviation"], "thickness": 1, "width": 0},
-            customdata=rows[["trial", "deviation"]],
+            customdata=rows[["trial", "deviation", "length"]],
             meta=OF_TRIALS,
-            hovertemplate="<b>trial %{customdata[0]}</b><br>predicted %{x:.2f} % with a deviation of "
-            "%{customdata[1]:.2f}<br>observed %{y:.2f} %<extra></extra>",
+            hovertemplate="<b>trial %{customdata[0]}</b>%{customdata[2]}<br>predicted %{x:.2f} % with a "
+            "deviation of %{customdata[1]:.2f}<br>observed %{y:.2f} %<extra></extra>",
             name=name,
         )
     figure.update_xaxes(title_text="predicted (%)")

@@ -47,7 +47,8 @@ def of_search(run: SavedRun) -> dict[str, Any]:
     """Whether the search was done: its hypervolume beside random search's, and how its predictions held."""
     if run.insight is None or run.insight.knowledge is None:
         return {"hypervolume": None, "predictions": None}
-    known = run.insight.knowledge
+    known, several = run.insight.knowledge, _has_rungs(run)
+    lengths = {trial.number: f", {text.times(trial.rung)}" for trial in run.trials} if several else {}
     return {
         "hypervolume": Drawn(
             insight_figures.hypervolume_over_trials(insight.hypervolume_frame(known)),
@@ -59,11 +60,12 @@ def of_search(run: SavedRun) -> dict[str, Any]:
         ),
         "random_search": insight.said_of_random_search(known),
         "predictions": Drawn(
-            insight_figures.predicted_against_observed(insight.predictions_frame(known)),
+            insight_figures.predicted_against_observed(insight.predictions_frame(known, lengths)),
             ident="predictions",
             label="Observed accuracy against the one that was predicted before",
             caption="What was predicted of each training before it, with a 95 % interval, and what it gave. "
-            "Points beside the dotted line by more than their interval were not foreseen.",
+            "Points beside the dotted line by more than their interval were not foreseen."
+            f"{' Trainings of every length are shown.' if several else ''}",
         ),
         "calibration": insight.said_of_predictions(known),
     }

@@ -54,12 +54,12 @@ def share_of_hypervolume(frame: pd.DataFrame) -> go.Figure:
                     "dash": "solid" if reported else "dot",
                 },
                 customdata=rows["min"],
-                hovertemplate="%{x} evaluations: %{y:.3f}, at least %{customdata:.3f}",
+                hovertemplate="budget %{x}: %{y:.3f}, at least %{customdata:.3f}",
             )
     figure.update_layout(
         template=TEMPLATE,
         height=460,
-        xaxis_title="evaluations",
+        xaxis_title="budget: evaluations, or units of the shortest",
         yaxis_title="share of the best possible hypervolume",
     )
     return figure
@@ -75,7 +75,7 @@ def write_rehearsal(results: Mapping[str, Any], path: Path, *, title: str) -> Pa
     drawn = Drawn(
         share_of_hypervolume(rehearsal_frame(results)),
         ident="shares",
-        label="Share of the best possible hypervolume over evaluations",
+        label="Share of the best possible hypervolume over the budget",
         caption="Solid: what the front reported is worth by its true accuracies, the mean of all runs in the "
         "table. Dotted: the same of all that was tried, as if a search knew which of it is best. Means over "
         "seeds; the bars are one standard deviation.",

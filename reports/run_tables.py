@@ -98,15 +98,17 @@ def trials_table(run: SavedRun, frame: pd.DataFrame) -> Table:
     ordered = ordered.assign(
         predicted_note=["" if isnan(value) else f"± {value:.2f}" for value in ordered["deviation"]]
     )
+    several = run.record.settings.has_rungs
+    gain = "expected gain a unit" if several else "expected gain"
     why = [
         Column("predicted", "predicted %, ±", text.percent, numeric=True, note="predicted_note"),
-        Column("gain", "expected gain", lambda value: f"{value:.3g}", numeric=True),
+        Column("gain", gain, lambda value: f"{value:.3g}", numeric=True),
     ]
     columns = [
         Column("number", "trial", numeric=True, trial=True),
         Column("state", "state"),
         Column("origin", "origin"),
-        *([Column("rung", "length", text.times, numeric=True)] if run.record.settings.has_rungs else []),
+        *([Column("rung", "length", text.times, numeric=True)] if several else []),
         Column("accuracy", "accuracy %", text.percent, numeric=True),
         *(why if ordered["predicted"].notna().any() else ()),
         *_cost_columns(ordered, "{}"),

@@ -57,6 +57,7 @@ def summary(run: SavedRun, picked: int | None) -> str:
         more=len(front) - len(members),
         picked=picked is not None,
         convention=FLOPS_CONVENTION,
+        length=text.times(run.rung) if settings.has_rungs else "",
     )
 
 

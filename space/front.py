@@ -8,6 +8,7 @@ from .noise import averaged
 from .trial import Trial, TrialT
 
 PICKS = ("accuracy", "knee", "trial=N")
+_LEAST_POINTS, _LEAST_RATIO = 1.0, 1.1  # the least that a knee's scales span: accuracy, and each cost
 
 
 def check_objectives(objectives: Sequence[str]) -> tuple[str, ...]:
@@ -68,7 +69,8 @@ def pick(
         records: All trials of a run.
         rule: `accuracy` for the most accurate one, `knee` for the front member nearest to the point
             that is best in every objective (each scaled to its range on the front, costs in
-            logarithms), or `trial=N` for a complete trial by number, of whatever rung.
+            logarithms, but to no less than a point of accuracy and a tenth of a cost), or `trial=N`
+            for a complete trial by number, of whatever rung.
         objectives: The objectives that span the front.
         reference_accuracy: In percent; the knee is that of the front's part which reaches it, where any does.
 
@@ -110,6 +112,6 @@ def _knee(front: Sequence[TrialT], objectives: Sequence[str]) -> TrialT:
     values = np.array([_values(record, objectives) for record in front])
     for column, name in enumerate(objectives):
         values[:, column] = -values[:, column] if name == "accuracy" else np.log1p(values[:, column])
-    low, high = values.min(axis=0), values.max(axis=0)
-    scaled = (values - low) / np.where(high > low, high - low, 1.0)
+    least = [_LEAST_POINTS if name == "accuracy" else np.log(_LEAST_RATIO) for name in objectives]
+    scaled = (values - values.min(axis=0)) / np.maximum(np.ptp(values, axis=0), least)
     return front[int(np.argmin((scaled**2).sum(axis=1)))]

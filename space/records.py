@@ -43,7 +43,8 @@ class TrialRecord:
         reason: Why a trial is not complete.
         predicted: Accuracy in percent the sampler expected; None where it has no model, or did not ask it.
         deviation: Standard deviation of that prediction in points.
-        gain: Hypervolume the sampler expected it to add, in points times the share of the range of cost.
+        gain: Hypervolume the sampler expected it to add, in points times the share of the range of cost; with
+            several lengths for each unit of the budget.
         right: Which validation images it predicted right, eight to a byte in their order; empty where that is
             not known. It stands in a file of its own, not in trials.csv.
     """

@@ -7,6 +7,7 @@ from .claims import Claims
 from .costs import COSTS, shown_costs
 from .noise import averaged
 from .run_record import RunRecord
+from .rungs import networks_trained
 from .saved_run import SavedRun
 from .text import many, percent, signed, times
 
@@ -23,6 +24,11 @@ def verdict(run: SavedRun) -> list[str]:
     observed = {trial.number: trial.accuracy or 0.0 for trial in averaged(run.trials)}
     best = max(claims.expected, key=lambda number: claims.expected[number].mean)
     lines = [_equals(claims, run.record.val_images, best)]
+    if longer := networks_trained(run.trials, above=run.rung):
+        lines.append(
+            f"all this is of trainings {times(run.rung)}; longer ones, of {many(longer, 'network')}, are too "
+            "few to compare"
+        )
     if len(claims.expected) >= _FEW_NETWORKS and claims.signal < _SIGNAL:
         lines.insert(
             0,
@@ -57,7 +63,7 @@ def _equals(claims: Claims, images: int, best: int) -> str:
     if networks == 1:
         return f"trial {best} is the only network so far: {expected}"
     if len(equals) == 1:
-        return f"trial {best} is surely the most accurate: {expected}"
+        return f"trial {best} is surely the most accurate of {networks} networks: {expected}"
     if len(equals) == networks:
         return (
             f"{images_said}these {networks} networks are equal; the cheapest is trial {cheapest}: {expected}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...reports import write_report
-from ...space import RunSettings, TrialRecord, text
+from ...space import RunSettings, TrialRecord, averaged, text
 from ...space.errors import check_arguments
 from ..data import HANDED, handed
 from ..insight.writing import write_insight
@@ -83,7 +83,7 @@ def run(
         tracking.trials(opened.trials)
         try:
             for trial in opened.search():
-                bar.at(opened.done, opened.wanted, _best(opened.trials))
+                bar.at(opened.done, opened.wanted, best_said(opened.trials))
                 on_trial(trial)
                 tracking.trials(opened.trials)
         except SearchFailedError as error:
@@ -120,7 +120,10 @@ def _write_page(folder: Path, say: Say) -> None:
         write_report(folder)
 
 
-def _best(trials: Sequence[TrialRecord]) -> str:
-    """The best accuracy of a whole training so far, for the end of a bar."""
-    found = [trial.accuracy for trial in trials if trial.state == "complete" and trial.accuracy is not None]
-    return f"best {text.percent(max(found))} %" if found else ""
+def best_said(trials: Sequence[TrialRecord]) -> str:
+    """The best accuracy so far of the length that networks are compared at, for the end of a bar."""
+    best = max(averaged(trials), key=lambda trial: trial.accuracy or 0.0, default=None)
+    if best is None:
+        return ""
+    length = f" {text.times(best.rung)}" if best.rung > 1 else ""
+    return f"best {text.percent(best.accuracy or 0.0)} %{length}"

@@ -25,7 +25,13 @@ def add(commands: Any) -> None:
         nargs="?",
         help="default: 512 V2 networks, trained on digits",
     )
-    rehearse.add_argument("--budget", type=int, default=100, metavar="N", help="evaluations (default 100)")
+    rehearse.add_argument(
+        "--budget",
+        type=int,
+        default=100,
+        metavar="N",
+        help="evaluations, or units of the shortest training (default 100)",
+    )
     rehearse.add_argument("--seeds", type=int, default=5, metavar="S", help="searches a sampler (default 5)")
     rehearse.add_argument(
         "--sampler",
@@ -77,13 +83,13 @@ def perform(options: argparse.Namespace) -> int:
 
 
 def print_rehearsal(results: dict[str, Any]) -> None:
-    """Print what a rehearsal came to: a column for each sampler, a row for each number of evaluations."""
+    """Print what a rehearsal came to: a column for each sampler, a row for each budget."""
     from rich.table import Table
 
     from .console import make_console, print_table
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("evaluations", style="dim", no_wrap=True)
+    table.add_column("budget", style="dim", no_wrap=True)
     for name in results:
         table.add_column(name, justify="right")
     each = list(results.values())
@@ -98,8 +104,8 @@ def print_rehearsal(results: dict[str, Any]) -> None:
             ),
         )
 
-    for evaluations in each[0]["share"]:
-        add_shares(evaluations, [result["share"][evaluations] for result in each])
+    for budget in each[0]["share"]:
+        add_shares(budget, [result["share"][budget] for result in each])
     for count, share in each[0].get("share_in_time", {}).items():
         in_time = [result["share_in_time"][count] for result in each]
         add_shares(f"in {text.duration(share['seconds'])}", in_time)

@@ -55,7 +55,7 @@ class SearchDisplay(LiveDisplay):
         self._trials.append(trial)
         if self._live is None and trial.state != "refused":
             left = time_left(self._seconds_left())
-            what = trial_line(trial, self._unmodified, self._costs)
+            what = trial_line(trial, self._unmodified, self._costs, several=self._several)
             print_line(self._console, f"{self._trained}/{self._run.wanted}  {what}{left}")
 
     @property
@@ -160,16 +160,19 @@ def sure(number: int, claims: Claims, tied: Mapping[int, int]) -> str:
     return f"{100 * claims.front[number]:.0f} %{tie}"
 
 
-def trial_line(trial: TrialRecord, unmodified: Architecture, costs: Sequence[str] = ()) -> str:
+def trial_line(
+    trial: TrialRecord, unmodified: Architecture, costs: Sequence[str] = (), *, several: bool = False
+) -> str:
     """One trial on one line.
 
     Args:
         costs: Those that count, beside the ones that are always said.
+        several: Whether trainings have several lengths, so that each says its own.
     """
     accuracy = text.MISSING if trial.accuracy is None else f"{text.percent(trial.accuracy)} %"
     shown = [name for name in shown_costs(costs) if name in trial.costs]
     cost = "  ".join(f"{COSTS[name].format(trial.costs[name])} {name}" for name in shown)
-    length = f"  {text.times(trial.rung)}" if trial.rung > 1 else ""
+    length = f"  {text.times(trial.rung)}" if several else ""
     seconds = f"  {text.duration(trial.seconds)}" if trial.seconds is not None else ""
     state = "" if trial.accuracy is not None and not trial.reason else f"  {trial.state}: {trial.reason}"
     what = operations(trial.architecture, unmodified)

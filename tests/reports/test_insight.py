@@ -88,18 +88,20 @@ def test_hypervolume_over_trials_has_the_random_band_as_far_as_it_is_known():
 
 
 def test_predicted_against_observed_marks_what_its_interval_does_not_hold():
-    frame = insight.predictions_frame(KNOWN)
+    frame = insight.predictions_frame(KNOWN, {9: ", 4 times"})
     assert frame["off"].tolist() == [0.5, 1.5, -5.0]
+    assert frame["length"].tolist() == ["", "", ", 4 times"]
     traces = named(insight_figures.predicted_against_observed(frame))
     assert traces["in the 95 % interval"].y.tolist() == [71.0, 73.0]
     assert traces["outside it"].y.tolist() == [50.0]
+    assert traces["outside it"].customdata.tolist() == [[9, 2.0, ", 4 times"]]
     assert traces["outside it"].error_x.array.tolist() == pytest.approx([1.96 * 2])
 
 
 def test_predicted_against_observed_of_very_many_draws_an_even_share():
     many = tuple(Prediction(n, 70.0, 1.0, 70.0 + n / 1000) for n in range(2000))
     figure = insight_figures.predicted_against_observed(
-        insight.predictions_frame(replace(KNOWN, predictions=many))
+        insight.predictions_frame(replace(KNOWN, predictions=many), {})
     )
     shown = np.concatenate([trace.y for trace in figure.data if trace.mode == "markers"])
     assert len(shown) == 400
@@ -131,7 +133,7 @@ def test_where_nothing_is_known_nothing_is_said_and_figures_say_why():
         insight_figures.operation_effects(insight.effects_frame(NOTHING)),
         insight_figures.importance(insight.importance_frame(NOTHING)),
         insight_figures.hypervolume_over_trials(insight.hypervolume_frame(NOTHING)),
-        insight_figures.predicted_against_observed(insight.predictions_frame(NOTHING)),
+        insight_figures.predicted_against_observed(insight.predictions_frame(NOTHING, {})),
     ):
         assert len(figure.data) == 0
         assert figure.layout.annotations[0].text.endswith(".")

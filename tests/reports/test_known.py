@@ -41,6 +41,12 @@ def test_lengths_are_said_where_there_are_several(lengths_run, write_insight):
     found = known.of_operations(load_run(lengths_run))
     assert f"after trainings {times(1)}" in found["effects"].caption
     assert f"after trainings {times(1)}" in found["importance"].caption
+    found = known.of_search(load_run(lengths_run))
+    assert found["predictions"].caption.endswith("Trainings of every length are shown.")
+    points = [trace for trace in found["predictions"].figure.data if trace.meta]
+    said = {int(row[0]): row[2] for trace in points for row in trace.customdata}
+    lengths = {trial.number: f", {times(trial.rung)}" for trial in load_run(lengths_run).trials}
+    assert said.items() <= lengths.items()
 
 
 def test_run_that_knows_nothing_shows_no_figure_and_says_why(make_run, write_insight):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cheapsearch.reports import front_frame, summary, trials_frame
 from cheapsearch.space.saved_run import SavedRun, load_run
+from cheapsearch.space.text import times
 from cheapsearch.space.verdict import verdict
 
 
@@ -53,6 +54,12 @@ def test_summary_has_the_verdict_and_the_front_against_the_unmodified_network() 
     assert rows[0][1][2].endswith(f"{abs(first['params_difference']):.0f} %)")
     assert rows[0][1][1].startswith(f"{first['expected']:.2f} ± {first['either_way']:.1f} %")
     assert "script" not in Rows(html).tags
+
+
+def test_summary_says_how_long_trainings_are_where_there_are_several_lengths() -> None:
+    run = load_run(Path(__file__).parents[2] / "docs" / "clothing_rungs")
+    assert f"accuracies are of short trainings ({times(run.rung)}), on" in summary(run, None)
+    assert "accuracies are of short trainings, on" in summary(clothing(), None)
 
 
 def test_summary_escapes_names_and_says_where_nothing_is_done() -> None:

@@ -18,6 +18,7 @@ import pytest
 import cheapsearch
 from cheapsearch.models import cost_table
 from cheapsearch.search.api import preview
+from cheapsearch.search.api.run_search import best_said
 from cheapsearch.search.samplers.limits import cheapest_architecture
 from cheapsearch.search.study.driver import SearchFailedError
 from cheapsearch.search.study.run import Run
@@ -30,9 +31,11 @@ from cheapsearch.space import (
     TrialRecord,
     UserError,
     architecture_hash,
+    averaged,
 )
 from cheapsearch.space.run_folder import RunFolder
 from cheapsearch.space.saved_run import load_run
+from cheapsearch.space.text import times
 
 PROXY = {"epochs": 1, "images": 60, "input_size": 8, "width": 0.25, "batch_size": 10}
 TINY: dict[str, Any] = {"dataset": "digits", "workers": 0, "device": "cpu", "proxy": PROXY}
@@ -262,6 +265,15 @@ def test_run_shows_a_bar_where_that_is_asked_for(capsys: pytest.CaptureFixture[s
     assert f"best {best:.2f} %" in last
     cheapsearch.run(out="here", workers=0)  # nobody looks
     assert capsys.readouterr() == ("", "")
+
+
+def test_bar_shows_the_best_of_the_length_that_networks_are_compared_at() -> None:
+    run = load_run(Path(__file__).parents[2] / "docs" / "clothing_rungs")
+    best = max(trial.accuracy or 0.0 for trial in averaged(run.trials))
+    assert best_said(run.trials) == f"best {best:.2f} % {times(run.rung)}"
+    (shortest, *_) = run.trials
+    assert best_said([shortest]) == f"best {shortest.accuracy:.2f} %"
+    assert best_said([]) == ""
 
 
 def test_run_that_cannot_train_says_where_the_reasons_are(monkeypatch: pytest.MonkeyPatch) -> None:

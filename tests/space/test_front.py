@@ -193,6 +193,14 @@ def test_pick_knee_measures_costs_in_logarithms() -> None:
     assert pick(records, "knee", ("accuracy", "params")).number == 1
 
 
+def test_pick_knee_does_not_stretch_costs_that_are_nearly_equal() -> None:
+    # 0.3 % of the parameters would be as far as 25 points, were they stretched to the whole scale
+    records = [trial(0, 65.6, 100_000, 5), trial(1, 90.7, 100_300, 5)]
+    assert pick(records, "knee", ("accuracy", "params")).number == 1
+    records = [trial(0, 65.6, 100_000, 5), trial(1, 66.0, 110_001, 5)]
+    assert pick(records, "knee", ("accuracy", "params")).number == 0, "nor 0.4 points as far as a tenth"
+
+
 def test_pick_knee_takes_a_cost_of_nothing() -> None:
     # 1 + cost is 1, 2, 1024: (50 %, 2) is at 0.5^2 + 0.1^2 = 0.26 from the best of both, the ends at 1
     records = [trial(0, 0.0, 0, 0), trial(1, 50.0, 1, 1), trial(2, 100.0, 1_023, 1_023)]

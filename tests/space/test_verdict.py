@@ -11,7 +11,7 @@ from cheapsearch.space.agreement import RungAgreement, rank_agreement
 from cheapsearch.space.pilot_record import PilotRecord
 from cheapsearch.space.saved_run import SavedRun
 from cheapsearch.space.search_space import SearchSpace
-from cheapsearch.space.text import percent, signed, times
+from cheapsearch.space.text import many, percent, signed, times
 from cheapsearch.space.validation_file import Validation
 from cheapsearch.space.verdict import against, foretold, verdict
 
@@ -51,7 +51,21 @@ def test_equal_networks_are_said_first_with_the_cheapest() -> None:
 
 def test_networks_far_apart_have_one_that_is_surely_the_best() -> None:
     lines = verdict(run([50.0, 60.0, 90.0]))
-    assert lines[0].startswith("trial 2 is surely the most accurate: ")
+    assert lines[0].startswith("trial 2 is surely the most accurate of 3 networks: ")
+
+
+def test_claims_of_trainings_shorter_than_the_longest_say_so() -> None:
+    saved = run([50.0, 60.0, 70.0, 90.0])
+    assert not any("longer ones" in line for line in verdict(saved))
+    again = [replace(trial, number=4 + trial.number, rung=4) for trial in saved.trials[:3]]
+    for count in (1, 2):
+        lines = verdict(replace(saved, trials=(*saved.trials, *again[:count])))
+        assert lines[0].startswith("trial 3 is surely the most accurate of 4 networks: ")
+        said = f"all this is of trainings {times(1)}; longer ones, of {many(count, 'network')}, are too few"
+        assert lines[1] == f"{said} to compare"
+    longest = verdict(replace(saved, trials=(*saved.trials, *again)))
+    assert "trial 6 " in longest[0], "three are enough"
+    assert not any("longer ones" in line for line in longest)
 
 
 def test_one_network_alone_is_not_surely_the_best() -> None:

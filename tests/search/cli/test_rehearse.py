@@ -29,7 +29,7 @@ def test_rehearse_command_prints_json_and_writes_a_report(path, tmp_path, capsys
     assert "cost_aware" in page.read_text()
     assert main(arguments) == 0
     rows = [line.replace("\N{NO-BREAK SPACE}", " ").split() for line in capsys.readouterr().out.splitlines()]
-    assert rows[0] == ["evaluations", "cost_aware", "random"]
+    assert rows[0] == ["budget", "cost_aware", "random"]
     last = result["random"]["share"]["12"]
     printed = [f"{last['mean']:.3f}", f"±{last['std']:.3f}", f"≥{last['min']:.3f}"]
     assert next(row for row in rows if row[0] == "12")[4:] == printed

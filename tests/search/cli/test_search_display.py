@@ -227,7 +227,7 @@ def test_display_counts_a_longer_training_by_its_length(clock: Callable[[float],
             view.update(trial)
     first, second, third = text_of(console).splitlines()
     assert (first.split()[0], second.split()[0], third.split()[0]) == ("1/26", "2/26", "6/26")
-    assert "expand reuse (tpe)  5.0 s" in second
+    assert f"expand reuse (tpe)  {text.times(1)}  5.0 s" in second
     assert f"expand reuse (longer)  {text.times(4)}  20.0 s" in third
     assert third.endswith("~ 3 min left")  # 6 units in 60 seconds, 20 to go
 
@@ -377,10 +377,11 @@ def test_trial_line_holds_what_is_known() -> None:
     )
 
 
-def test_trial_line_says_the_length_of_a_longer_training() -> None:
-    assert trial_line(LONGER, UNMODIFIED) == (
+def test_trial_line_says_the_length_where_there_are_several() -> None:
+    assert trial_line(LONGER, UNMODIFIED, several=True) == (
         f"trial 7   66.00 %  1.000 M params  45.00 M flops  expand reuse (longer)  {text.times(4)}  20.0 s"
     )
+    assert trial_line(CHEAP, UNMODIFIED, several=True).endswith(f"expand reuse (tpe)  {text.times(1)}  5.0 s")
 
 
 def test_front_table_without_the_unmodified_network_shows_no_differences() -> None:
