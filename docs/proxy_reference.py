@@ -3,10 +3,10 @@
     python docs/proxy_reference.py RUN [--dataset IMAGES] [--factor 4] [--input-size 72] [--hours 0.5]
 
 Networks of the run folder RUN, the first of a search and others spread over its accuracies, are trained again
-under its proxy with so many times the epochs, of larger images where that is asked for, and, for comparison,
-under the fixed proxy of small images with two seeds. The trainings go to RUN/reference.csv as they come;
-started again, it goes on where it was. At the end it prints what came of it: rank correlations, and of pairs
-of networks that the run is sure of how many hold.
+under its proxy with so many times the epochs of its shortest trainings, of larger images where that is asked
+for, and, for comparison, under the fixed proxy of small images with two seeds. The trainings go to
+RUN/reference.csv as they come; started again, it goes on where it was. At the end it prints what came of it:
+rank correlations, and of pairs of networks that the run is sure of how many hold.
 """
 
 import argparse

@@ -295,7 +295,7 @@ class Recorded:
         thirds = ", ".join(f"{truth[part].mean():.1f}" for part in np.array_split(np.argsort(flops), 3))
         yield f"the reference by thirds of multiply-adds, the smallest first: {thirds} %"
         spread = [float(some.std(ddof=1)) for some in (truth, np.sort(truth)[3:])]
-        yield f"the reference deviates by {spread[0]:.1f} points, by {spread[1]:.1f} without its last three"
+        yield f"the reference deviates by {spread[0]:.1f} points, by {spread[1]:.1f} without the three lowest"
 
     def sure(self, claims: Claims) -> list[tuple[int, int]]:
         """The pairs of which claims say that the first network is better."""
@@ -312,8 +312,9 @@ class Recorded:
         stated = 100 * np.mean([claims.better(*pair) for pair in sure])
         apart = np.mean([mean[a] - mean[b] for a, b in sure])
         return (
-            f"{len(sure)} pairs sure ({stated:.1f} % stated in the mean), of which {held} hold, "
-            f"{apart:.1f} points in the mean, and of {turned} the reference is sure the other way"
+            f"{len(sure)} pairs sure ({stated:.1f} % stated in the mean), of which {held} hold; "
+            f"in the reference they are {apart:.1f} points apart in the mean, and of "
+            f"{turned} it is sure the other way"
         )
 
 

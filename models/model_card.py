@@ -206,7 +206,7 @@ def _setting(name: str, value: object) -> str:
 
 def _search(run: SavedRun, trial: int) -> str:
     trained, longer = networks_trained(run.trials), networks_trained(run.trials, above=1)
-    compared = f"{longer} of them longer; they are compared after trainings {text.times(run.rung)}"
+    compared = f"{longer} of them longer; networks are compared after trainings {run.rung} times as long"
     objectives = text.listed([_plain(name) for name in run.record.settings.objectives])
     said = [_plain(line[:1].upper() + line[1:] + ".") for line in verdict(run)]
     found = f" What the search found: {' '.join(said)}" if said else ""

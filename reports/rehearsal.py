@@ -17,10 +17,10 @@ _SCORED = {"share": "front reported", "share_tried": "all tried"}
 
 
 def rehearsal_frame(results: Mapping[str, Any]) -> pd.DataFrame:
-    """The shares of a rehearsal, one row for each sampler, what is scored, and number of evaluations.
+    """The shares of a rehearsal, one row for each sampler, what is scored, and budget.
 
     Args:
-        results: By sampler, `share` of the front reported and `share_tried` by number of evaluations, with
+        results: By sampler, `share` of the front reported and `share_tried` by what was spent, with
             mean, min and std.
     """
     return pd.DataFrame(
@@ -35,7 +35,7 @@ def rehearsal_frame(results: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def share_of_hypervolume(frame: pd.DataFrame) -> go.Figure:
-    """Mean share of the best possible hypervolume over evaluations, two lines for each sampler.
+    """Mean share of the best possible hypervolume over the budget, two lines for each sampler.
 
     The solid one is of the front reported, the dotted one of all that was tried.
     """

@@ -99,7 +99,7 @@ def trials_table(run: SavedRun, frame: pd.DataFrame) -> Table:
         predicted_note=["" if isnan(value) else f"± {value:.2f}" for value in ordered["deviation"]]
     )
     several = run.record.settings.has_rungs
-    gain = "expected gain a unit" if several else "expected gain"
+    gain = "expected gain for each unit" if several else "expected gain"
     why = [
         Column("predicted", "predicted %, ±", text.percent, numeric=True, note="predicted_note"),
         Column("gain", gain, lambda value: f"{value:.3g}", numeric=True),

@@ -110,8 +110,13 @@ def _knee(front: Sequence[TrialT], objectives: Sequence[str]) -> TrialT:
     import numpy as np
 
     values = np.array([_values(record, objectives) for record in front])
-    for column, name in enumerate(objectives):
-        values[:, column] = -values[:, column] if name == "accuracy" else np.log1p(values[:, column])
-    least = [_LEAST_POINTS if name == "accuracy" else np.log(_LEAST_RATIO) for name in objectives]
-    scaled = (values - values.min(axis=0)) / np.maximum(np.ptp(values, axis=0), least)
-    return front[int(np.argmin((scaled**2).sum(axis=1)))]
+    for column, name in zip(values.T, objectives, strict=True):  # views
+        if name == "accuracy":
+            column *= -1.0
+            least = _LEAST_POINTS
+        else:
+            least = np.log1p(_LEAST_RATIO * column.min()) - np.log1p(column.min())
+            np.log1p(column, out=column)
+        column -= column.min()
+        column /= max(column.max(), least) or 1.0
+    return front[int(np.argmin((values**2).sum(axis=1)))]

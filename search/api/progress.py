@@ -15,13 +15,13 @@ class ProgressBar:
     """
 
     def __init__(self, shown: bool | None, unit: str) -> None:
-        self._shown = _is_watched() if shown is None else shown
+        self.shown = _is_watched() if shown is None else shown
         self._unit = unit
         self._bar: Any = None
 
     def at(self, done: int, total: int, note: str = "") -> None:
         """Move it to what is done of a total, either of which may have become less."""
-        if not self._shown:
+        if not self.shown:
             return
         if self._bar is None:  # what was done before the first time took none of the time that it measures
             self._bar = _tqdm()(total=total, initial=done, unit=f" {self._unit}", dynamic_ncols=True)
@@ -32,7 +32,7 @@ class ProgressBar:
 
     def say(self, line: str) -> None:
         """A line of text above it."""
-        if self._shown:
+        if self.shown:
             _tqdm().write(line, file=sys.stderr)
 
     def __enter__(self) -> Self:

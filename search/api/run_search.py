@@ -83,7 +83,7 @@ def run(
         tracking.trials(opened.trials)
         try:
             for trial in opened.search():
-                bar.at(opened.done, opened.wanted, best_said(opened.trials))
+                bar.at(opened.done, opened.wanted, best_said(opened.trials) if bar.shown else "")
                 on_trial(trial)
                 tracking.trials(opened.trials)
         except SearchFailedError as error:

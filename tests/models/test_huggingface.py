@@ -25,7 +25,6 @@ from cheapsearch.models.huggingface import HubNetwork
 from cheapsearch.models.model_card import CardFacts, _search, card_text
 from cheapsearch.space import Architecture, ArchitectureConfig, Cost, UserError
 from cheapsearch.space.saved_run import load_run
-from cheapsearch.space.text import times
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "schema_0"
 TRAINING = FIXTURES / "training"
@@ -146,10 +145,8 @@ def test_card_tells_the_noise_between_seeds_and_of_the_search(tmp_path: Path) ->
 def test_card_says_how_long_the_trainings_of_a_search_were() -> None:
     run = load_run(Path(__file__).parents[2] / "docs" / "clothing_rungs")
     networks, longer = (len({one.hash for one in run.trials if one.rung >= rung}) for rung in (1, 4))
-    said = (
-        f"it trained {networks} for a short time, {longer} of them longer; they are compared after trainings "
-    )
-    assert said + times(4) in _search(run, 29)
+    said = f"it trained {networks} for a short time, {longer} of them longer; networks are compared after "
+    assert f"{said}trainings 4 times as long" in _search(run, 29)
 
 
 def test_card_of_a_network_that_nothing_is_known_of_claims_nothing(tmp_path: Path) -> None:

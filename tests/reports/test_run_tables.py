@@ -76,6 +76,14 @@ def test_trials_table_says_what_the_sampler_expected(make_run, make_trial):
     assert asked[5] == "0.0123"
 
 
+def test_trials_table_says_gains_for_each_unit_where_lengths_differ(make_run, make_trial):
+    trials = [make_trial(0, 72.0, 20, 20), make_trial(1, 71.0, 10, 10, rung=4, predicted=70.0, gain=0.5)]
+    several = load_run(make_run(trials, rungs=(1, 4)))
+    heads = titles(run_tables.trials_table(several, trials_frame(several)))
+    assert "expected gain for each unit" in heads
+    assert "expected gain" not in heads
+
+
 def test_trials_table_leaves_out_what_no_sampler_expected(run):
     assert "expected gain" not in titles(run_tables.trials_table(run, trials_frame(run)))
 

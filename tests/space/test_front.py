@@ -197,8 +197,20 @@ def test_pick_knee_does_not_stretch_costs_that_are_nearly_equal() -> None:
     # 0.3 % of the parameters would be as far as 25 points, were they stretched to the whole scale
     records = [trial(0, 65.6, 100_000, 5), trial(1, 90.7, 100_300, 5)]
     assert pick(records, "knee", ("accuracy", "params")).number == 1
-    records = [trial(0, 65.6, 100_000, 5), trial(1, 66.0, 110_001, 5)]
-    assert pick(records, "knee", ("accuracy", "params")).number == 0, "nor 0.4 points as far as a tenth"
+    # Were 0.5 points the whole scale, (66.0 %, 2e5) was at 0.2^2 + 0.5^2 = 0.29 from the best of both and the
+    # cheapest at 1; of a whole point they are at 0.1^2 + 0.5^2 = 0.26 and at 0.25
+    records = [trial(0, 65.6, 100_000, 5), trial(1, 66.0, 200_000, 5), trial(2, 66.1, 400_000, 5)]
+    assert pick(records, "knee", ("accuracy", "params")).number == 0
+
+
+def test_pick_knee_tells_small_costs_apart() -> None:
+    # Four times as much, if of 0.001: at 1 from the best in cost, and the cheapest at 0.6 of its point
+    records = [trial(0, 69.4, 1, 1), trial(1, 70.0, 1, 1)]
+    small = [
+        replace(record, costs=Cost(**record.costs, latency_ms=cost))
+        for record, cost in zip(records, (0.001, 0.004), strict=True)
+    ]
+    assert pick(small, "knee", ("accuracy", "latency_ms")).number == 0
 
 
 def test_pick_knee_takes_a_cost_of_nothing() -> None:

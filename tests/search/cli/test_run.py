@@ -39,7 +39,7 @@ from cheapsearch.space import (
     read_config,
 )
 from cheapsearch.space.agreement import rung_agreements
-from cheapsearch.space.rungs import compared_rung
+from cheapsearch.space.rungs import compared_rung, is_copy
 from cheapsearch.space.saved_run import load_run
 from cheapsearch.space.text import listed
 from cheapsearch.space.verdict import foretold, verdict
@@ -223,7 +223,8 @@ def test_run_with_rungs_counts_by_length_and_says_which_counts(
     assert (code, err) == (0, "")
     trials = trials_of(Path("here"))
     paid = [int(line.split("/")[0]) for line in progress_of(out)]
-    assert paid == list(accumulate(trial.rung for trial in trials if trial.state in ("complete", "repeat")))
+    trained = [trial for trial in trials if trial.state in ("complete", "repeat") and not is_copy(trial)]
+    assert paid == list(accumulate(trial.rung for trial in trained))
     assert budget - rungs[-1] < paid[-1] <= budget
     words = " ".join(out.split())
     assert f"0 of the budget of {budget} spent" in words
