@@ -214,23 +214,30 @@ def count(text: str) -> int:
 def pairs(text: str) -> dict[str, int | float]:
     """`name=number,...` as a dict."""
     found: dict[str, int | float] = {}
-    for part in words(text):
-        name, _, value = part.partition("=")
+    for name, value in _named(text, "name=number,...").items():
         try:
-            found[name.strip()] = int(value) if value.strip().isdecimal() else float(value)
+            found[name] = int(value) if value.isdecimal() else float(value)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"must be name=number,..., got {part!r}") from None
+            given = f"{name}={value}"
+            raise argparse.ArgumentTypeError(f"must be name=number,..., got {given!r}") from None
     return found
 
 
 def files(text: str) -> dict[str, Path]:
     """`name=FILE,...` as a dict."""
-    found = {}
+    return {name: Path(path) for name, path in _named(text, "COST=FILE,...").items()}
+
+
+def _named(text: str, form: str) -> dict[str, str]:
+    """What is written after each name, which stands once."""
+    found: dict[str, str] = {}
     for part in words(text):
-        name, equals, path = part.partition("=")
-        if not equals or not path:
-            raise argparse.ArgumentTypeError(f"must be COST=FILE,..., got {part!r}")
-        found[name.strip()] = Path(path.strip())
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if not value:
+            raise argparse.ArgumentTypeError(f"must be {form}, got {part!r}")
+        if name in found:
+            raise argparse.ArgumentTypeError(f"must name {name} once, got {text!r}")
+        found[name] = value
     return found
 
 

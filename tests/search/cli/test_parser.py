@@ -77,6 +77,17 @@ def test_run_refuses_what_is_no_proxy_setting(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("flag", "text", "name"),
+    [
+        ("--proxy", "epochs=1, epochs = 2", "epochs"),
+        ("--cost-table", "energy_mj=a.csv,energy_mj=b.csv", "energy_mj"),
+    ],
+)
+def test_run_refuses_what_is_named_twice(flag: str, text: str, name: str) -> None:
+    assert f"argument {flag}: must name {name} once, got {text!r}" in refusal("run", flag, text)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ((), "the following arguments are required: COMMAND; see `cheapsearch --help`"),
