@@ -164,6 +164,8 @@ def compare(run: SavedRun, results: Path, factor: int, size: int | None) -> None
         found = rank_agreement(values, list(truth))
         if found is not None:
             print(f"{name}: Kendall {interval(found.kendall)}, Spearman {interval(found.spearman)}")
+    gained = truth - [claims.expected[number].mean for number in truth.index]
+    print(f"longer trainings deviate by {truth.std():.1f} points, {gained.mean():+.1f} to what was expected")
     for number in truth.index:
         row = claims.expected[number]
         expected = f"{row.mean:.1f} ({row.low:.1f} to {row.high:.1f})"

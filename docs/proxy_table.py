@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import permutations
+from itertools import combinations, permutations
 from multiprocessing import get_context
 from pathlib import Path
 from time import time
@@ -294,8 +294,14 @@ class Recorded:
         truth = means[REFERENCE]
         thirds = ", ".join(f"{truth[part].mean():.1f}" for part in np.array_split(np.argsort(flops), 3))
         yield f"the reference by thirds of multiply-adds, the smallest first: {thirds} %"
-        spread = [float(some.std(ddof=1)) for some in (truth, np.sort(truth)[3:])]
+        alike, images = np.argsort(truth)[3:], self.plan.validation
+        spread = [float(some.std(ddof=1)) for some in (truth, truth[alike])]
         yield f"the reference deviates by {spread[0]:.1f} points, by {spread[1]:.1f} without the three lowest"
+        packed = [bytes.fromhex(self.rows[REFERENCE, self.hashes[row], 0]["right"]) for row in alike]
+        right = [np.unpackbits(np.frombuffer(bits, np.uint8), count=images) for bits in packed]
+        apart = np.mean([np.var(a.astype(float) - b, ddof=1) for a, b in combinations(right, 2)])
+        drawing = 100 * np.sqrt(apart / 2 / images)
+        yield f"drawing {images:,} images puts these {drawing:.1f} apart, were they equal"
 
     def sure(self, claims: Claims) -> list[tuple[int, int]]:
         """The pairs of which claims say that the first network is better."""
