@@ -268,8 +268,9 @@ def test_run_shows_a_bar_where_that_is_asked_for(capsys: pytest.CaptureFixture[s
 
 def test_bar_shows_the_best_of_the_length_that_networks_are_compared_at() -> None:
     run = load_run(Path(__file__).parents[2] / "docs" / "clothing_rungs")
-    assert best_said(run.trials) == f"best 75.07 % {times(4)}"
     (shortest, *_) = run.trials
+    lucky = replace(shortest, accuracy=99.0)
+    assert best_said([lucky, *run.trials[1:]]) == f"best 75.07 % {times(4)}"
     assert best_said([shortest]) == f"best {shortest.accuracy:.2f} %"
     assert best_said([]) == ""
 
